@@ -1,0 +1,1 @@
+export async function serveArchive(_words: readonly string[]): Promise<void> {}

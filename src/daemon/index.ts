@@ -1,0 +1,1 @@
+export async function runDaemon(_words: readonly string[]): Promise<void> {}

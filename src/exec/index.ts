@@ -1,0 +1,6 @@
+/**
+ * Owns processes in containers: launching, adopting, signalling, pausing, executing, measuring them.
+ * Refuses to know images, names, networks and HTTP; a container here is an id and a runtime specification.
+ * Called by `jobs`; `daemon` chooses the driver.
+ */
+export type * from "./driver.ts";

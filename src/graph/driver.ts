@@ -1,0 +1,60 @@
+import type { MountSpec } from "#oci";
+
+export type LayerId = string & { readonly brand: "LayerId" };
+export type Verdict = { readonly usable: true } | { readonly usable: false; readonly reason: string };
+export interface Mounted extends AsyncDisposable {
+  readonly path: string;
+}
+
+/** One path that differs from the parent layer. Kinds as in GET /containers/{id}/changes: 0 modified, 1 added, 2 deleted. */
+export interface Change {
+  readonly path: string;
+  readonly kind: 0 | 1 | 2;
+}
+
+/** Stacks directory trees. Knows nothing of images, tags or containers. */
+export interface GraphDriver extends AsyncDisposable {
+  readonly name: string;
+  /**
+   * Makes a layer, empty above its parent. `writable` layers are containers': they get the mount points
+   * that every container needs (/dev, /proc, /sys, /etc/hosts, …) as genuine files and folders between
+   * parent and layer, and these never show up as changes.
+   */
+  create(layer: LayerId, options?: { readonly parent?: LayerId; readonly writable?: boolean }): Promise<void>;
+  has(layer: LayerId): Promise<boolean>;
+  /**
+   * Fills a new layer. `unpack` is given the directory to write into and how a whiteout is expressed there
+   * ("overlay": 0:0 devices and trusted.overlay.opaque; "delete": the parent's content is there, remove it).
+   * The layer appears whole when `unpack` resolves and not at all when it throws or the process dies.
+   */
+  fill(
+    layer: LayerId,
+    options: { readonly parent?: LayerId },
+    unpack: (target: UnpackTarget) => Promise<void>,
+  ): Promise<void>;
+  /** How to see the layer's tree, for a mount namespace of the caller's own. */
+  view(layer: LayerId): Promise<MountSpec>;
+  /** Mounts it on the host. Disposing the result unmounts it; mounts of one layer are counted. */
+  mount(layer: LayerId): Promise<Mounted>;
+  /** What differs from the parent (for a writable layer: from the image), sorted by path. */
+  changes(layer: LayerId): Promise<readonly Change[]>;
+  /** Bytes in the layer itself. */
+  size(layer: LayerId): Promise<number>;
+  remove(layer: LayerId): Promise<void>;
+  list(): Promise<readonly LayerId[]>;
+  /** For `inspect`: LowerDir, UpperDir and the like, of what is really there. */
+  data(layer: LayerId): Promise<Readonly<Record<string, string>>>;
+  /** For `info`: backing file system and the like. */
+  status(): Promise<readonly (readonly [string, string])[]>;
+}
+
+export interface UnpackTarget {
+  readonly directory: string;
+  readonly whiteouts: "overlay" | "delete";
+}
+
+export interface GraphDriverKind {
+  readonly name: string;
+  probe(root: string): Promise<Verdict>;
+  open(root: string): Promise<GraphDriver>;
+}

@@ -1,0 +1,7 @@
+/**
+ * Owns images and layers, everything that is content-addressed, and the names that point at them.
+ * Refuses to talk to registries and to know containers: bytes are handed in, trees are handed out.
+ * Called by `jobs`; opened by `daemon` with the driver it chose.
+ */
+export type * from "./driver.ts";
+export type * from "./types.ts";

@@ -1,0 +1,110 @@
+import type { Descriptor, Digest, ImageConfig, Reference } from "#oci";
+import type { GraphDriver, LayerId } from "./driver.ts";
+
+/** An image as this host has it. */
+export interface Image {
+  /** The digest of its configuration. */
+  readonly id: Digest;
+  readonly config: ImageConfig;
+  /** Chain id of the topmost layer; absent for an image without layers. */
+  readonly top?: LayerId;
+  /** `repository:tag`, normalised: `docker.io/library/httpd:latest`. */
+  readonly tags: readonly Reference[];
+  /** `repository@digest`, of the manifest or index it was pulled by. */
+  readonly digests: readonly Reference[];
+  readonly manifest?: Descriptor;
+  /** Bytes of all its layers, unpacked. */
+  readonly size: number;
+  /** Milliseconds since the epoch: when it came here. */
+  readonly arrivedAt: number;
+}
+
+/** A layer to be had: `open` streams the compressed blob from an offset on. */
+export interface LayerSource {
+  readonly descriptor: Descriptor;
+  readonly diffId: Digest;
+  readonly parent?: LayerId;
+  open(offset: number, signal: AbortSignal): AsyncIterable<Uint8Array>;
+}
+
+/** As Docker's progress lines name them; `current` and `total` in bytes. */
+export type LayerPhase =
+  | "waiting"
+  | "exists"
+  | "downloading"
+  | "verifying"
+  | "downloaded"
+  | "extracting"
+  | "done";
+export type LayerReport = (phase: LayerPhase, current?: number, total?: number) => void;
+
+export interface Layers {
+  /** `sha256(parent + " " + diffId)`. Source: OCI image specification, config.md, "Layer ChainID". */
+  chain(parent: LayerId | undefined, diffId: Digest): LayerId;
+  has(layer: LayerId): boolean;
+  /**
+   * Downloads what is missing, verifies the compressed and the uncompressed digest, unpacks, publishes.
+   * One blob is downloaded once however many callers want it at the same time, and one layer unpacked once.
+   * A caller whose signal aborts lets go; the last to let go stops the transfer. What was downloaded stays
+   * for a later resume, half a layer never stays.
+   */
+  obtain(
+    source: LayerSource,
+    options: { readonly signal: AbortSignal; readonly report: LayerReport },
+  ): Promise<LayerId>;
+}
+
+export interface ContentStore {
+  has(digest: Digest): Promise<boolean>;
+  /** At most `limit` bytes; throws not_found. */
+  read(digest: Digest, limit: number): Promise<Uint8Array>;
+  /** Verifies, then publishes by rename. */
+  put(bytes: Uint8Array, expected?: Digest): Promise<Digest>;
+  path(digest: Digest): string;
+}
+
+export interface NewImage {
+  readonly config: Uint8Array;
+  readonly manifest?: Descriptor;
+  readonly top?: LayerId;
+  /** The tag that shall point at it, and the digest it was pulled by. */
+  readonly tag?: Reference;
+  readonly digest?: Reference;
+  readonly parent?: Digest;
+}
+
+export interface RemovedImage {
+  readonly untagged: readonly string[];
+  readonly deleted: readonly Digest[];
+}
+
+export interface Images {
+  list(): readonly Image[];
+  /** By reference, full id, or unique prefix of an id. Throws `invalid` when a prefix is ambiguous. */
+  find(text: string): Image | undefined;
+  get(id: Digest): Image | undefined;
+  /** Image, tag and edges in one transaction. */
+  register(image: NewImage): Image;
+  tag(id: Digest, reference: Reference): void;
+  /**
+   * Docker's rules: a tag is taken off; the image goes with its last one, and its layers with their last image.
+   * `usedBy` are the containers on it: with any, deleting the image is a conflict (`force` only untags).
+   */
+  remove(
+    text: string,
+    options: {
+      readonly force: boolean;
+      readonly prune: boolean;
+      readonly usedBy: (id: Digest) => readonly { id: string; isRunning: boolean }[];
+    },
+  ): Promise<RemovedImage>;
+}
+
+export interface Graph extends AsyncDisposable {
+  readonly driver: GraphDriver;
+  readonly content: ContentStore;
+  readonly layers: Layers;
+  readonly images: Images;
+  /** Removes what no row speaks of: half layers, old downloads, layers and writable layers not in `keep`. */
+  sweep(keep: ReadonlySet<LayerId>): Promise<readonly string[]>;
+}

@@ -1,0 +1,76 @@
+/**
+ * Every table and edge kind. A row is a claim by its one writer; `record` columns hold that writer's own
+ * JSON, and what must be unique or looked up is a column or an edge of its own.
+ */
+
+/** Migrations in order: the number of those applied stands in `PRAGMA user_version`. */
+export const MIGRATIONS: readonly string[] = [
+  `
+  -- Named relations between nodes, as in Docker's first GraphDB: under one parent a name is taken once.
+  --   container-name  parent '/'            name of the container      child container id
+  --   container-link  parent container id   alias                      child container id
+  --   image-tag       parent repository     tag or digest              child image id
+  --   image-parent    parent image id       '' (one parent only)       child parent image id
+  --   network-name    parent '/'            name of the network        child network id
+  CREATE TABLE edge (
+    kind   TEXT NOT NULL,
+    parent TEXT NOT NULL,
+    name   TEXT NOT NULL,
+    child  TEXT NOT NULL,
+    PRIMARY KEY (kind, parent, name)
+  ) WITHOUT ROWID;
+  CREATE INDEX edge_child ON edge (kind, child);
+
+  -- Containers. Writer: container/store.ts
+  CREATE TABLE container (
+    id      TEXT PRIMARY KEY,
+    created INTEGER NOT NULL,             -- milliseconds since the epoch
+    record  TEXT NOT NULL
+  ) WITHOUT ROWID;
+
+  -- Image layers by chain id. Writer: graph/layers.ts
+  CREATE TABLE layer (
+    chain_id TEXT PRIMARY KEY,
+    parent   TEXT REFERENCES layer (chain_id),
+    diff_id  TEXT NOT NULL,
+    blob     TEXT,                        -- digest of the compressed blob in the content store, if it is kept
+    media_type TEXT,
+    size     INTEGER NOT NULL             -- bytes when unpacked
+  ) WITHOUT ROWID;
+  CREATE INDEX layer_parent ON layer (parent);
+  CREATE INDEX layer_diff ON layer (diff_id);
+
+  -- Images by configuration digest. Writer: graph/store.ts
+  CREATE TABLE image (
+    id       TEXT PRIMARY KEY,
+    top      TEXT REFERENCES layer (chain_id),
+    created  INTEGER NOT NULL,            -- milliseconds since the epoch: when it came to this host
+    record   TEXT NOT NULL
+  ) WITHOUT ROWID;
+
+  -- Networks and what is joined to them. Writer: network/store.ts
+  CREATE TABLE network (
+    id     TEXT PRIMARY KEY,
+    record TEXT NOT NULL
+  ) WITHOUT ROWID;
+  CREATE TABLE endpoint (
+    container TEXT NOT NULL,
+    network   TEXT NOT NULL REFERENCES network (id),
+    address   TEXT,
+    record    TEXT NOT NULL,
+    PRIMARY KEY (container, network)
+  ) WITHOUT ROWID;
+  CREATE UNIQUE INDEX endpoint_address ON endpoint (network, address);
+
+  -- Volumes and who holds them. Writer: volume/store.ts
+  CREATE TABLE volume (
+    name   TEXT PRIMARY KEY,
+    record TEXT NOT NULL
+  ) WITHOUT ROWID;
+  CREATE TABLE volume_use (
+    volume    TEXT NOT NULL REFERENCES volume (name),
+    container TEXT NOT NULL,
+    PRIMARY KEY (volume, container)
+  ) WITHOUT ROWID;
+  `,
+];

@@ -1,0 +1,9 @@
+/**
+ * Owns every touch of the machine that is not a container: host programs, system calls, procfs.
+ * Refuses to know what any of it is for.
+ * Called by every room below `jobs` that needs the machine.
+ */
+
+export { isAlive, processStartTicks } from "./procfs.ts";
+export { selfCommand } from "./self.ts";
+export { findProgram, type ProgramResult, type RunOptions, run, tryRun } from "./spawn.ts";

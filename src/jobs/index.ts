@@ -1,0 +1,6 @@
+/**
+ * Owns every verb bunker knows; it is the only room where rooms meet.
+ * Refuses HTTP and words typed by people: input and output are the engine's own shapes.
+ * Called by `daemon`, which hands each job the rooms it needs.
+ */
+export type * from "./types.ts";

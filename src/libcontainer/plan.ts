@@ -1,0 +1,123 @@
+import type { MountSpec, NetlinkStep } from "#oci";
+
+/**
+ * The launch plan: the flat list of steps the launcher obeys, in order, stopping at the first that fails.
+ * Every `target` is a path inside the container's root and is resolved there by descriptor
+ * (openat2 with RESOLVE_IN_ROOT and RESOLVE_NO_MAGICLINKS); every other path is the host's.
+ */
+export type Plan = readonly Step[];
+
+export type Namespace = "mnt" | "pid" | "net" | "ipc" | "uts" | "user" | "cgroup" | "time";
+export type Capability = `CAP_${string}`;
+
+export type Step = HostStep | ChildStep;
+
+/** Run by the supervisor on the host, before and (where it says so) after the clone. */
+export type HostStep =
+  /** Makes the group and its missing parents; what was made is removed when the container has ended. */
+  | { readonly op: "cgroup"; readonly path: string }
+  /** The container's first process is in this group before it runs anything (cgroup.procs, v1 and v2). */
+  | { readonly op: "cgroup-join"; readonly path: string }
+  /** Writes a host file (a cgroup setting); `optional` ones may be absent. */
+  | { readonly op: "write"; readonly path: string; readonly value: string; readonly optional?: boolean }
+  /** Loads BPF_PROG_TYPE_CGROUP_DEVICE instructions and attaches them to a v2 group. */
+  | { readonly op: "device-filter"; readonly path: string; readonly program: Uint8Array }
+  /** Binds a host port, without listening, and holds it until the container ends, so that nobody else takes it. */
+  | {
+      readonly op: "reserve-port";
+      readonly family: 4 | 6;
+      readonly protocol: "tcp" | "udp" | "sctp";
+      readonly address: string;
+      readonly port: number;
+    }
+  /** Joins namespaces that exist (`/proc/PID/ns/net`, …) in the child, before the new ones are made. */
+  | { readonly op: "join"; readonly namespace: Namespace; readonly path: string }
+  /** Lines of /proc/PID/uid_map and gid_map; needs `user` among the clone's namespaces. */
+  | { readonly op: "id-map"; readonly uid: string; readonly gid: string }
+  /** Makes the child. Steps that follow a clone and are not host steps run in the child. */
+  | { readonly op: "clone"; readonly namespaces: readonly Namespace[] }
+  /** Sends one rtnetlink message, after the clone, and awaits its acknowledgement. */
+  | NetlinkStep;
+
+/** Run in the container's first process, after the clone. */
+export type ChildStep =
+  /** Makes all mounts private, mounts the root's file system (or binds a directory) and opens it as the root. */
+  | { readonly op: "root"; readonly mount: MountSpec; readonly readonly: boolean }
+  /** A new file system inside the root. The target is made when missing, as a directory. */
+  | {
+      readonly op: "mount";
+      readonly type: string;
+      readonly source: string;
+      readonly target: string;
+      readonly flags: number;
+      readonly data: string;
+      readonly mode?: number;
+    }
+  /** Binds a host path inside the root; `recursiveReadonly` by mount_setattr. A missing target is made, of the source's kind. */
+  | {
+      readonly op: "bind";
+      readonly source: string;
+      readonly target: string;
+      readonly recursive: boolean;
+      readonly readonly: boolean;
+      readonly recursiveReadonly: boolean;
+      /** MS_NOSUID and the like, and the propagation MS_PRIVATE, MS_SLAVE, MS_SHARED (with MS_REC). */
+      readonly flags: number;
+      readonly propagation: number;
+    }
+  | { readonly op: "mkdir"; readonly target: string; readonly mode: number }
+  | {
+      readonly op: "mknod";
+      readonly target: string;
+      readonly mode: number;
+      readonly major: number;
+      readonly minor: number;
+      readonly uid: number;
+      readonly gid: number;
+    }
+  | { readonly op: "symlink"; readonly target: string; readonly to: string }
+  /** Files are covered by the proven null device, directories by an empty read-only tmpfs; absent ones are skipped. */
+  | { readonly op: "mask"; readonly target: string }
+  | { readonly op: "readonly"; readonly target: string }
+  /** Changes the propagation of the root mount (rprivate unless asked otherwise), then pivots into it and detaches the old one. */
+  | { readonly op: "pivot" }
+  | { readonly op: "console" }
+  | { readonly op: "hostname"; readonly name: string }
+  | { readonly op: "domainname"; readonly name: string }
+  /** Through a private handle on procfs: `net.ipv4.ip_forward` → value. */
+  | { readonly op: "sysctl"; readonly key: string; readonly value: string }
+  | {
+      readonly op: "rlimit";
+      readonly resource: number;
+      readonly soft: bigint;
+      readonly hard: bigint;
+      readonly optional?: boolean;
+    }
+  | { readonly op: "oom-score"; readonly adjust: number }
+  | { readonly op: "umask"; readonly mask: number }
+  | { readonly op: "no-new-privileges" }
+  /** An AppArmor profile, in force from the exec on. */
+  | { readonly op: "apparmor"; readonly profile: string }
+  /**
+   * `user[:group]`, names or numbers, looked up in the container's own /etc/passwd and /etc/group (regular
+   * files, at most 1 MiB, never blocking); sets HOME unless the environment has it, and the groups.
+   */
+  | { readonly op: "user"; readonly user: string; readonly groups: readonly string[] }
+  /** 64-bit masks; inheritable and ambient sets are emptied. The host's own bounding set limits all of them. */
+  | {
+      readonly op: "capabilities";
+      readonly bounding: bigint;
+      readonly permitted: bigint;
+      readonly effective: bigint;
+    }
+  /** Made when missing, owned by root; checked to lie inside the root after the chdir. */
+  | { readonly op: "chdir"; readonly target: string; readonly make: boolean }
+  /** An array of struct sock_filter. Installed last. */
+  | { readonly op: "seccomp"; readonly program: Uint8Array; readonly flags: number }
+  /** argv[0] is looked up in PATH of `env`, inside the container. */
+  | {
+      readonly op: "exec";
+      readonly args: readonly string[];
+      readonly env: readonly string[];
+      readonly init: boolean;
+    };

@@ -1,0 +1,131 @@
+import type { NetlinkStep } from "#oci";
+
+/** One published or exposed port, as asked for. A host port of 0 is chosen when the container starts. */
+export interface PortRequest {
+  readonly containerPort: number;
+  readonly protocol: "tcp" | "udp" | "sctp";
+  /** Empty for all addresses, IPv4 and IPv6. */
+  readonly hostAddress: string;
+  readonly hostPort: number;
+  /** The last of a range to choose from; equal to hostPort for a fixed one. */
+  readonly hostPortEnd: number;
+}
+
+/** One that has been given a host port. */
+export interface PublishedPort {
+  readonly containerPort: number;
+  readonly protocol: "tcp" | "udp" | "sctp";
+  readonly hostAddress: string;
+  readonly hostPort: number;
+}
+
+/** What a container has on one network. Prefix lengths in bits. */
+export interface Endpoint {
+  readonly networkId: string;
+  readonly networkName: string;
+  readonly endpointId: string;
+  readonly macAddress: string;
+  readonly address: string;
+  readonly prefixLength: number;
+  readonly gateway: string;
+  readonly ipv6Address: string;
+  readonly ipv6PrefixLength: number;
+  readonly ipv6Gateway: string;
+  readonly aliases: readonly string[];
+}
+
+export type NetworkMode =
+  | { readonly kind: "bridge"; readonly network: string }
+  | { readonly kind: "host" }
+  | { readonly kind: "none" }
+  /** Shares the network namespace, and the files, of another container. */
+  | { readonly kind: "container"; readonly id: string; readonly pid: number };
+
+export interface SandboxRequest {
+  readonly containerId: string;
+  readonly name: string;
+  readonly hostname: string;
+  readonly domainname: string;
+  readonly mode: NetworkMode;
+  readonly ports: readonly PortRequest[];
+  readonly macAddress?: string;
+  readonly dns: readonly string[];
+  readonly dnsSearch: readonly string[];
+  readonly dnsOptions: readonly string[];
+  /** `host:address`; the address may be `host-gateway`. */
+  readonly extraHosts: readonly string[];
+  /** The container's own directory, where hosts, hostname and resolv.conf are written. */
+  readonly directory: string;
+}
+
+/** Addresses, ports and files, taken for one start of a container. Disposing it gives everything back. */
+export interface Sandbox extends AsyncDisposable {
+  readonly namespace:
+    | { readonly kind: "new" }
+    | { readonly kind: "host" }
+    | { readonly kind: "path"; readonly path: string };
+  /** For the launcher: links made between host and child, and host ports held while the container lives. */
+  readonly links: readonly NetlinkStep[];
+  readonly reservations: readonly {
+    readonly family: 4 | 6;
+    readonly protocol: "tcp" | "udp" | "sctp";
+    readonly address: string;
+    readonly port: number;
+  }[];
+  /** Of namespace `new`: what belongs in it (`net.ipv4.ip_unprivileged_port_start` and the like is the caller's). */
+  readonly sysctls: Readonly<Record<string, string>>;
+  /** Host paths of the three files; with mode container those of the other one. */
+  readonly files:
+    | { readonly hosts: string; readonly hostname: string; readonly resolvConf: string }
+    | undefined;
+  readonly endpoints: readonly Endpoint[];
+  readonly ports: readonly PublishedPort[];
+  /** Makes the ports reachable. The container's namespace need not exist yet. */
+  open(): Promise<void>;
+}
+
+/** A network as `network ls` and `inspect` show it. */
+export interface Network {
+  readonly id: string;
+  readonly name: string;
+  readonly driver: string;
+  readonly created: number;
+  readonly subnet: string;
+  readonly gateway: string;
+  readonly ipv6Subnet: string;
+  readonly options: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly isInternal: boolean;
+}
+
+export interface Networks extends AsyncDisposable {
+  list(): readonly Network[];
+  /** By name, id or unique prefix. */
+  find(text: string): Network | undefined;
+  /** Takes what a start needs. Throws `conflict` naming the holder when a port is in use. */
+  prepare(request: SandboxRequest): Promise<Sandbox>;
+  /** Gives back whatever a container holds; called when it has ended, also after a restart of the daemon. */
+  release(containerId: string): Promise<void>;
+  /** At start: makes bridge and rules as the running containers need them, removes all that belongs to no one. */
+  restore(running: ReadonlySet<string>): Promise<void>;
+  /** A name change shows in /etc/hosts of those that resolve it; endpoints of a container, for inspect. */
+  endpoints(containerId: string): {
+    readonly endpoints: readonly Endpoint[];
+    readonly ports: readonly PublishedPort[];
+  };
+}
+
+/** How the default bridge is set up: `--bridge`, `--bip`, `--mtu`, … */
+export interface BridgeSettings {
+  readonly name: string;
+  /** Address with prefix length; absent: the first free pool. */
+  readonly bip?: string;
+  readonly fixedCidr?: string;
+  readonly mtu: number;
+  readonly icc: boolean;
+  readonly ipForward: boolean;
+  readonly ipMasquerade: boolean;
+  readonly iptables: boolean;
+  readonly defaultAddress: string;
+  readonly addressPools: readonly { readonly base: string; readonly size: number }[];
+}

@@ -1,0 +1,57 @@
+import type { Descriptor, Digest, Reference } from "#oci";
+
+/** What `X-Registry-Auth` carried; never logged, never stored. */
+export interface Credentials {
+  readonly username?: string;
+  readonly password?: string;
+  readonly identityToken?: string;
+  readonly registryToken?: string;
+}
+
+export interface RegistrySettings {
+  /** Tried in order before Docker Hub itself. */
+  readonly mirrors: readonly string[];
+  /** Hosts or CIDRs that may be spoken to without TLS; 127.0.0.0/8 and ::1 always may. */
+  readonly insecure: readonly string[];
+}
+
+export interface Platform {
+  readonly os: string;
+  readonly architecture: string;
+  readonly variant?: string;
+}
+
+export interface Resolved {
+  /** What the tag or digest names: an index or a manifest. */
+  readonly root: Descriptor;
+  /** The manifest for the platform, verified, and its exact bytes. */
+  readonly manifest: Descriptor;
+  readonly manifestBytes: Uint8Array;
+  readonly config: Descriptor;
+  readonly layers: readonly Descriptor[];
+}
+
+export interface RegistryClient {
+  resolve(
+    reference: Reference,
+    options: { readonly platform: Platform; readonly signal: AbortSignal },
+  ): Promise<Resolved>;
+  /** A small blob, whole and verified (the image configuration). */
+  fetch(
+    reference: Reference,
+    descriptor: Descriptor,
+    options: { readonly limit: number; readonly signal: AbortSignal },
+  ): Promise<Uint8Array>;
+  /** A blob's bytes from an offset on. Rides out dropped connections by Range; throws when it cannot. */
+  stream(
+    reference: Reference,
+    descriptor: Descriptor,
+    options: { readonly offset: number; readonly signal: AbortSignal },
+  ): AsyncIterable<Uint8Array>;
+}
+
+export type OpenRegistry = (
+  settings: RegistrySettings,
+  credentials: Credentials | undefined,
+) => RegistryClient;
+export type { Digest };

@@ -1,0 +1,30 @@
+/** A named volume. `created` in milliseconds since the epoch. */
+export interface Volume {
+  readonly name: string;
+  readonly driver: string;
+  readonly mountpoint: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly options: Readonly<Record<string, string>>;
+  readonly created: number;
+  readonly isAnonymous: boolean;
+}
+
+export interface Volumes {
+  list(): readonly Volume[];
+  find(name: string): Volume | undefined;
+  /** Idempotent for the same driver; `conflict` for another one. Without a name an anonymous one is made. */
+  create(wanted: {
+    readonly name?: string;
+    readonly driver?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly options?: Readonly<Record<string, string>>;
+  }): Volume;
+  /** `conflict` naming the containers while it is in use. */
+  remove(name: string, options?: { readonly force?: boolean }): Promise<void>;
+  /** Records that a container refers to it; undone by `release`. */
+  hold(name: string, containerId: string): void;
+  release(containerId: string): void;
+  usersOf(name: string): readonly string[];
+  /** Whether it has no content yet, so that the image's is to be copied up. */
+  isEmpty(name: string): Promise<boolean>;
+}
