@@ -4,6 +4,8 @@
  * Called by every room below `jobs` that needs the machine.
  */
 
+export { lockFile } from "./lock.ts";
+export { createLog, type Log, type LogLevel } from "./log.ts";
 export { isAlive, processStartTicks } from "./procfs.ts";
 export { selfCommand } from "./self.ts";
 export { findProgram, type ProgramResult, type RunOptions, run, tryRun } from "./spawn.ts";

@@ -1,0 +1,118 @@
+import { existsSync, readFileSync } from "node:fs";
+import { z } from "zod";
+import { Fault, sentenceOf } from "#errors";
+import type { LogLevel } from "#host";
+import { readFlags } from "./flags.ts";
+import { SETTINGS, type SettingKey } from "./settings.ts";
+
+const DEFAULT_FILE = "/etc/bunker/daemon.json";
+
+const Size = z.union([z.number().int().positive(), z.string()]).transform((value, context) => {
+  const match = /^(\d+)\s*([kmgt]?)i?b?$/i.exec(String(value));
+  if (match === null) {
+    context.addIssue(`"${value}" is not a size; write 64m or 67108864`);
+    return z.NEVER;
+  }
+  const power = " kmgt".indexOf((match[2] || " ").toLowerCase());
+  return Number(match[1]) * 1024 ** power;
+});
+
+/** Every value the daemon runs by, with its default. */
+const Values = z.strictObject({
+  "data-root": z.string().startsWith("/").default("/var/lib/bunker"),
+  "exec-root": z.string().startsWith("/").default("/run/bunker"),
+  pidfile: z.string().startsWith("/").optional(),
+  hosts: z.array(z.string()).optional(),
+  group: z.string().optional(),
+  "insecure-tcp": z.boolean().default(false),
+  bridge: z
+    .string()
+    .regex(/^[A-Za-z0-9_.-]{1,15}$/, "an interface name has at most 15 letters, digits, dots and dashes")
+    .default("bunker0"),
+  bip: z.string().optional(),
+  "fixed-cidr": z.string().optional(),
+  mtu: z.number().int().min(68).max(65535).default(1500),
+  icc: z.boolean().default(true),
+  ip: z.string().default(""),
+  "ip-forward": z.boolean().default(true),
+  "ip-masq": z.boolean().default(true),
+  iptables: z.boolean().default(true),
+  "default-address-pools": z.array(z.strictObject({ base: z.string(), size: z.number().int() })).default([]),
+  dns: z.array(z.string()).default([]),
+  "dns-search": z.array(z.string()).default([]),
+  "dns-opts": z.array(z.string()).default([]),
+  "registry-mirrors": z.array(z.url()).default([]),
+  "insecure-registries": z.array(z.string()).default([]),
+  "max-concurrent-downloads": z.number().int().min(1).max(64).default(3),
+  "storage-driver": z.string().optional(),
+  "cgroup-parent": z
+    .string()
+    .regex(/^\/?[A-Za-z0-9_][A-Za-z0-9_./-]*$/)
+    .refine((path) => !path.split("/").includes(".."))
+    .default("bunker"),
+  "default-shm-size": Size.default(64 * 1024 * 1024),
+  "default-stop-timeout": z.number().int().min(-1).default(10),
+  "no-new-privileges": z.boolean().default(false),
+  init: z.boolean().default(false),
+  "log-driver": z.enum(["json-file", "none"]).default("json-file"),
+  "log-opts": z.record(z.string(), z.string()).default({}),
+  labels: z.array(z.string()).default([]),
+  "log-level": z.enum(["debug", "info", "warn", "error", "fatal"]).default("info"),
+  debug: z.boolean().default(false),
+} satisfies Record<SettingKey, z.ZodType>);
+
+export type Config = z.infer<typeof Values> & {
+  readonly hosts: readonly string[];
+  readonly pidfile: string;
+  readonly "log-level": LogLevel;
+};
+
+/** Flags and file through one schema. A key in both, an unknown key or a wrong value is `invalid`, naming it. */
+export function readConfig(words: readonly string[]): Config {
+  const { values: flags, configFile } = readFlags(words);
+  const file = readFile(configFile);
+  const both = Object.keys(flags).filter((key) => key in file && key !== "hosts");
+  if (both.length > 0 || ("hosts" in flags && "hosts" in file))
+    throw new Fault(
+      "invalid",
+      `Cannot start: ${both[0] ?? "hosts"} is set both by a flag and in the configuration file; keep one`,
+    );
+  const parsed = Values.safeParse({ ...file, ...flags });
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw new Fault(
+      "invalid",
+      `Cannot start: the setting ${issue?.path.join(".")} is not valid: ${issue?.message}`,
+    );
+  }
+  const values = parsed.data;
+  return {
+    ...values,
+    hosts: values.hosts ?? [`unix://${values["exec-root"]}/bunker.sock`],
+    pidfile: values.pidfile ?? `${values["exec-root"]}/bunker.pid`,
+    "log-level": values.debug ? "debug" : values["log-level"],
+  };
+}
+
+function readFile(path: string | undefined): Record<string, unknown> {
+  const file = path ?? DEFAULT_FILE;
+  if (path === undefined && !existsSync(file)) return {};
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(file, "utf8").replace(/^\uFEFF/, "") || "{}");
+  } catch (thrown) {
+    throw new Fault("invalid", `Cannot read the configuration file ${file}: ${sentenceOf(thrown)}`, {
+      cause: thrown,
+    });
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw new Fault("invalid", `Cannot read the configuration file ${file}: it must hold one JSON object`);
+  const known = new Set<string>(SETTINGS.map(({ key }) => key));
+  const unknown = Object.keys(value).filter((key) => !known.has(key));
+  if (unknown.length > 0)
+    throw new Fault(
+      "invalid",
+      `Cannot read the configuration file ${file}: the key "${unknown.join('", "')}" is not supported; remove it`,
+    );
+  return value as Record<string, unknown>;
+}

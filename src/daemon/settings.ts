@@ -1,0 +1,123 @@
+/** One setting of the daemon: a key of daemon.json and a flag. Source: Docker's dockerd reference, "Daemon configuration file". */
+export interface Setting {
+  readonly key: string;
+  /** Without dashes; a list is one flag repeated. Absent where only the file may set it. */
+  readonly flag?: string;
+  readonly short?: string;
+  readonly kind: "text" | "number" | "boolean" | "list" | "pairs" | "pools";
+  readonly help: string;
+}
+
+/** Every setting that takes effect. What is not here is refused by name, never ignored. */
+export const SETTINGS = [
+  { key: "data-root", flag: "data-root", kind: "text", help: "Folder of images, containers and volumes" },
+  { key: "exec-root", flag: "exec-root", kind: "text", help: "Folder of run-time state, on tmpfs" },
+  { key: "pidfile", flag: "pidfile", short: "p", kind: "text", help: "File that holds the daemon's pid" },
+  {
+    key: "hosts",
+    flag: "host",
+    short: "H",
+    kind: "list",
+    help: "Where to listen: unix://PATH or tcp://ADDRESS:PORT",
+  },
+  { key: "group", flag: "group", short: "G", kind: "text", help: "Group that may use the unix socket" },
+  {
+    key: "insecure-tcp",
+    flag: "insecure-tcp",
+    kind: "boolean",
+    help: "Listen on tcp:// beyond loopback without TLS",
+  },
+  { key: "bridge", flag: "bridge", short: "b", kind: "text", help: "Name of the default bridge" },
+  { key: "bip", flag: "bip", kind: "text", help: "Address and prefix length of the default bridge" },
+  {
+    key: "fixed-cidr",
+    flag: "fixed-cidr",
+    kind: "text",
+    help: "Range of the default bridge's container addresses",
+  },
+  { key: "mtu", flag: "mtu", kind: "number", help: "MTU of the default bridge" },
+  { key: "icc", flag: "icc", kind: "boolean", help: "Let containers of the default bridge reach each other" },
+  { key: "ip", flag: "ip", kind: "text", help: "Host address of published ports that name none" },
+  { key: "ip-forward", flag: "ip-forward", kind: "boolean", help: "Turn on IP forwarding" },
+  { key: "ip-masq", flag: "ip-masq", kind: "boolean", help: "Masquerade what leaves the default bridge" },
+  { key: "iptables", flag: "iptables", kind: "boolean", help: "Add firewall rules" },
+  { key: "default-address-pools", kind: "pools", help: "Pools of subnets: base and size" },
+  { key: "dns", flag: "dns", kind: "list", help: "Name servers of containers" },
+  { key: "dns-search", flag: "dns-search", kind: "list", help: "Search domains of containers" },
+  { key: "dns-opts", flag: "dns-opt", kind: "list", help: "Resolver options of containers" },
+  {
+    key: "registry-mirrors",
+    flag: "registry-mirror",
+    kind: "list",
+    help: "Mirrors of Docker Hub, tried in order",
+  },
+  {
+    key: "insecure-registries",
+    flag: "insecure-registry",
+    kind: "list",
+    help: "Registries that may be spoken to without TLS",
+  },
+  {
+    key: "max-concurrent-downloads",
+    flag: "max-concurrent-downloads",
+    kind: "number",
+    help: "Layers downloaded at once",
+  },
+  {
+    key: "storage-driver",
+    flag: "storage-driver",
+    short: "s",
+    kind: "text",
+    help: "Graph driver: overlay2 or vfs",
+  },
+  {
+    key: "cgroup-parent",
+    flag: "cgroup-parent",
+    kind: "text",
+    help: "Group below which containers get theirs",
+  },
+  { key: "default-shm-size", flag: "default-shm-size", kind: "text", help: "Size of /dev/shm" },
+  {
+    key: "default-stop-timeout",
+    flag: "default-stop-timeout",
+    kind: "number",
+    help: "Seconds between SIGTERM and SIGKILL",
+  },
+  {
+    key: "no-new-privileges",
+    flag: "no-new-privileges",
+    kind: "boolean",
+    help: "Set no_new_privs in every container",
+  },
+  { key: "init", flag: "init", kind: "boolean", help: "Run a small init as every container's first process" },
+  {
+    key: "log-driver",
+    flag: "log-driver",
+    kind: "text",
+    help: "Log driver of containers: json-file or none",
+  },
+  {
+    key: "log-opts",
+    flag: "log-opt",
+    kind: "pairs",
+    help: "Options of the log driver, max-size=10m and the like",
+  },
+  { key: "labels", flag: "label", kind: "list", help: "Labels of this daemon" },
+  {
+    key: "log-level",
+    flag: "log-level",
+    short: "l",
+    kind: "text",
+    help: "debug, info, warn, error or fatal",
+  },
+  { key: "debug", flag: "debug", short: "D", kind: "boolean", help: "Same as --log-level debug" },
+] as const satisfies readonly Setting[];
+
+export type SettingKey = (typeof SETTINGS)[number]["key"];
+
+/** Storage drivers that were, and what took their place. */
+export const REPLACED_DRIVERS: Readonly<Record<string, string>> = {
+  aufs: "aufs is not in current kernels; use overlay2, which replaced it",
+  devicemapper: "devicemapper was removed from Docker in version 25; use overlay2, which replaced it",
+  overlay: "overlay was removed from Docker in version 24; use overlay2, which replaced it",
+};

@@ -1,0 +1,75 @@
+import { describe, expect, test } from "bun:test";
+import { readConfig } from "../../../src/daemon/config.ts";
+import { daemonHelp, readFlags } from "../../../src/daemon/flags.ts";
+import { SETTINGS } from "../../../src/daemon/settings.ts";
+import { scratchFile } from "../../fakes/files.ts";
+
+const NO_FILE = ["--config-file", "/dev/null"];
+
+describe("the daemon's settings", () => {
+  test("come with defaults that follow the roots", () => {
+    const config = readConfig([...NO_FILE, "--exec-root", "/run/other"]);
+    expect(config.hosts).toEqual(["unix:///run/other/bunker.sock"]);
+    expect(config.pidfile).toBe("/run/other/bunker.pid");
+    expect(config["data-root"]).toBe("/var/lib/bunker");
+    expect(config["default-shm-size"]).toBe(64 * 1024 * 1024);
+  });
+
+  const accepted: [string[], string, unknown][] = [
+    [
+      ["daemon", "-H", "unix:///a.sock", "-H=tcp://127.0.0.1:1"],
+      "hosts",
+      ["unix:///a.sock", "tcp://127.0.0.1:1"],
+    ],
+    [["-d", "--mtu=1400"], "mtu", 1400],
+    [["--daemon=true", "--iptables=false"], "iptables", false],
+    [["--debug"], "log-level", "debug"],
+    [["--default-shm-size", "1m"], "default-shm-size", 1048576],
+    [["--default-shm-size", "4096"], "default-shm-size", 4096],
+    [
+      ["--log-opt", "max-size=10m", "--log-opt", "max-file=3"],
+      "log-opts",
+      { "max-size": "10m", "max-file": "3" },
+    ],
+    [["--registry-mirror", "http://127.0.0.1:5000"], "registry-mirrors", ["http://127.0.0.1:5000"]],
+  ];
+  test.each(accepted)("%j sets %s", (words, key, value) => {
+    const config: Record<string, unknown> = readConfig([...words, ...NO_FILE]);
+    expect(config[key]).toEqual(value);
+  });
+
+  const refused: [string[], RegExp][] = [
+    [["--frobnicate"], /unknown flag --frobnicate/],
+    [["--mtu", "many"], /--mtu takes a whole number/],
+    [["--mtu"], /--mtu needs a value/],
+    [["--icc=perhaps"], /--icc takes true or false/],
+    [["--data-root", "relative"], /data-root/],
+    [["--bridge", "a-name-that-is-far-too-long"], /bridge/],
+    [["--cgroup-parent", "a/../../b"], /cgroup-parent/],
+    [["stray"], /unknown flag stray/],
+  ];
+  test.each(refused)("%j is refused", (words, reason) => {
+    expect(() => readConfig([...NO_FILE, ...words])).toThrow(reason);
+  });
+
+  test("an unknown key of the file is refused by name", async () => {
+    await using file = await scratchFile('{"data-root": "/x", "frobnicate": 1}');
+    expect(() => readConfig(["--config-file", file.path])).toThrow(/"frobnicate" is not supported/);
+  });
+
+  test("a key in both file and flags is refused", async () => {
+    await using file = await scratchFile('{"mtu": 1400}');
+    expect(() => readConfig(["--config-file", file.path, "--mtu", "1300"])).toThrow(/mtu is set both/);
+  });
+
+  test("a damaged file is refused with its name", async () => {
+    await using file = await scratchFile('{"mtu": ');
+    expect(() => readConfig(["--config-file", file.path])).toThrow(file.path);
+  });
+
+  test("every flag is in the help", () => {
+    const help = daemonHelp();
+    for (const setting of SETTINGS) if ("flag" in setting) expect(help).toContain(`--${setting.flag}`);
+    expect(readFlags(["daemon", "--help"]).wantsHelp).toBe(true);
+  });
+});
