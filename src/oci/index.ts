@@ -9,4 +9,13 @@ export * from "./digest.ts";
 export * from "./image-config.ts";
 export type * from "./kernel.ts";
 export * from "./manifest.ts";
+export * from "./media-types.ts";
+export {
+  choosePlatform,
+  formatPlatform,
+  hostPlatform,
+  type Platform,
+  parsePlatform,
+  platformsOf,
+} from "./platform.ts";
 export * from "./reference.ts";
