@@ -1,5 +1,5 @@
 import { Fault, sentenceOf } from "#errors";
-import type { Job, JobContext, JobStreams, Progress } from "./job.ts";
+import type { AnyJob, Job, JobContext, JobStreams, Progress } from "./job.ts";
 
 /** How many ended jobs are remembered for `bunker jobs`. */
 const REMEMBERED = 256;
@@ -39,7 +39,7 @@ export class Engine<Table extends JobTable = JobTable> {
   readonly #ended: JobRecord[] = [];
   #count = 0;
 
-  register(jobs: readonly Job<string, never, unknown>[]): void {
+  register(jobs: readonly AnyJob[]): void {
     for (const job of jobs) {
       if (this.#jobs.has(job.name)) throw new Fault("internal", `Cannot register ${job.name} twice`);
       this.#jobs.set(job.name, job as unknown as Job);

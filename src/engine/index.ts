@@ -5,4 +5,4 @@
  */
 export { Engine, type JobRecord, type JobTable, type RunOptions } from "./engine.ts";
 export { type EngineEvent, EventBus, type EventFilter, type EventSubscription } from "./events.ts";
-export { defineJob, type Job, type JobContext, type JobStreams, type Progress } from "./job.ts";
+export { type AnyJob, defineJob, type Job, type JobContext, type JobStreams, type Progress } from "./job.ts";

@@ -37,6 +37,13 @@ export interface Job<Name extends string = string, Input = unknown, Output = unk
   run(input: Input, context: JobContext): Promise<Output>;
 }
 
+/** A job of whatever input, as the engine keeps it: the input is parsed by the job's own schema before `run`. */
+export interface AnyJob {
+  readonly name: string;
+  readonly input: z.ZodType;
+  run(input: never, context: JobContext): Promise<unknown>;
+}
+
 export function defineJob<const Name extends string, Input, Output>(
   job: Job<Name, Input, Output>,
 ): Job<Name, Input, Output> {

@@ -1,0 +1,63 @@
+/**
+ * Everything: set-up, check, conformance and system tests, and at the end a look at whether the machine is as it was.
+ * `bun run test NAME…` runs only the system and conformance files whose paths contain one of the names.
+ */
+import { check } from "./check.ts";
+import { hostDifference, hostState } from "./fixtures/host-state.ts";
+import { setUp } from "./setup.ts";
+
+interface Count {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+const total: Count = { passed: 0, failed: 0, skipped: 0 };
+const names = process.argv.slice(2);
+
+await setUp();
+const before = await hostState();
+if (names.length === 0) {
+  const failedSteps = await check();
+  if (failedSteps > 0) {
+    process.stderr.write(`test: ${failedSteps} of check's steps failed\n`);
+    process.exit(1);
+  }
+}
+if (process.getuid?.() === 0) {
+  const files = [...new Bun.Glob("{conformance,system}/**/*.test.ts").scanSync("test")].sort();
+  for (const file of files.filter((path) => names.length === 0 || names.some((name) => path.includes(name))))
+    await runFile(`test/${file}`);
+  const left = hostDifference(before, await hostState());
+  for (const line of left) process.stderr.write(`test: the machine is not as it was: ${line}\n`);
+  total.failed += left.length > 0 ? 1 : 0;
+} else {
+  process.stderr.write("test: system and conformance tests are skipped: they need root\n");
+}
+process.stdout.write(`system: ${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`);
+process.exit(total.failed === 0 ? 0 : 1);
+
+/** A file a process: what one leaves in its process cannot reach the next. */
+async function runFile(path: string): Promise<void> {
+  process.stderr.write(`\ntest: ${path}\n`);
+  const started = performance.now();
+  const child = Bun.spawn([process.execPath, "test", `./${path}`], {
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [out, report, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+  const count = (word: string) => Number(new RegExp(`^\\s*(\\d+) ${word}$`, "m").exec(report)?.[1] ?? 0);
+  total.passed += count("pass");
+  total.failed += Math.max(count("fail"), code === 0 ? 0 : 1);
+  total.skipped += count("skip") + count("todo");
+  if (code !== 0) process.stderr.write(out.slice(-20000));
+  process.stderr.write(code === 0 ? summary(report) : report.slice(-60000));
+  process.stderr.write(`test: ${path} took ${((performance.now() - started) / 1000).toFixed(1)} s\n`);
+}
+
+/** What was skipped is said aloud, with the reason that stands in its name. */
+function summary(report: string): string {
+  const kept = report.split("\n").filter((line) => /^\((skip|todo)\)|^\s*\d+ (pass|fail|skip)$/.test(line));
+  return `${kept.join("\n")}\n`;
+}
