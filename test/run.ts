@@ -41,7 +41,7 @@ process.exit(total.failed === 0 ? 0 : 1);
 async function runFile(path: string): Promise<void> {
   process.stderr.write(`\ntest: ${path}\n`);
   const started = performance.now();
-  const child = Bun.spawn([process.execPath, "test", `./${path}`], {
+  const child = Bun.spawn(inOwnNetwork([process.execPath, "test", `./${path}`]), {
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
@@ -54,6 +54,11 @@ async function runFile(path: string): Promise<void> {
   if (code !== 0) process.stderr.write(out.slice(-20000));
   process.stderr.write(code === 0 ? summary(report) : report.slice(-60000));
   process.stderr.write(`test: ${path} took ${((performance.now() - started) / 1000).toFixed(1)} s\n`);
+}
+
+/** Links, rules and ports of a file's daemons live and die with a network namespace of its own, loopback up. */
+function inOwnNetwork(command: readonly string[]): string[] {
+  return ["unshare", "--net", "--", process.execPath, "test/in-network.ts", ...command];
 }
 
 /** What was skipped is said aloud, with the reason that stands in its name. */

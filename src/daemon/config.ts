@@ -2,9 +2,11 @@ import { existsSync, readFileSync } from "node:fs";
 import { z } from "zod";
 import { Fault, sentenceOf } from "#errors";
 import type { LogLevel } from "#host";
+import { sha256 } from "#oci";
 import { readFlags } from "./flags.ts";
 import { SETTINGS, type SettingKey } from "./settings.ts";
 
+const DEFAULT_EXEC_ROOT = "/run/bunker";
 const DEFAULT_FILE = "/etc/bunker/daemon.json";
 
 const Size = z.union([z.number().int().positive(), z.string()]).transform((value, context) => {
@@ -20,7 +22,7 @@ const Size = z.union([z.number().int().positive(), z.string()]).transform((value
 /** Every value the daemon runs by, with its default. */
 const Values = z.strictObject({
   "data-root": z.string().startsWith("/").default("/var/lib/bunker"),
-  "exec-root": z.string().startsWith("/").default("/run/bunker"),
+  "exec-root": z.string().startsWith("/").default(DEFAULT_EXEC_ROOT),
   pidfile: z.string().startsWith("/").optional(),
   hosts: z.array(z.string()).optional(),
   group: z.string().optional(),
@@ -49,7 +51,7 @@ const Values = z.strictObject({
     .string()
     .regex(/^\/?[A-Za-z0-9_][A-Za-z0-9_./-]*$/)
     .refine((path) => !path.split("/").includes(".."))
-    .default("bunker"),
+    .optional(),
   "default-shm-size": Size.default(64 * 1024 * 1024),
   "default-stop-timeout": z.number().int().min(-1).default(10),
   "no-new-privileges": z.boolean().default(false),
@@ -64,6 +66,7 @@ const Values = z.strictObject({
 export type Config = z.infer<typeof Values> & {
   readonly hosts: readonly string[];
   readonly pidfile: string;
+  readonly "cgroup-parent": string;
   readonly "log-level": LogLevel;
 };
 
@@ -90,8 +93,16 @@ export function readConfig(words: readonly string[]): Config {
     ...values,
     hosts: values.hosts ?? [`unix://${values["exec-root"]}/bunker.sock`],
     pidfile: values.pidfile ?? `${values["exec-root"]}/bunker.pid`,
+    "cgroup-parent": (values["cgroup-parent"] ?? parentFor(values["exec-root"])).replace(/^\//, ""),
     "log-level": values.debug ? "debug" : values["log-level"],
   };
+}
+
+/** Daemons side by side sweep their own groups alone: another exec-root has another parent. */
+function parentFor(execRoot: string): string {
+  return execRoot === DEFAULT_EXEC_ROOT
+    ? "bunker"
+    : `bunker-${sha256(execRoot).slice("sha256:".length, "sha256:".length + 8)}`;
 }
 
 function readFile(path: string | undefined): Record<string, unknown> {

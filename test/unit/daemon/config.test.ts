@@ -11,6 +11,8 @@ describe("the daemon's settings", () => {
     const config = readConfig([...NO_FILE, "--exec-root", "/run/other"]);
     expect(config.hosts).toEqual(["unix:///run/other/bunker.sock"]);
     expect(config.pidfile).toBe("/run/other/bunker.pid");
+    expect(config["cgroup-parent"]).toMatch(/^bunker-[0-9a-f]{8}$/);
+    expect(readConfig(NO_FILE)["cgroup-parent"]).toBe("bunker");
     expect(config["data-root"]).toBe("/var/lib/bunker");
     expect(config["default-shm-size"]).toBe(64 * 1024 * 1024);
   });
