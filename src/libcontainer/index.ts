@@ -3,5 +3,37 @@
  * Refuses to know images, names and HTTP.
  * Called by `exec`, and by `jobs` to state what is wanted.
  */
+
+export {
+  CAPABILITIES,
+  capabilitiesOf,
+  capabilityMask,
+  capabilityNamed,
+  containerCapabilities,
+  DEFAULT_CAPABILITIES,
+  hostCapabilities,
+} from "./capabilities.ts";
+export { type Cgroups, detectCgroups } from "./cgroups/detect.ts";
+export { cgroupSteps, prepareParentGroup } from "./cgroups/manager.ts";
+export { type CompileOptions, compilePlan } from "./compile.ts";
+export { compileExecPlan, type ExecPlanRequest } from "./compile-exec.ts";
+export {
+  DEFAULT_MASKED_PATHS,
+  DEFAULT_READONLY_PATHS,
+  DEFAULT_SHM_BYTES,
+  defaultMounts,
+} from "./defaults.ts";
+export {
+  ALL_DEVICE_RULES,
+  DEFAULT_DEVICE_RULES,
+  DEFAULT_DEVICES,
+  type DeviceRequest,
+  hostDevices,
+  parseDeviceRequest,
+  parseDeviceRule,
+  resolveDevices,
+} from "./devices.ts";
+export { MS, parseMountOptions, propagationFlags } from "./mount-options.ts";
 export type * from "./plan.ts";
+export { RLIMIT_NAMES, rlimitNumber, rlimitValue } from "./rlimits.ts";
 export type * from "./spec.ts";

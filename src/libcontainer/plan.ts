@@ -41,8 +41,17 @@ export type HostStep =
 
 /** Run in the container's first process, after the clone. */
 export type ChildStep =
-  /** Makes all mounts private, mounts the root's file system (or binds a directory) and opens it as the root. */
-  | { readonly op: "root"; readonly mount: MountSpec; readonly readonly: boolean }
+  /**
+   * Gives all mounts this propagation (MS_PRIVATE | MS_REC when absent; MS_SLAVE or MS_SHARED when a bind is to
+   * follow the host or be seen by it), mounts the root's file system (or binds a directory) without propagation to
+   * anywhere, and opens it as the root. `readonly` takes effect at the pivot, when all targets have been made.
+   */
+  | {
+      readonly op: "root";
+      readonly mount: MountSpec;
+      readonly readonly: boolean;
+      readonly propagation?: number;
+    }
   /** A new file system inside the root. The target is made when missing, as a directory. */
   | {
       readonly op: "mount";
@@ -79,8 +88,11 @@ export type ChildStep =
   /** Files are covered by the proven null device, directories by an empty read-only tmpfs; absent ones are skipped. */
   | { readonly op: "mask"; readonly target: string }
   | { readonly op: "readonly"; readonly target: string }
-  /** Changes the propagation of the root mount (rprivate unless asked otherwise), then pivots into it and detaches the old one. */
-  | { readonly op: "pivot" }
+  /**
+   * Pivots into the root and detaches the old one, then gives the root mount alone (the binds below keep theirs) this
+   * propagation: private when absent.
+   */
+  | { readonly op: "pivot"; readonly propagation?: number }
   | { readonly op: "console" }
   | { readonly op: "hostname"; readonly name: string }
   | { readonly op: "domainname"; readonly name: string }

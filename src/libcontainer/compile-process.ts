@@ -1,0 +1,45 @@
+import { capabilityMask, hostCapabilities } from "./capabilities.ts";
+import type { ChildStep } from "./plan.ts";
+import { rlimitNumber } from "./rlimits.ts";
+import { compileSeccomp } from "./seccomp/compile.ts";
+import type { ProcessSpec, SeccompProfile } from "./spec.ts";
+
+/** SECCOMP_FILTER_FLAG_SPEC_ALLOW: no slower branch prediction for filtered programs on kernels before 5.16. */
+const SECCOMP_FLAGS = 4;
+
+/**
+ * What a process becomes before its exec, the same for a container's first process and for those that join it.
+ * A filter can be installed with CAP_SYS_ADMIN or under no_new_privs only, so without the latter it goes
+ * in while the former is still held, and last otherwise.
+ */
+export function processSteps(
+  process: ProcessSpec,
+  profile: SeccompProfile | undefined,
+): readonly ChildStep[] {
+  const filter: ChildStep[] =
+    profile === undefined ? [] : [{ op: "seccomp", program: compileSeccomp(profile), flags: SECCOMP_FLAGS }];
+  const mask = capabilityMask(process.capabilities) & hostCapabilities();
+  return [
+    ...limitSteps(process),
+    { op: "oom-score", adjust: process.oomScoreAdj },
+    { op: "umask", mask: 0o022 },
+    ...(process.noNewPrivileges ? [{ op: "no-new-privileges" } as const] : []),
+    ...(process.apparmorProfile === undefined || process.apparmorProfile === ""
+      ? []
+      : [{ op: "apparmor", profile: process.apparmorProfile } as const]),
+    { op: "chdir", target: process.cwd === "" ? "/" : process.cwd, make: true },
+    ...(process.noNewPrivileges ? [] : filter),
+    { op: "capabilities", bounding: mask, permitted: mask, effective: mask },
+    { op: "user", user: process.user, groups: process.additionalGroups },
+    ...(process.noNewPrivileges ? filter : []),
+    { op: "exec", args: process.args, env: process.env, init: process.init },
+  ];
+}
+
+/** A limit that asks for more than this host's hard limit needs CAP_SYS_RESOURCE; defaults may then go without. */
+function limitSteps({ rlimits }: ProcessSpec): readonly ChildStep[] {
+  return rlimits.flatMap(({ type, soft, hard }): ChildStep[] => {
+    const resource = rlimitNumber(type);
+    return resource === undefined ? [] : [{ op: "rlimit", resource, soft, hard }];
+  });
+}
