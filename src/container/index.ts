@@ -4,4 +4,21 @@
  * Called by `jobs`.
  */
 export { advance, type Status, type Step } from "./lifecycle.ts";
+export type { LogEntry } from "./log/entry.ts";
+export { type LogQuery, readLog } from "./log/reader.ts";
+export {
+  type Afterlife,
+  type Clock,
+  type Ending,
+  ended,
+  Monitor,
+  type MonitorNeeds,
+  type Watched,
+} from "./monitor.ts";
+export { checkName } from "./names.ts";
 export type * from "./record.ts";
+export { shouldStartWithDaemon } from "./restart-policy.ts";
+export { parseSignal, SIGKILL } from "./signals.ts";
+export { Containers, type Held, type ReservedName } from "./store.ts";
+export { NEVER, nowNanoseconds, parseTimestamp, timestamp } from "./time.ts";
+export type { Wait, WaitCondition, WaitResult } from "./waiters.ts";

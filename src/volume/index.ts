@@ -4,3 +4,4 @@
  * Called by `jobs`.
  */
 export type * from "./driver.ts";
+export { checkVolumeName, LocalVolumes, noSuchVolume } from "./store.ts";

@@ -1,0 +1,11 @@
+/** Of random names: `calm_lovelace`. All lower case, letters only. */
+export const ADJECTIVES: readonly string[] =
+  "able agile airy amber ample apt ardent artful astute autumn balmy bold brave breezy bright brisk bubbly calm candid casual cheery chipper civil clear clever cosmic cozy crafty crisp curious dapper daring dazzling deft dewy diligent dreamy dulcet eager earnest easy elated elegant fabled fair famous fancy fearless festive fleet fluent fond frank fresh frosty gallant gentle gifted glad gleaming golden graceful grand handy happy hardy hearty helpful honest humble ideal jaunty jolly jovial joyful keen kind lively loyal lucid lucky lunar mellow merry mighty mindful modest neat nimble noble patient peaceful placid plucky polished proud quaint quick quiet radiant rapid ready robust rosy serene sharp shiny silent silver sincere sleek smart snug sober solar solid spry stellar steady stoic sunny swift tender tidy tranquil trusty upbeat useful valiant vivid warm wise witty worthy zany zesty".split(
+    " ",
+  );
+
+/** Surnames of people to whom science and engineering owe something. */
+export const SURNAMES: readonly string[] =
+  "abel airy ampere anning archimedes avogadro babbage backus banach bardeen bell bernoulli bessel bohr boltzmann boole born bose boyle brahe brunel cantor carnot carson cauchy cavendish chandrasekhar clarke codd coulomb curie dalton darwin davy descartes dijkstra dirac edison einstein euclid euler faraday fermat fermi feynman fibonacci fourier franklin galileo galois galton gauss germain gibbs goedel goodall hamilton hawking heaviside heisenberg helmholtz herschel hertz hilbert hodgkin hooke hopper hubble huygens hypatia jacobi joliot joule kelvin kepler khayyam knuth kovalevskaya lagrange lamarr laplace lavoisier leavitt leibniz linnaeus lovelace lorentz mach marconi maxwell mccarthy mcclintock meitner mendel mendeleev minkowski mirzakhani morse napier nash naur nernst neumann newton nobel noether ohm pascal pasteur pauli payne pearson planck poincare poisson ptolemy pythagoras ramanujan riemann ritchie rutherford sagan schrodinger shannon sinclair stokes swartz tesla thales thompson torvalds turing villani volta watt wegener weierstrass wiles wirth wozniak wu yonath zuse".split(
+    " ",
+  );
