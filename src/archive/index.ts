@@ -1,1 +1,11 @@
-export async function serveArchive(_words: readonly string[]): Promise<void> {}
+/**
+ * Owns tar in both directions: dialects, whiteouts, ownership, attributes, sparse files, safe paths.
+ * Refuses to know layers or images, and to touch a tree from a process that could leave it.
+ * Called by `graph`, `builder` and `jobs`; `main` starts its other half.
+ */
+export { type Compression, compressionOf, decompress } from "./decompress.ts";
+export type { ByteString, Entry, EntrySink, EntryType, Segment } from "./entry.ts";
+export { TarReader } from "./reader.ts";
+export { serveArchive } from "./serve.ts";
+export { type Unpacked, type UnpackInput, type UnpackRequest, unpack } from "./unpack.ts";
+export type { WhiteoutStyle } from "./whiteouts.ts";

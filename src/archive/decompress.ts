@@ -1,0 +1,78 @@
+import type { Transform } from "node:stream";
+import { createGunzip, createZstdDecompress } from "node:zlib";
+import { Fault } from "#errors";
+
+export type Compression = "gzip" | "zstd" | "none";
+
+/** Output comes in pieces of so many bytes: fewer turns of the event loop. */
+const CHUNK_BYTES = 1024 * 1024;
+/** The largest window that a frame may ask for: 128 MiB. Source: RFC 8878, section 3.1.1.1.2, gives 8 MiB as the least. */
+const ZSTD_WINDOW_LOG = 27;
+const ZSTD_D_WINDOW_LOG_MAX = 100;
+
+/** By the first bytes: what they are decides, whatever the media type says. Throws `unsupported` for others. */
+export function compressionOf(start: Uint8Array): Compression {
+  const magic = Buffer.from(start.subarray(0, 6)).toString("hex");
+  if (magic.startsWith("1f8b")) return "gzip";
+  if (magic.startsWith("28b52ffd") || /^5.2a4d18/.test(magic)) return "zstd";
+  const other = magic.startsWith("425a68") ? "bzip2" : magic === "fd377a585a00" ? "xz" : undefined;
+  if (other === undefined) return "none";
+  throw new Fault("unsupported", `Cannot unpack the archive: it is compressed with ${other}; gzip and zstd are known`);
+}
+
+/** Undefined when there is nothing to undo. */
+export function decompressor(compression: Compression): Transform | undefined {
+  if (compression === "gzip") return createGunzip({ chunkSize: CHUNK_BYTES });
+  if (compression === "zstd")
+    return createZstdDecompress({ chunkSize: CHUNK_BYTES, params: { [ZSTD_D_WINDOW_LOG_MAX]: ZSTD_WINDOW_LOG } });
+  return undefined;
+}
+
+/** Decompresses by magic. Throws `invalid` when the stream is damaged or ends too early. */
+export async function* decompress(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  const iterator = source[Symbol.asyncIterator]();
+  const first = await iterator.next();
+  if (first.done) return;
+  const all = prepend(first.value, iterator);
+  const transform = decompressor(compressionOf(first.value));
+  if (transform === undefined) return yield* all;
+  const feeding = feed(all, transform);
+  feeding.catch((thrown) => transform.destroy(thrown));
+  try {
+    for await (const chunk of transform) yield chunk;
+  } catch (thrown) {
+    throw explain(thrown);
+  }
+  await feeding;
+}
+
+async function* prepend(first: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
+  yield first;
+  for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
+}
+
+async function feed(source: AsyncIterable<Buffer>, into: Transform): Promise<void> {
+  for await (const chunk of source) {
+    if (into.destroyed) return;
+    if (!into.write(chunk)) await drained(into);
+  }
+  into.end();
+}
+
+function drained(stream: Transform): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  stream.once("drain", resolve);
+  stream.once("close", resolve);
+  return promise.finally(() => {
+    stream.off("drain", resolve);
+    stream.off("close", resolve);
+  });
+}
+
+function explain(thrown: unknown): unknown {
+  const isDamage = thrown instanceof Error && "code" in thrown && /^(Z_|ZSTD_|ERR_)/.test(String(thrown.code));
+  if (!isDamage) return thrown;
+  return new Fault("invalid", `Cannot unpack the archive: its compression is damaged (${thrown.message})`, {
+    cause: thrown,
+  });
+}

@@ -1,0 +1,70 @@
+import { Fault } from "#errors";
+import { readNumber } from "./numbers.ts";
+
+export const BLOCK = 512;
+
+/** The fixed part of a tar header. Source: POSIX ustar interchange format; GNU tar manual, "Standard". */
+export interface Header {
+  readonly typeflag: string;
+  readonly name: string;
+  readonly linkname: string;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Bytes of data that follow. */
+  readonly size: number;
+  /** Seconds since the epoch. */
+  readonly modified: number;
+  readonly major: number;
+  readonly minor: number;
+}
+
+export function isZeroBlock(block: Buffer): boolean {
+  for (let at = 0; at < BLOCK; at++) if (block[at] !== 0) return false;
+  return true;
+}
+
+/** Throws `invalid` when the block is no header. */
+export function parseHeader(block: Buffer): Header {
+  verifySum(block);
+  const magic = block.latin1Slice(257, 265);
+  const isPosix = magic.startsWith("ustar\0");
+  const isKnown = isPosix || magic === "ustar  \0";
+  const prefix = isPosix ? text(block, 345, 155) : "";
+  const name = text(block, 0, 100);
+  return {
+    typeflag: String.fromCharCode(block[156] ?? 0),
+    name: prefix === "" ? name : `${prefix}/${name}`,
+    linkname: text(block, 157, 100),
+    mode: readNumber(block, 100, 8),
+    uid: readNumber(block, 108, 8),
+    gid: readNumber(block, 116, 8),
+    size: readNumber(block, 124, 12),
+    modified: readNumber(block, 136, 12),
+    major: isKnown ? readNumber(block, 329, 8) : 0,
+    minor: isKnown ? readNumber(block, 337, 8) : 0,
+  };
+}
+
+/** The bytes up to the first NUL. */
+export function text(block: Buffer, offset: number, length: number): string {
+  const end = offset + length;
+  let at = offset;
+  while (at < end && block[at] !== 0) at++;
+  return block.latin1Slice(offset, at);
+}
+
+/** Old archives summed signed bytes: both are right. */
+function verifySum(block: Buffer): void {
+  let unsigned = 256;
+  let signed = 256;
+  for (let at = 0; at < BLOCK; at++) {
+    if (at >= 148 && at < 156) continue;
+    const byte = block[at] ?? 0;
+    unsigned += byte;
+    signed += byte > 127 ? byte - 256 : byte;
+  }
+  const expected = readNumber(block, 148, 8);
+  if (expected !== unsigned && expected !== signed)
+    throw new Fault("invalid", "Cannot read the archive: a header's checksum is wrong");
+}

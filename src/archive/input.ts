@@ -1,0 +1,47 @@
+import { openSync } from "node:fs";
+import { Fault } from "#errors";
+import { must, readAt } from "#host";
+
+const CHUNK_BYTES = 512 * 1024;
+/** The line on stdin that says that a growing file is whole. */
+export const WHOLE = "whole";
+
+/** Standard input as it comes. */
+export async function* readStdin(): AsyncGenerator<Buffer> {
+  for await (const chunk of Bun.stdin.stream()) yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+}
+
+/**
+ * A file that somebody else still writes: lines on stdin say how many bytes are there, and at last that it is
+ * whole. Opened at once, so that it may be renamed, and before this process changes its root.
+ */
+export function followFile(path: string): AsyncGenerator<Buffer> {
+  const descriptor = openSync(path, "r");
+  return follow(descriptor);
+}
+
+async function* follow(descriptor: number): AsyncGenerator<Buffer> {
+  let offset = 0;
+  for await (const line of lines(Bun.stdin.stream())) {
+    if (line === WHOLE) return;
+    for (const available = Number(line); offset < available; ) {
+      const chunk = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, available - offset));
+      const length = must(readAt(descriptor, chunk, offset), "read the blob");
+      if (length === 0) throw new Fault("internal", "Cannot read the blob: it is shorter than announced");
+      offset += length;
+      yield chunk.subarray(0, length);
+    }
+  }
+  throw new Fault("cancelled", "Cannot unpack the archive: its sender went away");
+}
+
+/** Lines of text, without their ends. */
+export async function* lines(stream: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let rest = "";
+  for await (const chunk of stream) {
+    const parts = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+    rest = parts.pop() ?? "";
+    yield* parts;
+  }
+}

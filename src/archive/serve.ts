@@ -1,0 +1,81 @@
+import { createHash } from "node:crypto";
+import { constants } from "node:fs";
+import { Fault, sentenceOf } from "#errors";
+import { AT_FDCWD, changeRoot, close, must, openAt, syncFileSystem } from "#host";
+import { decompress } from "./decompress.ts";
+import { followFile, readStdin } from "./input.ts";
+import { TarReader } from "./reader.ts";
+import { Unpacker } from "./unpacker.ts";
+import type { WhiteoutStyle } from "./whiteouts.ts";
+
+/** How often the child says how far it is. */
+const PROGRESS_BYTES = 2 * 1024 * 1024;
+const STYLES: readonly string[] = ["overlay", "delete", "keep"];
+
+/**
+ * `bunker internal:archive`: the part of this room that runs in a process of its own, with the directory it
+ * works on as its root. Answers in lines of JSON on standard output; a failure is one on standard error.
+ */
+export async function serveArchive([verb = "", ...words]: readonly string[]): Promise<void> {
+  try {
+    if (verb === "unpack") await serveUnpack(words);
+    else throw new Fault("invalid", `Cannot serve "${verb}": the archive room knows no such verb`);
+  } catch (thrown) {
+    const kind = thrown instanceof Fault ? thrown.kind : "internal";
+    process.stderr.write(`${JSON.stringify({ kind, message: sentenceOf(thrown) })}\n`);
+    process.exitCode = 1;
+  }
+}
+
+/** `unpack DIRECTORY STYLE BLOB`, where BLOB is a file that grows, or `-` for standard input. */
+async function serveUnpack([directory = "", style = "", blob = "-"]: readonly string[]): Promise<void> {
+  if (!isStyle(style)) throw new Fault("invalid", `Cannot unpack: "${style}" is no way to express whiteouts`);
+  const source = blob === "-" ? readStdin() : followFile(blob);
+  enter(directory);
+  const unpacker = new Unpacker(style);
+  const reader = new TarReader(unpacker);
+  const hash = createHash("sha256");
+  let expanded = 0;
+  for await (const chunk of decompress(counted(source))) {
+    hash.update(chunk);
+    expanded += chunk.length;
+    reader.push(chunk);
+  }
+  reader.end();
+  const totals = unpacker.end();
+  sync();
+  say({ diffId: `sha256:${hash.digest("hex")}`, expanded, ...totals });
+}
+
+function isStyle(style: string): style is WhiteoutStyle {
+  return STYLES.includes(style);
+}
+
+/** From here on no path leads out of the directory. */
+function enter(directory: string): void {
+  process.chdir(directory);
+  must(changeRoot("."), `change the root to ${directory}`);
+}
+
+/** What is reported as unpacked shall outlive a power cut. */
+function sync(): void {
+  const root = must(openAt(AT_FDCWD, ".", constants.O_RDONLY | constants.O_DIRECTORY), "open the root");
+  must(syncFileSystem(root), "write the files to disk");
+  close(root);
+}
+
+async function* counted(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let consumed = 0;
+  let said = 0;
+  for await (const chunk of source) {
+    yield chunk;
+    consumed += chunk.length;
+    if (consumed - said < PROGRESS_BYTES) continue;
+    said = consumed;
+    say({ consumed });
+  }
+}
+
+function say(message: object): void {
+  process.stdout.write(`${JSON.stringify(message)}\n`);
+}

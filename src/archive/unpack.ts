@@ -1,0 +1,131 @@
+import { z } from "zod";
+import { Fault, type FaultKind } from "#errors";
+import { selfCommand } from "#host";
+import type { Digest } from "#oci";
+import { DigestText } from "#oci";
+import { lines, WHOLE } from "./input.ts";
+import type { WhiteoutStyle } from "./whiteouts.ts";
+
+export interface UnpackRequest {
+  readonly directory: string;
+  readonly whiteouts: WhiteoutStyle;
+  readonly input: UnpackInput;
+  readonly signal?: AbortSignal;
+  /** Compressed bytes consumed so far. */
+  readonly report?: (consumed: number) => void;
+}
+
+export type UnpackInput =
+  /** A file that may still grow: the iterable tells how many bytes are there, and ends when it is whole. */
+  | { readonly kind: "file"; readonly path: string; readonly growth: AsyncIterable<number> }
+  | { readonly kind: "stream"; readonly bytes: AsyncIterable<Uint8Array> };
+
+export interface Unpacked {
+  /** Of the uncompressed archive. */
+  readonly diffId: Digest;
+  /** Bytes of the uncompressed archive. */
+  readonly expanded: number;
+  /** Bytes of file data written. */
+  readonly bytes: number;
+  readonly entries: number;
+}
+
+const Message = z.union([
+  z.object({ consumed: z.number() }),
+  z.object({ diffId: DigestText, expanded: z.number(), bytes: z.number(), entries: z.number() }),
+]);
+const Failure = z.object({ kind: z.string(), message: z.string() });
+const KINDS: readonly string[] = ["invalid", "unsupported", "unavailable", "cancelled", "internal"];
+/** How much of the child's error output is kept. */
+const KEPT_CHARACTERS = 4096;
+
+/**
+ * Applies an archive, compressed or not, to a directory, in a child process that has it as its root. Throws
+ * `invalid` for archives that are damaged or reach out; the directory then holds whatever was there by then.
+ */
+export async function unpack(request: UnpackRequest): Promise<Unpacked> {
+  const { input, signal } = request;
+  signal?.throwIfAborted();
+  const blob = input.kind === "file" ? input.path : "-";
+  const child = Bun.spawn(selfCommand(["internal:archive", "unpack", request.directory, request.whiteouts, blob]), {
+    stdin: "pipe",
+    stdout: "pipe",
+    stderr: "pipe",
+    env: {},
+  });
+  using _killed = killer(child, signal);
+  const feeding = feed(child, input).catch((thrown) => {
+    child.kill("SIGKILL");
+    return thrown;
+  });
+  const [result, stderr, code] = await Promise.all([
+    listen(child.stdout, request.report),
+    child.stderr.text(),
+    child.exited,
+  ]);
+  signal?.throwIfAborted();
+  if (code === 0 && result !== undefined) return result;
+  const thrown = code === 1 ? undefined : await feeding;
+  throw thrown instanceof Error ? thrown : failure(stderr, child.signalCode ?? `exit code ${code}`);
+}
+
+type Child = Bun.Subprocess<"pipe", "pipe", "pipe">;
+
+function killer(child: Child, signal: AbortSignal | undefined): Disposable {
+  const kill = () => child.kill("SIGKILL");
+  signal?.addEventListener("abort", kill, { once: true });
+  return {
+    [Symbol.dispose]() {
+      signal?.removeEventListener("abort", kill);
+      kill();
+    },
+  };
+}
+
+async function feed(child: Child, input: UnpackInput): Promise<void> {
+  if (input.kind === "stream") {
+    for await (const chunk of input.bytes) {
+      if (child.exitCode !== null) return;
+      child.stdin.write(chunk);
+      await child.stdin.flush();
+    }
+  } else {
+    for await (const available of input.growth) {
+      if (child.exitCode !== null) return;
+      child.stdin.write(`${available}\n`);
+      await child.stdin.flush();
+    }
+    child.stdin.write(`${WHOLE}\n`);
+  }
+  await child.stdin.end();
+}
+
+async function listen(
+  stdout: ReadableStream<Uint8Array>,
+  report: ((consumed: number) => void) | undefined,
+): Promise<Unpacked | undefined> {
+  let result: Unpacked | undefined;
+  for await (const line of lines(stdout)) {
+    const message = Message.parse(JSON.parse(line));
+    if ("consumed" in message) report?.(message.consumed);
+    else result = message;
+  }
+  return result;
+}
+
+function failure(stderr: string, end: string): Fault {
+  const last = stderr.trim().split("\n").at(-1) ?? "";
+  const parsed = Failure.safeParse(parseOrNothing(last.slice(0, KEPT_CHARACTERS)));
+  if (!parsed.success)
+    return new Fault("internal", `Cannot unpack the archive: the child process ended with ${end}`);
+  const { kind, message } = parsed.data;
+  return new Fault(KINDS.includes(kind) ? (kind as FaultKind) : "internal", message);
+}
+
+function parseOrNothing(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
