@@ -1,0 +1,84 @@
+/** Middle of the values; of an even count the lower middle. */
+export function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) / 2)] ?? Number.NaN;
+}
+
+/** One line of the table: what was measured, in which unit, by whom. Less is better unless `isRate`. */
+export interface Row {
+  readonly what: string;
+  readonly unit: "ms" | "MB" | "MB/s" | "s" | "%" | "x";
+  readonly isRate?: boolean;
+  readonly values: Readonly<Record<string, number>>;
+  /** The most that bunker's share of the other's figure may be (the least for a rate). */
+  readonly goal?: { readonly of: string; readonly ratio: number };
+}
+
+/** Something to be timed for one engine; `before` and `after` are not timed. */
+export interface Timed {
+  readonly name: string;
+  before?(): Promise<void>;
+  run(): Promise<void>;
+  after?(): Promise<void>;
+}
+
+/** Times the contestants in turn, round by round, so that a machine that drifts drifts for all. Medians in milliseconds. */
+export async function race(contestants: readonly Timed[], rounds: number): Promise<Record<string, number>> {
+  const times: Record<string, number[]> = {};
+  for (let round = -1; round < rounds; round++) {
+    for (const contestant of contestants) {
+      await contestant.before?.();
+      const started = performance.now();
+      await contestant.run();
+      const elapsed = performance.now() - started;
+      await contestant.after?.();
+      if (round >= 0) note(times, contestant.name, elapsed);
+    }
+  }
+  return Object.fromEntries(Object.entries(times).map(([name, values]) => [name, median(values)]));
+}
+
+/** Adds a value to those of a name. */
+export function note(values: Record<string, number[]>, name: string, value: number): void {
+  values[name] = [...(values[name] ?? []), value];
+}
+
+/** The table, with each row's ratio to the engine its goal names. */
+export function render(rows: readonly Row[], engines: readonly string[]): string {
+  const head = ["what", ...engines, "bunker's share", "goal"];
+  const body = rows.map((row) => [row.what, ...engines.map((name) => figure(row, name)), ...verdict(row)]);
+  const widths = head.map((_, column) =>
+    Math.max(...[head, ...body].map((line) => (line[column] ?? "").length)),
+  );
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |`;
+  return [line(head), line(widths.map((width) => "-".repeat(width))), ...body.map(line)].join("\n");
+}
+
+function figure({ values, unit }: Row, name: string): string {
+  const value = values[name];
+  if (value === undefined) return "";
+  return `${value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2)} ${unit}`;
+}
+
+function verdict({ values, goal, isRate = false }: Row): [string, string] {
+  const [ours, theirs] = [values.bunker, goal === undefined ? undefined : values[goal.of]];
+  if (goal === undefined) return ["", ""];
+  const wish = `${isRate ? "≥" : "≤"} ${goal.ratio.toFixed(2)} × ${goal.of}`;
+  if (ours === undefined || theirs === undefined) return ["", wish];
+  const share = ours / theirs;
+  const isMet = isRate ? share >= goal.ratio : share <= goal.ratio;
+  return [`${share.toFixed(2)} × ${goal.of}`, `${wish} ${isMet ? "met" : "MISSED"}`];
+}
+
+/** Proportional set size of a process in MB. Source: proc(5), smaps_rollup. */
+export async function proportionalMegabytes(pid: number): Promise<number> {
+  const text = await Bun.file(`/proc/${pid}/smaps_rollup`).text();
+  return Number(/^Pss:\s+(\d+) kB/m.exec(text)?.[1] ?? Number.NaN) / 1024;
+}
+
+/** Clock ticks (hundredths of a second) of processor time a process has used. Source: proc(5), stat, fields 14 and 15. */
+export async function cpuTicks(pid: number): Promise<number> {
+  const stat = await Bun.file(`/proc/${pid}/stat`).text();
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return Number(fields[11]) + Number(fields[12]);
+}

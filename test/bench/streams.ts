@@ -1,0 +1,51 @@
+import { type Contestant, cli } from "./engines.ts";
+import { median, note, type Row } from "./measure.ts";
+
+const LOG_MEGABYTES = 200;
+
+/** How fast a container can write to its log when it does nothing else. */
+export async function logRate(engines: readonly Contestant[], rounds: number): Promise<Row[]> {
+  const rates: Record<string, number[]> = {};
+  // Lines of 100 bytes, made by the container as fast as it can.
+  const script = `yes "$(printf '%099d' 0)" | head -c ${LOG_MEGABYTES * 1024 * 1024}`;
+  for (let round = 0; round < rounds; round++) {
+    for (const engine of engines) {
+      const started = performance.now();
+      await cli(engine, "run", "-d", "--name", "bench-log", "busybox", "sh", "-c", script);
+      await cli(engine, "wait", "bench-log");
+      note(rates, engine.name, LOG_MEGABYTES / ((performance.now() - started) / 1000));
+      await cli(engine, "rm", "-f", "bench-log");
+    }
+  }
+  const values = Object.fromEntries(Object.entries(rates).map(([name, list]) => [name, median(list)]));
+  return [
+    { what: "container log writing", unit: "MB/s", isRate: true, values, goal: { of: "podman", ratio: 1 } },
+  ];
+}
+
+/** A pull onto a store that has nothing of the image. */
+export async function pull(
+  engines: readonly Contestant[],
+  reference: (engine: Contestant) => string[],
+  rounds: number,
+): Promise<Row[]> {
+  const times: Record<string, number[]> = {};
+  for (let round = 0; round < rounds; round++) {
+    for (const engine of engines) {
+      const words = reference(engine);
+      const started = performance.now();
+      await cli(engine, "pull", "-q", ...words);
+      note(times, engine.name, (performance.now() - started) / 1000);
+      await cli(engine, "rmi", "-f", words.at(-1) ?? "");
+    }
+  }
+  const values = Object.fromEntries(Object.entries(times).map(([name, list]) => [name, median(list)]));
+  return [
+    {
+      what: "pull of a 300 MB image of six layers from loopback",
+      unit: "s",
+      values,
+      goal: { of: "docker", ratio: 1 },
+    },
+  ];
+}
