@@ -21,3 +21,9 @@ export function parseDigest(text: string): Digest {
 export function sha256(bytes: string | Uint8Array): Digest {
   return `sha256:${new Bun.CryptoHasher("sha256").update(bytes).digest("hex")}` as Digest;
 }
+
+/** Whether these are the bytes the digest speaks of, by the digest's own algorithm. */
+export function matchesDigest(bytes: Uint8Array, digest: Digest): boolean {
+  const algorithm = digest.startsWith("sha512:") ? "sha512" : "sha256";
+  return digest === `${algorithm}:${new Bun.CryptoHasher(algorithm).update(bytes).digest("hex")}`;
+}

@@ -7,6 +7,7 @@
 
 export * from "./digest.ts";
 export * from "./image-config.ts";
+export * from "./json.ts";
 export type * from "./kernel.ts";
 export * from "./manifest.ts";
 export * from "./media-types.ts";

@@ -1,4 +1,4 @@
-import type { Descriptor, Digest, Reference } from "#oci";
+import type { Descriptor, Digest, Platform, Reference } from "#oci";
 
 /** What `X-Registry-Auth` carried; never logged, never stored. */
 export interface Credentials {
@@ -15,12 +15,6 @@ export interface RegistrySettings {
   readonly insecure: readonly string[];
 }
 
-export interface Platform {
-  readonly os: string;
-  readonly architecture: string;
-  readonly variant?: string;
-}
-
 export interface Resolved {
   /** What the tag or digest names: an index or a manifest. */
   readonly root: Descriptor;
@@ -32,10 +26,14 @@ export interface Resolved {
 }
 
 export interface RegistryClient {
+  /** What the reference names today, by one request without a body; undefined when the registry does not say. */
+  digest(reference: Reference, options: { readonly signal: AbortSignal }): Promise<Digest | undefined>;
   resolve(
     reference: Reference,
     options: { readonly platform: Platform; readonly signal: AbortSignal },
   ): Promise<Resolved>;
+  /** All tags of a repository, in the registry's order. */
+  tags(reference: Reference, options: { readonly signal: AbortSignal }): Promise<readonly string[]>;
   /** A small blob, whole and verified (the image configuration). */
   fetch(
     reference: Reference,
@@ -54,4 +52,4 @@ export type OpenRegistry = (
   settings: RegistrySettings,
   credentials: Credentials | undefined,
 ) => RegistryClient;
-export type { Digest };
+export type { Digest, Platform };

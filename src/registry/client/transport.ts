@@ -1,0 +1,135 @@
+import { Fault } from "#errors";
+import type { Reference } from "#oci";
+import { Authorizer } from "../auth/authorizer.ts";
+import { parseChallenge } from "../auth/challenge.ts";
+import type { Credentials } from "../types.ts";
+import type { Answer } from "./answer.ts";
+import type { Clock } from "./clock.ts";
+import type { Endpoint } from "./endpoints.ts";
+import { type HttpSettings, send } from "./http.ts";
+import { faultOf, readProblem } from "./problem.ts";
+import { backOff, isBusy, waitBusy } from "./retry.ts";
+
+export interface Question {
+  readonly reference: Reference;
+  readonly subject: "manifest" | "blob" | "tags";
+  readonly method?: "GET" | "HEAD";
+  /** Below `/v2/<name>/`, or a whole path that the registry itself gave. */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Rides out a registry that cannot be reached, having been there a moment ago. */
+  readonly isPatient?: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** Speaks with one endpoint: finds its protocol, answers its challenges, waits while it is busy. */
+export class Transport {
+  readonly endpoint: Endpoint;
+  readonly #http: HttpSettings;
+  readonly #clock: Clock;
+  readonly #authorizer: Authorizer;
+  /** The base that answered. */
+  #base: string | undefined;
+
+  constructor(
+    endpoint: Endpoint,
+    options: {
+      readonly http: HttpSettings;
+      readonly clock: Clock;
+      readonly credentials: Credentials | undefined;
+    },
+  ) {
+    this.endpoint = endpoint;
+    this.#http = options.http;
+    this.#clock = options.clock;
+    this.#authorizer = new Authorizer(options.credentials, options);
+  }
+
+  /** An answer of success (2xx); everything else is thrown as the Fault it means. */
+  async ask(question: Question): Promise<Answer> {
+    const { limits } = this.#http;
+    const { host } = this.endpoint;
+    for (let attempt = 0; ; attempt += 1) {
+      const isLast = attempt + 1 >= limits.attempts;
+      let answer: Answer;
+      try {
+        answer = await this.#withAuthorization(question);
+      } catch (thrown) {
+        if (isLast || !mayPass(thrown, question.isPatient === true)) throw thrown;
+        await this.#clock.sleep(backOff(attempt, limits), question.signal);
+        continue;
+      }
+      if (answer.status >= 200 && answer.status < 300) return answer;
+      using refused = answer;
+      if (isLast || !isBusy(refused.status)) throw await this.#refusal(question, refused);
+      const retryAfter = refused.headers.get("retry-after");
+      await waitBusy(retryAfter, { attempt, clock: this.#clock, limits, signal: question.signal, host });
+    }
+  }
+
+  async #refusal({ reference, subject }: Question, answer: Answer): Promise<Fault> {
+    const challenge = parseChallenge(answer.headers.get("www-authenticate"));
+    const isScopeDenied = challenge?.scheme === "bearer" && challenge.error === "insufficient_scope";
+    const problem = await readProblem(answer, this.#http.limits);
+    const { status } = answer;
+    const { host } = this.endpoint;
+    const told = status === 401 && isScopeDenied ? { code: "DENIED", message: "" } : problem;
+    return faultOf(reference, { ...told, status, host, subject });
+  }
+
+  /** A 401 is answered once; a second one is the registry's last word. */
+  async #withAuthorization(question: Question): Promise<Answer> {
+    const scope = `repository:${question.reference.path}:pull`;
+    const sent = this.#authorizer.header(scope);
+    const answer = await this.#send(question, sent);
+    if (answer.status !== 401) return answer;
+    const from = new URL(this.#base ?? answer.url);
+    // Somebody behind a redirect has no claim to a password.
+    if (answer.url.origin !== from.origin) return answer;
+    using _ = answer;
+    const challenge = parseChallenge(answer.headers.get("www-authenticate"));
+    const { signal } = question;
+    await answer.discard(this.#http.limits.errorBody);
+    const header = await this.#authorizer.answer(challenge, { scope, refused: sent, from, signal });
+    return await this.#send(question, header);
+  }
+
+  async #send(question: Question, authorization: string | undefined): Promise<Answer> {
+    const bases = this.#base === undefined ? this.endpoint.bases : [this.#base];
+    for (const [position, base] of bases.entries()) {
+      const isLast = position + 1 === bases.length;
+      try {
+        const answer = await this.#sendTo(base, question, { authorization, isLast });
+        this.#base = base;
+        return answer;
+      } catch (thrown) {
+        question.signal.throwIfAborted();
+        const isUnreachable = thrown instanceof Fault && thrown.kind === "unavailable";
+        if (isLast || !isUnreachable) throw thrown;
+      }
+    }
+    throw new Fault("internal", `Cannot reach ${this.endpoint.host}: it has no address`);
+  }
+
+  async #sendTo(
+    base: string,
+    { path, reference, method = "GET", headers = {}, signal }: Question,
+    { authorization, isLast }: { readonly authorization: string | undefined; readonly isLast: boolean },
+  ): Promise<Answer> {
+    const url = new URL(path.startsWith("/") ? path : `${base}/v2/${reference.path}/${path}`, base);
+    const { limits } = this.#http;
+    const http = isLast ? this.#http : { ...this.#http, limits: { ...limits, silence: limits.handshake } };
+    return await send(
+      url,
+      { method, headers, signal, ...(authorization !== undefined && { authorization }) },
+      http,
+    );
+  }
+}
+
+/** Whether the same request may fare better in a moment. */
+function mayPass(thrown: unknown, isPatient: boolean): boolean {
+  if (!(thrown instanceof Fault) || thrown.kind !== "unavailable") return false;
+  const code = (thrown.cause as { readonly code?: unknown } | undefined)?.code;
+  return isPatient ? code !== undefined : code === "ECONNRESET";
+}
