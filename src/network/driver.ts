@@ -1,4 +1,8 @@
+import type { Fault } from "#errors";
+import type { Log, Netlink } from "#host";
 import type { NetlinkStep } from "#oci";
+import type { Firewall } from "./firewall.ts";
+import type { Relays } from "./relays.ts";
 
 /** One published or exposed port, as asked for. A host port of 0 is chosen when the container starts. */
 export interface PortRequest {
@@ -108,6 +112,10 @@ export interface Networks extends AsyncDisposable {
   release(containerId: string): Promise<void>;
   /** At start: makes bridge and rules as the running containers need them, removes all that belongs to no one. */
   restore(running: ReadonlySet<string>): Promise<void>;
+  /** What the sentence about a host port that could not be had should say: Docker's words, and who holds it. */
+  portConflict(port: Omit<PublishedPort, "containerPort">): Fault;
+  /** What this host lacks and what that costs, for `info`. */
+  warnings(): readonly string[];
   /** A name change shows in /etc/hosts of those that resolve it; endpoints of a container, for inspect. */
   endpoints(containerId: string): {
     readonly endpoints: readonly Endpoint[];
@@ -128,4 +136,64 @@ export interface BridgeSettings {
   readonly iptables: boolean;
   readonly defaultAddress: string;
   readonly addressPools: readonly { readonly base: string; readonly size: number }[];
+}
+
+/** What a started container holds of one network: the row of table `endpoint`. */
+export interface EndpointRecord {
+  readonly containerId: string;
+  readonly containerName: string;
+  readonly networkId: string;
+  /** Where the container's hosts, hostname and resolv.conf are. */
+  readonly directory: string;
+  /** The host's end of its link; empty where there is none. */
+  readonly link: string;
+  readonly endpoint: Endpoint;
+  readonly ports: readonly PublishedPort[];
+}
+
+/** What the room hands a driver: the host's network, and what carries ports. */
+export interface NetworkHost {
+  readonly settings: BridgeSettings;
+  readonly netlink: Netlink;
+  readonly firewall: Firewall;
+  readonly relays: Relays;
+  readonly log: Log;
+}
+
+/** What a container needs of a driver to be on a network, besides its address. */
+export interface Joined {
+  readonly links: readonly NetlinkStep[];
+  readonly sysctls: Readonly<Record<string, string>>;
+}
+
+/**
+ * Joins containers to networks of one kind. Knows nothing of names, records and files: addresses are given to
+ * it, and what it makes for an endpoint can be found again by the endpoint's record alone.
+ */
+export interface NetworkDriver {
+  /** Whose network namespace a container has: one of its own, or the host's. */
+  readonly namespace: "new" | "host";
+  /** Whether its endpoints have addresses, and links that ports can be published to. */
+  readonly isAddressed: boolean;
+  /**
+   * Makes what the network needs on this host, keeps what is there, and removes what belongs to none of the
+   * live endpoints. Returns the network with the subnet and gateway that it has now.
+   */
+  setUp(network: Network, live: readonly EndpointRecord[]): Promise<Network>;
+  /** Removes all that the network has on this host. */
+  tearDown(network: Network): Promise<void>;
+  /** Takes no time: only says what the launcher shall do. */
+  join(network: Network, record: EndpointRecord): Joined;
+  /** Makes the ports reachable. */
+  open(network: Network, record: EndpointRecord): Promise<void>;
+  /** Undoes join and open, also when they were not completed. */
+  close(network: Network, record: EndpointRecord): Promise<void>;
+}
+
+export type Verdict = { readonly usable: true } | { readonly usable: false; readonly reason: string };
+
+export interface NetworkDriverKind {
+  readonly name: string;
+  probe(): Verdict;
+  open(host: NetworkHost): NetworkDriver;
 }

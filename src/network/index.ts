@@ -4,3 +4,9 @@
  * Called by `jobs`; `daemon` names its drivers.
  */
 export type * from "./driver.ts";
+export { bridgeNetwork } from "./drivers/bridge/index.ts";
+export { hostNetwork } from "./drivers/host/index.ts";
+export { noNetwork } from "./drivers/none/index.ts";
+export { DEFAULT_POOLS } from "./ipam.ts";
+export { portHolder } from "./port-holder.ts";
+export { type NetworkOptions, openNetworks } from "./sandbox.ts";

@@ -1,0 +1,118 @@
+import { dlopen, read } from "bun:ffi";
+import { constants } from "node:os";
+import { Fault } from "#errors";
+import { errnoName } from "./syscalls.ts";
+
+/** Source: socket(2), socket(7), ipv6(7). */
+const AF_INET = 2;
+const AF_INET6 = 10;
+const SOCK_STREAM = 1;
+const SOCK_DGRAM = 2;
+const SOCK_SEQPACKET_OVER_IP = 1;
+const SOCK_CLOEXEC = 0o2000000;
+const SOL_SOCKET = 1;
+const SO_RCVTIMEO = 20;
+const IPPROTO_IPV6 = 41;
+const IPV6_V6ONLY = 26;
+const IPPROTO_SCTP = 132;
+/** struct sockaddr_in6, which is the longer one. */
+const ADDRESS_BYTES = 28;
+
+function openLibrary() {
+  return dlopen("libc.so.6", {
+    __errno_location: { args: [], returns: "ptr" },
+    socket: { args: ["i32", "i32", "i32"], returns: "i32" },
+    bind: { args: ["i32", "ptr", "u32"], returns: "i32" },
+    send: { args: ["i32", "ptr", "u64", "i32"], returns: "i32" },
+    recv: { args: ["i32", "ptr", "u64", "i32"], returns: "i32" },
+    setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
+    close: { args: ["i32"], returns: "i32" },
+  }).symbols;
+}
+
+let library: ReturnType<typeof openLibrary> | undefined;
+
+/** Opened at first use: that takes half a millisecond, and not every program of ours needs it. */
+function calls(): ReturnType<typeof openLibrary> {
+  library ??= openLibrary();
+  return library;
+}
+
+function settle(result: number): number {
+  const errno = calls().__errno_location();
+  return result === -1 && errno !== null ? -read.i32(errno, 0) : result;
+}
+
+/** A socket of the kernel's own, closed with its owner; each call returns what the kernel did, or -errno. */
+export class RawSocket implements Disposable {
+  readonly #descriptor: number;
+
+  /** Throws `internal` when the kernel gives none. */
+  constructor(family: number, type: number, protocol: number) {
+    const descriptor = settle(calls().socket(family, type | SOCK_CLOEXEC, protocol));
+    if (descriptor < 0) throw new Fault("internal", `Cannot open a socket: ${errnoName(descriptor)}`);
+    this.#descriptor = descriptor;
+  }
+
+  bind(address: Uint8Array): number {
+    return settle(calls().bind(this.#descriptor, address, address.length));
+  }
+
+  send(message: Uint8Array): number {
+    return settle(calls().send(this.#descriptor, message, message.length, 0));
+  }
+
+  receive(into: Uint8Array): number {
+    return settle(calls().recv(this.#descriptor, into, into.length, 0));
+  }
+
+  set(level: number, option: number, value: Uint8Array | Int32Array | BigInt64Array): number {
+    return settle(calls().setsockopt(this.#descriptor, level, option, value, value.byteLength));
+  }
+
+  /** How long receiving may wait. */
+  setPatience(seconds: number): void {
+    this.set(SOL_SOCKET, SO_RCVTIMEO, BigInt64Array.of(BigInt(seconds), 0n));
+  }
+
+  [Symbol.dispose](): void {
+    calls().close(this.#descriptor);
+  }
+}
+
+/** A port of this host. `bytes` is the address in network order, 4 of them or 16. */
+export interface HostPort {
+  readonly protocol: "tcp" | "udp" | "sctp";
+  readonly bytes: Uint8Array;
+  readonly port: number;
+}
+
+/**
+ * Whether a socket could be bound to it now, as the kernel says: 0, or the errno (EADDRINUSE, EADDRNOTAVAIL).
+ * 0 too where the kernel does not speak the protocol: nobody can hold a port of it.
+ */
+export function tryBind({ protocol, bytes, port }: HostPort): number {
+  const isV6 = bytes.length === 16;
+  const type = { tcp: SOCK_STREAM, udp: SOCK_DGRAM, sctp: SOCK_SEQPACKET_OVER_IP }[protocol];
+  let socket: RawSocket;
+  try {
+    socket = new RawSocket(isV6 ? AF_INET6 : AF_INET, type, protocol === "sctp" ? IPPROTO_SCTP : 0);
+  } catch {
+    return 0;
+  }
+  using held = socket;
+  if (isV6) held.set(IPPROTO_IPV6, IPV6_V6ONLY, Int32Array.of(1));
+  const result = Math.abs(held.bind(socketAddress(bytes, port)));
+  return result === constants.errno.EAFNOSUPPORT ? 0 : result;
+}
+
+/** struct sockaddr_in or sockaddr_in6. */
+function socketAddress(bytes: Uint8Array, port: number): Uint8Array {
+  const isV6 = bytes.length === 16;
+  const address = new Uint8Array(isV6 ? ADDRESS_BYTES : 16);
+  const view = new DataView(address.buffer);
+  view.setUint16(0, isV6 ? AF_INET6 : AF_INET, true);
+  view.setUint16(2, port);
+  address.set(bytes, isV6 ? 8 : 4);
+  return address;
+}

@@ -1,0 +1,189 @@
+import { Fault, sentenceOf } from "#errors";
+import { listLinks, readSysctl, writeSysctl } from "#host";
+import { parseAddress } from "../../addresses.ts";
+import type {
+  EndpointRecord,
+  Joined,
+  Network,
+  NetworkDriver,
+  NetworkDriverKind,
+  NetworkHost,
+  PublishedPort,
+} from "../../driver.ts";
+import type { FilteredBridge, Forwarding } from "../../firewall.ts";
+import { performOnHost } from "../../host-steps.ts";
+import {
+  addAddress,
+  addDefaultRoute,
+  allowHairpin,
+  bringLoopbackUp,
+  deleteLink,
+  joinBridge,
+  makeVeth,
+} from "../../netlink-steps.ts";
+import { portInUse } from "../../ports.ts";
+import type { RelayRequest, RelayStart } from "../../relays.ts";
+import { aliasOf, raiseBridge } from "./raise.ts";
+
+/** The container's end of its link. */
+const CONTAINER_LINK = "eth0";
+const DEFAULT_MTU = 1500;
+/** How links of containers are called; nothing else on a bridge is touched. */
+const LINK_NAME = /^veth[0-9a-f]{8}$/;
+
+/** Containers behind a bridge of the host: veth pair, address, translation, published ports. */
+export const bridgeNetwork: NetworkDriverKind = {
+  name: "bridge",
+  probe: () => ({ usable: true }),
+  open: (host) => new BridgeDriver(host),
+};
+
+class BridgeDriver implements NetworkDriver {
+  readonly namespace = "new";
+  readonly isAddressed = true;
+  readonly #host: NetworkHost;
+
+  constructor(host: NetworkHost) {
+    this.#host = host;
+  }
+
+  async setUp(network: Network, live: readonly EndpointRecord[]): Promise<Network> {
+    const { settings, firewall, relays, log } = this.#host;
+    const now = raiseBridge(this.#host, network);
+    this.#settleLinks(live);
+    this.#forwardPackets();
+    const missing = firewall.missing();
+    if (settings.iptables && missing === undefined)
+      await firewall.replace({
+        bridges: [this.#filtered(now)],
+        forwardings: live.map(forwardingOf).filter(({ ports }) => ports.length > 0),
+      });
+    else if (settings.iptables) log("warn", `Containers reach no other host: ${missing}`);
+    if (live.some(({ ports }) => ports.length > 0)) this.#letLoopbackThrough();
+    const requests = live.map((record) => this.#relayed(record)).filter(({ ports }) => ports.length > 0);
+    for (const start of await relays.restore(requests))
+      if (!start.ok) log("error", sentenceOf(refusal(start)));
+    return now;
+  }
+
+  /** Links of no endpoint go; those of running containers are ports of the bridge, even when it had to be remade. */
+  #settleLinks(live: readonly EndpointRecord[]): void {
+    const { netlink, settings } = this.#host;
+    const wanted = new Set(live.map(({ link }) => link));
+    const links = listLinks(netlink);
+    const bridge = links.find(({ name }) => name === settings.name)?.index;
+    for (const { name, master } of links) {
+      if (wanted.has(name) && master !== bridge) performOnHost(netlink, joinBridge(name, settings.name));
+      if (!wanted.has(name) && master === bridge && LINK_NAME.test(name))
+        performOnHost(netlink, deleteLink(name));
+    }
+  }
+
+  #forwardPackets(): void {
+    const { settings, log } = this.#host;
+    if (!settings.ipForward) return;
+    try {
+      writeSysctl("net/ipv4/ip_forward", "1");
+    } catch (error) {
+      log("warn", `Containers reach no other host: ${sentenceOf(error)}`);
+    }
+  }
+
+  #filtered(network: Network): FilteredBridge {
+    const { settings } = this.#host;
+    return {
+      name: settings.name,
+      subnet: network.subnet,
+      gateway: network.gateway,
+      isMasqueraded: settings.ipMasquerade && !network.isInternal,
+      isOpenInside: settings.icc,
+      isInternal: network.isInternal,
+    };
+  }
+
+  async tearDown(network: Network): Promise<void> {
+    const { settings, netlink, firewall } = this.#host;
+    if (settings.iptables && firewall.missing() === undefined) await firewall.clear();
+    const links = listLinks(netlink);
+    const bridge = links.find(({ name }) => name === settings.name);
+    const isOurs = bridge?.alias === aliasOf(network);
+    if (isOurs && !links.some(({ master }) => master === bridge?.index))
+      performOnHost(netlink, deleteLink(settings.name));
+  }
+
+  join(network: Network, { link, endpoint, ports }: EndpointRecord): Joined {
+    const { settings } = this.#host;
+    const address = parseAddress(endpoint.address);
+    const gateway = parseAddress(network.gateway);
+    if (address === undefined || gateway === undefined)
+      throw new Fault("internal", `Cannot join network ${network.name}: no address was given`);
+    const { prefixLength, macAddress } = endpoint;
+    const mtu = settings.mtu || DEFAULT_MTU;
+    const links = [
+      makeVeth({ name: link, bridge: settings.name, peer: CONTAINER_LINK, macAddress, mtu }),
+      bringLoopbackUp(),
+      addAddress({ link: CONTAINER_LINK, netns: "child", address, prefixLength }),
+      ...(network.isInternal ? [] : [addDefaultRoute(CONTAINER_LINK, gateway)]),
+    ];
+    // Only where the bridge's frames pass the firewall is a call to oneself sent back without leaving the bridge.
+    if (ports.length > 0 && readSysctl("net/bridge/bridge-nf-call-iptables") === "1")
+      links.push(allowHairpin(link));
+    return { links, sysctls: ipv6Off() };
+  }
+
+  async open(_network: Network, record: EndpointRecord): Promise<void> {
+    if (record.ports.length === 0) return;
+    const { settings, firewall, relays } = this.#host;
+    const relayed = this.#relayed(record);
+    const [start] = await Promise.all([
+      relayed.ports.length > 0 ? relays.start(relayed) : ({ ok: true } as const),
+      settings.iptables ? firewall.publish(forwardingOf(record)) : undefined,
+    ]);
+    if (!start.ok) throw refusal(start);
+    this.#letLoopbackThrough();
+  }
+
+  async close(_network: Network, record: EndpointRecord): Promise<void> {
+    const { netlink, firewall, relays } = this.#host;
+    await using undo = new AsyncDisposableStack();
+    undo.defer(() => firewall.withdraw(record.containerId));
+    undo.defer(() => relays.stop(record.containerId));
+    performOnHost(netlink, deleteLink(record.link));
+  }
+
+  /** What translation cannot carry; everything, where the firewall shall be left alone. */
+  #relayed({ containerId, link, endpoint, ports }: EndpointRecord): RelayRequest {
+    const needed = this.#host.settings.iptables ? ports.filter(isIpv6) : ports;
+    return {
+      containerId,
+      link,
+      address: endpoint.address,
+      ports: needed.filter(({ protocol }) => protocol !== "sctp"),
+    };
+  }
+
+  /** A process of this host that calls 127.0.0.1 is translated to the container: such a packet may leave by the bridge. */
+  #letLoopbackThrough(): void {
+    if (this.#host.settings.iptables)
+      writeSysctl(`net/ipv4/conf/${this.#host.settings.name}/route_localnet`, "1");
+  }
+}
+
+const isIpv6 = ({ hostAddress }: PublishedPort): boolean => hostAddress.includes(":");
+
+function forwardingOf({ containerId, endpoint, ports }: EndpointRecord): Forwarding {
+  return { containerId, address: endpoint.address, ports: ports.filter((port) => !isIpv6(port)) };
+}
+
+function refusal(start: Extract<RelayStart, { ok: false }>): Fault {
+  return portInUse(start.port);
+}
+
+/** A network without IPv6 has none: no address by router advertisements, whatever is on the bridge (CVE-2024-32473). */
+function ipv6Off(): Readonly<Record<string, string>> {
+  if (readSysctl("net/ipv6/conf/default/disable_ipv6") === undefined) return {};
+  return {
+    "net.ipv6.conf.default.disable_ipv6": "1",
+    [`net.ipv6.conf.${CONTAINER_LINK}.disable_ipv6`]: "1",
+  };
+}
