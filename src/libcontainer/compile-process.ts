@@ -4,8 +4,14 @@ import { rlimitNumber } from "./rlimits.ts";
 import { compileSeccomp } from "./seccomp/compile.ts";
 import type { ProcessSpec, SeccompProfile } from "./spec.ts";
 
-/** SECCOMP_FILTER_FLAG_SPEC_ALLOW: no slower branch prediction for filtered programs on kernels before 5.16. */
-const SECCOMP_FLAGS = 4;
+/** Source: seccomp(2). */
+const SECCOMP_FLAGS: Readonly<Record<string, number>> = {
+  SECCOMP_FILTER_FLAG_LOG: 2,
+  SECCOMP_FILTER_FLAG_SPEC_ALLOW: 4,
+};
+
+/** Without it, filtered programs run with slower branch prediction on kernels before 5.16. */
+const DEFAULT_FLAGS = ["SECCOMP_FILTER_FLAG_SPEC_ALLOW"];
 
 /**
  * What a process becomes before its exec, the same for a container's first process and for those that join it.
@@ -17,7 +23,9 @@ export function processSteps(
   profile: SeccompProfile | undefined,
 ): readonly ChildStep[] {
   const filter: ChildStep[] =
-    profile === undefined ? [] : [{ op: "seccomp", program: compileSeccomp(profile), flags: SECCOMP_FLAGS }];
+    profile === undefined
+      ? []
+      : [{ op: "seccomp", program: compileSeccomp(profile), flags: seccompFlags(profile) }];
   const mask = capabilityMask(process.capabilities) & hostCapabilities();
   return [
     ...limitSteps(process),
@@ -34,6 +42,11 @@ export function processSteps(
     ...(process.noNewPrivileges ? filter : []),
     { op: "exec", args: process.args, env: process.env, init: process.init },
   ];
+}
+
+/** TSYNC means nothing to a process with one thread. */
+function seccompFlags({ flags = DEFAULT_FLAGS }: SeccompProfile): number {
+  return flags.reduce((bits, name) => bits | (SECCOMP_FLAGS[name] ?? 0), 0);
 }
 
 /** A limit that asks for more than this host's hard limit needs CAP_SYS_RESOURCE; defaults may then go without. */

@@ -36,4 +36,6 @@ export {
 export { MS, parseMountOptions, propagationFlags } from "./mount-options.ts";
 export type * from "./plan.ts";
 export { RLIMIT_NAMES, rlimitNumber, rlimitValue } from "./rlimits.ts";
+export { compileSeccomp } from "./seccomp/compile.ts";
+export { defaultSeccomp, resolveSeccomp } from "./seccomp/resolve.ts";
 export type * from "./spec.ts";

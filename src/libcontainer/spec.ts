@@ -114,6 +114,10 @@ export interface BlkioDevice {
 export interface SeccompProfile {
   readonly defaultAction: string;
   readonly defaultErrno: number;
+  /** Calling conventions besides the native one, `SCMP_ARCH_X86` and the like; absent means all of this machine. */
+  readonly architectures?: readonly string[];
+  /** `SECCOMP_FILTER_FLAG_LOG` and the like. */
+  readonly flags?: readonly string[];
   readonly syscalls: readonly {
     readonly names: readonly string[];
     readonly action: string;
