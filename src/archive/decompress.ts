@@ -17,14 +17,20 @@ export function compressionOf(start: Uint8Array): Compression {
   if (magic.startsWith("28b52ffd") || /^5.2a4d18/.test(magic)) return "zstd";
   const other = magic.startsWith("425a68") ? "bzip2" : magic === "fd377a585a00" ? "xz" : undefined;
   if (other === undefined) return "none";
-  throw new Fault("unsupported", `Cannot unpack the archive: it is compressed with ${other}; gzip and zstd are known`);
+  throw new Fault(
+    "unsupported",
+    `Cannot unpack the archive: it is compressed with ${other}; gzip and zstd are known`,
+  );
 }
 
 /** Undefined when there is nothing to undo. */
 export function decompressor(compression: Compression): Transform | undefined {
   if (compression === "gzip") return createGunzip({ chunkSize: CHUNK_BYTES });
   if (compression === "zstd")
-    return createZstdDecompress({ chunkSize: CHUNK_BYTES, params: { [ZSTD_D_WINDOW_LOG_MAX]: ZSTD_WINDOW_LOG } });
+    return createZstdDecompress({
+      chunkSize: CHUNK_BYTES,
+      params: { [ZSTD_D_WINDOW_LOG_MAX]: ZSTD_WINDOW_LOG },
+    });
   return undefined;
 }
 
@@ -70,7 +76,8 @@ function drained(stream: Transform): Promise<void> {
 }
 
 function explain(thrown: unknown): unknown {
-  const isDamage = thrown instanceof Error && "code" in thrown && /^(Z_|ZSTD_|ERR_)/.test(String(thrown.code));
+  const isDamage =
+    thrown instanceof Error && "code" in thrown && /^(Z_|ZSTD_|ERR_)/.test(String(thrown.code));
   if (!isDamage) return thrown;
   return new Fault("invalid", `Cannot unpack the archive: its compression is damaged (${thrown.message})`, {
     cause: thrown,

@@ -27,7 +27,7 @@ export function isZeroBlock(block: Buffer): boolean {
 /** Throws `invalid` when the block is no header. */
 export function parseHeader(block: Buffer): Header {
   verifySum(block);
-  const magic = block.latin1Slice(257, 265);
+  const magic = block.toString("latin1", 257, 265);
   const isPosix = magic.startsWith("ustar\0");
   const isKnown = isPosix || magic === "ustar  \0";
   const prefix = isPosix ? text(block, 345, 155) : "";
@@ -51,7 +51,7 @@ export function text(block: Buffer, offset: number, length: number): string {
   const end = offset + length;
   let at = offset;
   while (at < end && block[at] !== 0) at++;
-  return block.latin1Slice(offset, at);
+  return block.toString("latin1", offset, at);
 }
 
 /** Old archives summed signed bytes: both are right. */

@@ -1,4 +1,3 @@
-import { openSync } from "node:fs";
 import { Fault } from "#errors";
 import { must, readAt } from "#host";
 
@@ -8,19 +7,12 @@ export const WHOLE = "whole";
 
 /** Standard input as it comes. */
 export async function* readStdin(): AsyncGenerator<Buffer> {
-  for await (const chunk of Bun.stdin.stream()) yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+  for await (const chunk of Bun.stdin.stream())
+    yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
 }
 
-/**
- * A file that somebody else still writes: lines on stdin say how many bytes are there, and at last that it is
- * whole. Opened at once, so that it may be renamed, and before this process changes its root.
- */
-export function followFile(path: string): AsyncGenerator<Buffer> {
-  const descriptor = openSync(path, "r");
-  return follow(descriptor);
-}
-
-async function* follow(descriptor: number): AsyncGenerator<Buffer> {
+/** A file that somebody else still writes: lines on stdin say how many bytes are there, and at last that it is whole. */
+export async function* followFile(descriptor: number): AsyncGenerator<Buffer> {
   let offset = 0;
   for await (const line of lines(Bun.stdin.stream())) {
     if (line === WHOLE) return;

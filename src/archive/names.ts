@@ -29,7 +29,8 @@ export function cleanPath(path: ByteString): ByteString {
   const parts: string[] = [];
   for (const part of path.split("/")) {
     if (part === "" || part === ".") continue;
-    if (part.length > NAME_LIMIT) throw refused(path, `a part of its name is longer than ${NAME_LIMIT} bytes`);
+    if (part.length > NAME_LIMIT)
+      throw refused(path, `a part of its name is longer than ${NAME_LIMIT} bytes`);
     if (part !== "..") parts.push(part);
     else if (parts.pop() === undefined) throw refused(path, "its name leads out of the archive");
   }
@@ -40,7 +41,12 @@ export function cleanPath(path: ByteString): ByteString {
 
 /** The common case, decided without taking the path apart. */
 function isClean(path: ByteString): boolean {
-  return path.length <= NAME_LIMIT && path !== "." && !path.endsWith("/") && !/^\/|^\.\.?\/|\/\/|\/\.\.?(?:\/|$)|^\.\.$/.test(path);
+  return (
+    path.length <= NAME_LIMIT &&
+    path !== "." &&
+    !path.endsWith("/") &&
+    !/^\/|^\.\.?\/|\/\/|\/\.\.?(?:\/|$)|^\.\.$/.test(path)
+  );
 }
 
 export function refused(path: ByteString, reason: string): Fault {

@@ -4,7 +4,9 @@ import type { TimeSpec } from "#host";
 /** A number of a tar header: octal digits, or base 256 when the top bit is set. Source: tar(5), "Numeric Extensions". */
 export function readNumber(block: Buffer, offset: number, length: number): number {
   const first = block[offset] ?? 0;
-  return first & 0x80 ? readBinary(block.subarray(offset, offset + length)) : readOctal(block, offset, length);
+  return first & 0x80
+    ? readBinary(block.subarray(offset, offset + length))
+    : readOctal(block, offset, length);
 }
 
 function readOctal(block: Buffer, offset: number, length: number): number {
@@ -15,7 +17,8 @@ function readOctal(block: Buffer, offset: number, length: number): number {
   for (; at < end; at++) {
     const byte = block[at] ?? 0;
     if (byte === 0 || byte === 0x20) break;
-    if (byte < 0x30 || byte > 0x37) throw new Fault("invalid", "Cannot read the archive: a header number is not octal");
+    if (byte < 0x30 || byte > 0x37)
+      throw new Fault("invalid", "Cannot read the archive: a header number is not octal");
     value = value * 8 + (byte - 0x30);
   }
   return value;

@@ -25,13 +25,17 @@ export function parsePax(body: Buffer): { records: PaxRecords; segments: readonl
 
 function record(body: Buffer, at: number): { key: string; value: string; next: number } {
   const space = body.indexOf(0x20, at);
-  const length = space < 0 || space - at > 8 ? 0 : Number(body.latin1Slice(at, space));
+  const length = space < 0 || space - at > 8 ? 0 : Number(body.toString("latin1", at, space));
   const next = at + length;
   const equals = body.indexOf(0x3d, space);
   const isWhole = Number.isInteger(length) && length > 4 && next <= body.length && body[next - 1] === 0x0a;
   if (!isWhole || equals < 0 || equals >= next)
     throw new Fault("invalid", "Cannot read the archive: an extended header is damaged");
-  return { key: body.latin1Slice(space + 1, equals), value: body.latin1Slice(equals + 1, next - 1), next };
+  return {
+    key: body.toString("latin1", space + 1, equals),
+    value: body.toString("latin1", equals + 1, next - 1),
+    next,
+  };
 }
 
 /** Offset and length in turn, ascending and without overlap. */

@@ -167,7 +167,10 @@ function typeOf({ typeflag }: Header, path: string): EntryType {
   if (typeflag === "D") return "directory";
   const type = TYPES[typeflag];
   if (type === undefined)
-    throw new Fault("invalid", `Cannot read the archive: entries of type ${JSON.stringify(typeflag)} are unknown`);
+    throw new Fault(
+      "invalid",
+      `Cannot read the archive: entries of type ${JSON.stringify(typeflag)} are unknown`,
+    );
   return type === "file" && path.endsWith("/") ? "directory" : type;
 }
 

@@ -10,6 +10,7 @@ import type { WhiteoutStyle } from "./whiteouts.ts";
 
 /** How often the child says how far it is. */
 const PROGRESS_BYTES = 2 * 1024 * 1024;
+const BLOB_DESCRIPTOR = 3;
 const STYLES: readonly string[] = ["overlay", "delete", "keep"];
 
 /**
@@ -27,10 +28,10 @@ export async function serveArchive([verb = "", ...words]: readonly string[]): Pr
   }
 }
 
-/** `unpack DIRECTORY STYLE BLOB`, where BLOB is a file that grows, or `-` for standard input. */
-async function serveUnpack([directory = "", style = "", blob = "-"]: readonly string[]): Promise<void> {
+/** `unpack DIRECTORY STYLE INPUT`, where INPUT is `file` for one that grows, open as descriptor 3, or `stream`. */
+async function serveUnpack([directory = "", style = "", input = ""]: readonly string[]): Promise<void> {
   if (!isStyle(style)) throw new Fault("invalid", `Cannot unpack: "${style}" is no way to express whiteouts`);
-  const source = blob === "-" ? readStdin() : followFile(blob);
+  const source = input === "file" ? followFile(BLOB_DESCRIPTOR) : readStdin();
   enter(directory);
   const unpacker = new Unpacker(style);
   const reader = new TarReader(unpacker);

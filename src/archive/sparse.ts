@@ -51,7 +51,7 @@ export function* readSparse1(cursor: Cursor, size: number): Parsing<SparseMap> {
     const block = yield* cursor.take(BLOCK);
     if (block === undefined) throw truncated();
     consumed += BLOCK;
-    const lines = (line + block.latin1Slice(0, BLOCK)).split("\n");
+    const lines = (line + block.toString("latin1", 0, BLOCK)).split("\n");
     line = lines.pop() ?? "";
     for (const text of lines) {
       if (numbers.length === wanted) break;
@@ -64,5 +64,8 @@ export function* readSparse1(cursor: Cursor, size: number): Parsing<SparseMap> {
 }
 
 function tooMany(): Fault {
-  return new Fault("invalid", `Cannot read the archive: a sparse file has more than ${SEGMENTS_LIMIT} segments`);
+  return new Fault(
+    "invalid",
+    `Cannot read the archive: a sparse file has more than ${SEGMENTS_LIMIT} segments`,
+  );
 }

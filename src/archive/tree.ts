@@ -47,7 +47,8 @@ export function removeTree(path: ByteString, keep: (path: ByteString) => boolean
   if (keep(path)) return false;
   const result = unlinkAt(AT_FDCWD, cString(path));
   if (result >= 0 || failedWith(result, "ENOENT") || failedWith(result, "ENOTDIR")) return true;
-  if (!failedWith(result, "EISDIR") && !failedWith(result, "EPERM")) must(result, () => `remove ${textOf(path)}`);
+  if (!failedWith(result, "EISDIR") && !failedWith(result, "EPERM"))
+    must(result, () => `remove ${textOf(path)}`);
   const isEmpty = namesIn(path).reduce((all, name) => removeTree(`${path}/${name}`, keep) && all, true);
   if (isEmpty) must(unlinkAt(AT_FDCWD, cString(path), AT_REMOVEDIR), () => `remove ${textOf(path)}`);
   return isEmpty;

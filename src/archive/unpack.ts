@@ -16,8 +16,8 @@ export interface UnpackRequest {
 }
 
 export type UnpackInput =
-  /** A file that may still grow: the iterable tells how many bytes are there, and ends when it is whole. */
-  | { readonly kind: "file"; readonly path: string; readonly growth: AsyncIterable<number> }
+  /** An open file that may still grow: the iterable tells how many bytes are there, and ends when it is whole. */
+  | { readonly kind: "file"; readonly descriptor: number; readonly growth: AsyncIterable<number> }
   | { readonly kind: "stream"; readonly bytes: AsyncIterable<Uint8Array> };
 
 export interface Unpacked {
@@ -46,13 +46,7 @@ const KEPT_CHARACTERS = 4096;
 export async function unpack(request: UnpackRequest): Promise<Unpacked> {
   const { input, signal } = request;
   signal?.throwIfAborted();
-  const blob = input.kind === "file" ? input.path : "-";
-  const child = Bun.spawn(selfCommand(["internal:archive", "unpack", request.directory, request.whiteouts, blob]), {
-    stdin: "pipe",
-    stdout: "pipe",
-    stderr: "pipe",
-    env: {},
-  });
+  const child = spawn(request);
   using _killed = killer(child, signal);
   const feeding = feed(child, input).catch((thrown) => {
     child.kill("SIGKILL");
@@ -66,7 +60,13 @@ export async function unpack(request: UnpackRequest): Promise<Unpacked> {
   signal?.throwIfAborted();
   if (code === 0 && result !== undefined) return result;
   const thrown = code === 1 ? undefined : await feeding;
-  throw thrown instanceof Error ? thrown : failure(stderr, child.signalCode ?? `exit code ${code}`);
+  throw thrown instanceof Error ? thrown : failure(stderr, String(child.signalCode ?? `exit code ${code}`));
+}
+
+function spawn({ directory, whiteouts, input }: UnpackRequest): Child {
+  const command = selfCommand(["internal:archive", "unpack", directory, whiteouts, input.kind]);
+  if (input.kind === "stream") return Bun.spawn(command, { stdio: ["pipe", "pipe", "pipe"], env: {} });
+  return Bun.spawn(command, { stdio: ["pipe", "pipe", "pipe", input.descriptor], env: {} });
 }
 
 type Child = Bun.Subprocess<"pipe", "pipe", "pipe">;

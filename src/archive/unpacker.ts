@@ -166,13 +166,15 @@ export class Unpacker implements EntrySink {
   }
 
   #fileMaker(entry: Entry): () => number {
-    if (entry.size > SIZE_LIMIT) throw refused(entry.path, `its size of ${entry.size} bytes exceeds every disk`);
+    if (entry.size > SIZE_LIMIT)
+      throw refused(entry.path, `its size of ${entry.size} bytes exceeds every disk`);
     const mode = entry.mode & ~SPECIAL_BITS;
     return () => openAt(AT_FDCWD, this.#path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
   }
 
   #symlinkMaker(entry: Entry): () => number {
-    if (entry.target === "" || entry.target.includes("\0")) throw refused(entry.path, "it links to no valid name");
+    if (entry.target === "" || entry.target.includes("\0"))
+      throw refused(entry.path, "it links to no valid name");
     const target = cString(entry.target);
     return () => makeSymlinkAt(target, AT_FDCWD, this.#path);
   }
@@ -181,7 +183,10 @@ export class Unpacker implements EntrySink {
     const target = cleanPath(entry.target);
     const present = target === "" ? undefined : lookAt(target);
     if (present === undefined || present.isDirectory() || isWhiteout(present))
-      throw refused(entry.path, `it is a hard link to ${JSON.stringify(textOf(target))}, which is no file of this archive`);
+      throw refused(
+        entry.path,
+        `it is a hard link to ${JSON.stringify(textOf(target))}, which is no file of this archive`,
+      );
     const from = cString(target);
     if (target === cleanPath(entry.path)) return () => 0;
     return () => linkAt(AT_FDCWD, from, AT_FDCWD, this.#path);

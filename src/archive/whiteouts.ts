@@ -48,7 +48,7 @@ function hiddenBy(path: ByteString, base: ByteString): ByteString {
 
 function markGone(path: ByteString): void {
   const present = lookAt(path);
-  if (present?.isDirectory()) return markOpaque(path);
+  if (present?.isDirectory()) markOpaque(path);
   if (present !== undefined) return;
   makeParents(path);
   const result = makeNodeAt(AT_FDCWD, cString(path), constants.S_IFCHR, 0);
@@ -60,7 +60,11 @@ function markOpaque(directory: ByteString): void {
   const present = lookAt(directory);
   if (present === undefined || isWhiteout(present) || !present.isDirectory())
     throw refused(directory, "it is to hide what lies below and is no directory");
-  const result = setAttribute(cString(directory === "" ? "." : directory), "trusted.overlay.opaque", Buffer.from("y"));
+  const result = setAttribute(
+    cString(directory === "" ? "." : directory),
+    "trusted.overlay.opaque",
+    Buffer.from("y"),
+  );
   if (!failedWith(result, "ENOENT")) must(result, () => `mark ${textOf(directory)} as opaque`);
 }
 

@@ -15,6 +15,8 @@ export interface Change {
 /** Stacks directory trees. Knows nothing of images, tags or containers. */
 export interface GraphDriver extends AsyncDisposable {
   readonly name: string;
+  /** Whether a layer can only be filled when its parent is there; others fill in any order and then wait. */
+  readonly fillsInOrder: boolean;
   /**
    * Makes a layer, empty above its parent. `writable` layers are containers': they get the mount points
    * that every container needs (/dev, /proc, /sys, /etc/hosts, …) as genuine files and folders between
@@ -25,7 +27,8 @@ export interface GraphDriver extends AsyncDisposable {
   /**
    * Fills a new layer. `unpack` is given the directory to write into and how a whiteout is expressed there
    * ("overlay": 0:0 devices and trusted.overlay.opaque; "delete": the parent's content is there, remove it).
-   * The layer appears whole when `unpack` resolves and not at all when it throws or the process dies.
+   * The layer appears whole when `unpack` resolves and not at all when it throws or the process dies. The
+   * parent must be there by then, or before where `fillsInOrder` says so.
    */
   fill(
     layer: LayerId,

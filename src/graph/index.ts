@@ -4,4 +4,6 @@
  * Called by `jobs`; opened by `daemon` with the driver it chose.
  */
 export type * from "./driver.ts";
+export { overlay2 } from "./drivers/overlay2/driver.ts";
+export { type GraphOptions, openGraph } from "./open.ts";
 export type * from "./types.ts";

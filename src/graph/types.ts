@@ -8,6 +8,8 @@ export interface Image {
   readonly config: ImageConfig;
   /** Chain id of the topmost layer; absent for an image without layers. */
   readonly top?: LayerId;
+  /** The image it was made from here (by commit or build). */
+  readonly parent?: Digest;
   /** `repository:tag`, normalised: `docker.io/library/httpd:latest`. */
   readonly tags: readonly Reference[];
   /** `repository@digest`, of the manifest or index it was pulled by. */
@@ -83,6 +85,10 @@ export interface Images {
   /** By reference, full id, or unique prefix of an id. Throws `invalid` when a prefix is ambiguous. */
   find(text: string): Image | undefined;
   get(id: Digest): Image | undefined;
+  /** The exact bytes whose digest is the image's id. Throws `not_found`. */
+  configuration(id: Digest): Uint8Array;
+  /** The image that this one was built or committed from. */
+  parentOf(id: Digest): Digest | undefined;
   /** Image, tag and edges in one transaction. */
   register(image: NewImage): Image;
   tag(id: Digest, reference: Reference): void;

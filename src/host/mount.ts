@@ -32,7 +32,10 @@ export interface MountRequest {
 export function mount(request: MountRequest): void {
   const data = joinOptions(request.options);
   if (data.length > OPTIONS_LIMIT)
-    throw new Fault("unsupported", `Cannot mount ${request.target}: its options exceed one page (${data.length})`);
+    throw new Fault(
+      "unsupported",
+      `Cannot mount ${request.target}: its options exceed one page (${data.length})`,
+    );
   const { source, target, type, flags } = request;
   const result = within(request.directory, () => mountRaw({ source, target, type, flags, data }));
   if (result < 0) throw new Fault("internal", `Cannot mount ${type} on ${target}: ${errnoName(result)}`);
@@ -50,7 +53,9 @@ export function unmount(target: string): void {
 export function mountsBelow(directory: string): readonly string[] {
   return readFileSync("/proc/self/mountinfo", "utf8")
     .split("\n")
-    .map((line) => (line.split(" ")[4] ?? "").replace(/\\(\d{3})/g, (_, code) => String.fromCharCode(parseInt(code, 8))))
+    .map((line) =>
+      (line.split(" ")[4] ?? "").replace(/\\(\d{3})/g, (_, code) => String.fromCharCode(parseInt(code, 8))),
+    )
     .filter((target) => target.startsWith(`${directory}/`))
     .reverse();
 }

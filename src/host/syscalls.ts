@@ -1,4 +1,4 @@
-import { dlopen, ptr as addressOf, read } from "bun:ffi";
+import { ptr as addressOf, dlopen, FFIType, read } from "bun:ffi";
 import { constants } from "node:os";
 import { Fault } from "#errors";
 
@@ -19,11 +19,11 @@ const { symbols: libc } = dlopen("libc.so.6", {
   __errno_location: { args: [], returns: "ptr" },
   openat: { args: ["i32", "ptr", "i32", "u32"], returns: "i32" },
   close: { args: ["i32"], returns: "i32" },
-  write: { args: ["i32", "ptr", "u64"], returns: "i64_fast" },
-  pread64: { args: ["i32", "ptr", "u64", "i64"], returns: "i64_fast" },
-  lseek64: { args: ["i32", "i64", "i32"], returns: "i64_fast" },
+  write: { args: ["i32", "ptr", "u64"], returns: FFIType.i64_fast },
+  pread64: { args: ["i32", "ptr", "u64", "i64"], returns: FFIType.i64_fast },
+  lseek64: { args: ["i32", "i64", "i32"], returns: FFIType.i64_fast },
   ftruncate64: { args: ["i32", "i64"], returns: "i32" },
-  copy_file_range: { args: ["i32", "ptr", "i32", "ptr", "u64", "u32"], returns: "i64_fast" },
+  copy_file_range: { args: ["i32", "ptr", "i32", "ptr", "u64", "u32"], returns: FFIType.i64_fast },
   ioctl: { args: ["i32", "u64", "i64"], returns: "i32" },
   fsync: { args: ["i32"], returns: "i32" },
   syncfs: { args: ["i32"], returns: "i32" },
@@ -39,13 +39,13 @@ const { symbols: libc } = dlopen("libc.so.6", {
   futimens: { args: ["i32", "ptr"], returns: "i32" },
   utimensat: { args: ["i32", "ptr", "ptr", "i32"], returns: "i32" },
   lsetxattr: { args: ["ptr", "ptr", "ptr", "u64", "i32"], returns: "i32" },
-  lgetxattr: { args: ["ptr", "ptr", "ptr", "u64"], returns: "i64_fast" },
-  llistxattr: { args: ["ptr", "ptr", "u64"], returns: "i64_fast" },
+  lgetxattr: { args: ["ptr", "ptr", "ptr", "u64"], returns: FFIType.i64_fast },
+  llistxattr: { args: ["ptr", "ptr", "u64"], returns: FFIType.i64_fast },
   umask: { args: ["u32"], returns: "u32" },
   chroot: { args: ["ptr"], returns: "i32" },
   mount: { args: ["ptr", "ptr", "ptr", "u64", "ptr"], returns: "i32" },
   umount2: { args: ["ptr", "i32"], returns: "i32" },
-  syscall: { args: ["i64", "i64", "ptr", "u64", "u64"], returns: "i64_fast" },
+  syscall: { args: ["i64", "i64", "ptr", "u64", "u64"], returns: FFIType.i64_fast },
 });
 
 const errno = libc.__errno_location();
@@ -158,7 +158,12 @@ export function makeSymlinkAt(target: PathArgument, directory: number, path: Pat
 }
 
 /** A symbolic link as `from` is itself linked, never followed. */
-export function linkAt(fromDirectory: number, from: PathArgument, toDirectory: number, to: PathArgument): number {
+export function linkAt(
+  fromDirectory: number,
+  from: PathArgument,
+  toDirectory: number,
+  to: PathArgument,
+): number {
   return settle(libc.linkat(fromDirectory, bytes(from), toDirectory, bytes(to), 0));
 }
 
@@ -167,7 +172,12 @@ export function unlinkAt(directory: number, path: PathArgument, flags = 0): numb
   return settle(libc.unlinkat(directory, bytes(path), flags));
 }
 
-export function renameAt(fromDirectory: number, from: PathArgument, toDirectory: number, to: PathArgument): number {
+export function renameAt(
+  fromDirectory: number,
+  from: PathArgument,
+  toDirectory: number,
+  to: PathArgument,
+): number {
   return settle(libc.renameat(fromDirectory, bytes(from), toDirectory, bytes(to)));
 }
 

@@ -1,0 +1,255 @@
+import type { Stats } from "node:fs";
+import {
+  chmod,
+  chown,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  unlink,
+  writeFile,
+} from "node:fs/promises";
+import { Fault } from "#errors";
+import { MS_RDONLY, syncDirectory } from "#host";
+import type { MountSpec } from "#oci";
+import type { Change, GraphDriver, GraphDriverKind, LayerId, Mounted, UnpackTarget } from "../../driver.ts";
+import { backingFileSystem } from "../backing.ts";
+import { lstatOrNothing } from "../compare.ts";
+import { type DirectoryLook, INIT_DIRECTORIES, makeInitLayer } from "../init-layer.ts";
+import { directoryOf, layerIn } from "../layer-directory.ts";
+import { Removals } from "../removals.ts";
+import { bytesBelow } from "../usage.ts";
+import { overlayChanges } from "./changes.ts";
+import { Mounts } from "./mounts.ts";
+import { overlayFeatures, probeOverlay } from "./probe.ts";
+import { exists, resolveStack, type Stack, stackBelow, stackWith } from "./stack.ts";
+
+const LINKS = "l";
+const INIT = ".init";
+const STAGING = ".staging";
+const REMOVED = ".removed";
+const EMPTY = ".empty";
+/** Directories are passed through on the way to a container's files, whoever its user is. */
+const ROOT_MODE = 0o710;
+
+/** Layers as overlayfs stacks them; the layout on disk is Docker's own. */
+class Overlay2 implements GraphDriver {
+  readonly name = "overlay2";
+  readonly fillsInOrder = false;
+  readonly #root: string;
+  readonly #removals: Removals;
+  readonly #mounts: Mounts;
+  readonly #features = overlayFeatures();
+  /** Looks of the directories that the init layer shadows, by image layer: layers never change. */
+  readonly #init = new Map<LayerId | undefined, Promise<string>>();
+
+  constructor(root: string, removals: Removals) {
+    this.#root = root;
+    this.#removals = removals;
+    this.#mounts = new Mounts(root);
+  }
+
+  async create(
+    layer: LayerId,
+    options: { readonly parent?: LayerId; readonly writable?: boolean } = {},
+  ): Promise<void> {
+    if (options.writable !== true) return this.fill(layer, options, async () => {});
+    const { parent } = options;
+    const image = parent === undefined ? [] : await stackWith(this.#root, parent);
+    const init = await this.#initLayer(parent, image);
+    const path = this.#path(layer);
+    await mkdir(path, { mode: ROOT_MODE }).catch((thrown) => {
+      throw taken(thrown, layer);
+    });
+    await using undo = new AsyncDisposableStack();
+    undo.defer(() => this.#removals.remove(path));
+    await this.#makeDiff(path, parent);
+    await mkdir(`${path}/work`, { mode: 0o700 });
+    await writeFile(`${path}/lower`, [init, ...image].join(":"), { mode: 0o644 });
+    undo.move();
+  }
+
+  async has(layer: LayerId): Promise<boolean> {
+    return exists(`${this.#path(layer)}/diff`);
+  }
+
+  async fill(
+    layer: LayerId,
+    { parent }: { readonly parent?: LayerId },
+    unpack: (target: UnpackTarget) => Promise<void>,
+  ): Promise<void> {
+    if (await this.has(layer)) throw new Fault("conflict", `Cannot make layer ${layer}: it exists`);
+    const staging = `${this.#root}/${STAGING}/${crypto.randomUUID()}`;
+    await using undo = new AsyncDisposableStack();
+    await mkdir(staging, { mode: ROOT_MODE });
+    undo.defer(() => this.#removals.remove(staging));
+    await this.#makeDiff(staging, undefined);
+    await unpack({ directory: `${staging}/diff`, whiteouts: "overlay" });
+    const below = parent === undefined ? [] : await stackWith(this.#root, parent);
+    const link = shortName();
+    await writeFile(`${staging}/lower`, below.join(":"));
+    await writeFile(`${staging}/link`, link);
+    await symlink(`../${directoryOf(layer)}/diff`, `${this.#root}/${LINKS}/${link}`);
+    undo.defer(() => rm(`${this.#root}/${LINKS}/${link}`, { force: true }));
+    await rename(staging, this.#path(layer)).catch((thrown) => {
+      throw taken(thrown, layer);
+    });
+    undo.move();
+    await syncDirectory(this.#root);
+  }
+
+  async view(layer: LayerId): Promise<MountSpec> {
+    const name = directoryOf(layer);
+    const below = await stackBelow(this.#root, layer);
+    const isWritable = await exists(`${this.#root}/${name}/work`);
+    const stack = isWritable ? below : await stackWith(this.#root, layer);
+    const shown = isWritable || stack.length > 1 ? stack : [...stack, EMPTY];
+    const upper = isWritable ? [`upperdir=${name}/diff`, `workdir=${name}/work`] : [];
+    return {
+      type: "overlay",
+      source: "overlay",
+      flags: isWritable ? 0 : MS_RDONLY,
+      options: [...shown.map((short) => `lowerdir+=${short}`), ...upper, ...this.#features],
+      directory: this.#root,
+    };
+  }
+
+  async mount(layer: LayerId): Promise<Mounted> {
+    if (!(await this.has(layer))) throw missing("mount", layer);
+    return this.#mounts.hold(layer, `${this.#path(layer)}/merged`, () => this.view(layer));
+  }
+
+  async changes(layer: LayerId): Promise<readonly Change[]> {
+    if (!(await this.has(layer))) throw missing("compare", layer);
+    const lowers = await resolveStack(this.#root, await stackBelow(this.#root, layer));
+    return overlayChanges(`${this.#path(layer)}/diff`, lowers);
+  }
+
+  async size(layer: LayerId): Promise<number> {
+    return bytesBelow(`${this.#path(layer)}/diff`);
+  }
+
+  async remove(layer: LayerId): Promise<void> {
+    if (this.#mounts.isHeld(layer))
+      throw new Fault("conflict", `Cannot remove layer ${layer}: it is mounted`);
+    const path = this.#path(layer);
+    const link = await readFile(`${path}/link`, "utf8").catch(() => undefined);
+    await this.#removals.remove(path);
+    if (link !== undefined) await rm(`${this.#root}/${LINKS}/${link}`, { force: true });
+  }
+
+  async list(): Promise<readonly LayerId[]> {
+    const names = await readdir(this.#root);
+    return names.flatMap((name) => (name === LINKS ? [] : (layerIn(name) ?? [])));
+  }
+
+  async data(layer: LayerId): Promise<Readonly<Record<string, string>>> {
+    const path = this.#path(layer);
+    const lowers = await resolveStack(this.#root, await stackBelow(this.#root, layer));
+    return {
+      ...(lowers.length === 0 ? {} : { LowerDir: lowers.join(":") }),
+      MergedDir: `${path}/merged`,
+      UpperDir: `${path}/diff`,
+      WorkDir: `${path}/work`,
+    };
+  }
+
+  async status(): Promise<readonly (readonly [string, string])[]> {
+    return [
+      ["Backing Filesystem", await backingFileSystem(this.#root)],
+      ["Supports d_type", "true"],
+      ["Using metacopy", "false"],
+      ["Native Overlay Diff", "true"],
+      ["userxattr", "false"],
+    ];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#removals[Symbol.asyncDispose]();
+  }
+
+  #path(layer: LayerId): string {
+    return `${this.#root}/${directoryOf(layer)}`;
+  }
+
+  /** The layer's own root is what the merged tree's root looks like, so it takes after its parent's. */
+  async #makeDiff(path: string, parent: LayerId | undefined): Promise<void> {
+    const like = parent === undefined ? undefined : await lstatOrNothing(`${this.#path(parent)}/diff`);
+    await mkdir(`${path}/diff`, { mode: 0o755 });
+    await chown(`${path}/diff`, like?.uid ?? 0, like?.gid ?? 0);
+    await chmod(`${path}/diff`, (like?.mode ?? 0o755) & 0o7777);
+  }
+
+  #initLayer(parent: LayerId | undefined, image: Stack): Promise<string> {
+    const known = this.#init.get(parent) ?? this.#makeInit(image);
+    this.#init.set(parent, known);
+    known.catch(() => this.#init.delete(parent));
+    return known;
+  }
+
+  async #makeInit(image: Stack): Promise<string> {
+    const layers = await resolveStack(this.#root, image);
+    const looks = new Map<string, DirectoryLook>();
+    for (const path of INIT_DIRECTORIES) {
+      const look = lookOf(await topmost(layers, path));
+      if (look !== undefined) looks.set(path, look);
+    }
+    const key = Bun.hash(JSON.stringify([...looks])).toString(16);
+    const short = `${INIT}/${key}`;
+    if (!(await exists(`${this.#root}/${short}`))) await makeInitLayer(`${this.#root}/${short}`, looks);
+    return short;
+  }
+}
+
+async function topmost(layers: readonly string[], path: string): Promise<Stats | undefined> {
+  for (const layer of layers) {
+    const stats = await lstatOrNothing(`${layer}/${path}`);
+    if (stats !== undefined) return stats;
+  }
+  return undefined;
+}
+
+function lookOf(stats: Stats | undefined): DirectoryLook | undefined {
+  if (!stats?.isDirectory()) return undefined;
+  return { mode: stats.mode & 0o7777, uid: stats.uid, gid: stats.gid };
+}
+
+/** 60 bits: short, so that 128 of them fit on one page. */
+function shortName(): string {
+  const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+  return [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => alphabet[byte & 31]).join("");
+}
+
+function taken(thrown: unknown, layer: LayerId): unknown {
+  const code = thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
+  const isTaken = code === "EEXIST" || code === "ENOTEMPTY";
+  return isTaken ? new Fault("conflict", `Cannot make layer ${layer}: it exists`, { cause: thrown }) : thrown;
+}
+
+function missing(verb: string, layer: LayerId): Fault {
+  return new Fault("not_found", `Cannot ${verb} layer ${layer}: it is not in the graph`);
+}
+
+/** What was being filled when a process died, and links to what is gone. */
+async function sweep(root: string, removals: Removals): Promise<void> {
+  for (const name of await readdir(`${root}/${STAGING}`)) await removals.remove(`${root}/${STAGING}/${name}`);
+  for (const name of await readdir(`${root}/${INIT}`))
+    if (name.includes(".")) await removals.remove(`${root}/${INIT}/${name}`);
+  for (const link of await readdir(`${root}/${LINKS}`))
+    if (!(await exists(`${root}/${LINKS}/${link}/.`))) await unlink(`${root}/${LINKS}/${link}`);
+}
+
+export const overlay2: GraphDriverKind = {
+  name: "overlay2",
+  probe: probeOverlay,
+  async open(root) {
+    for (const name of ["", LINKS, INIT, STAGING, EMPTY])
+      await mkdir(`${root}/${name}`, { recursive: true, mode: ROOT_MODE });
+    const removals = await Removals.open(`${root}/${REMOVED}`);
+    const driver = new Overlay2(root, removals);
+    await sweep(root, removals);
+    return driver;
+  },
+};

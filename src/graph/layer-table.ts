@@ -1,0 +1,106 @@
+import type { GraphDB } from "#graphdb";
+import type { Digest } from "#oci";
+import type { LayerId } from "./driver.ts";
+
+export interface LayerRow {
+  readonly id: LayerId;
+  readonly parent: LayerId | undefined;
+  readonly diffId: Digest;
+  /** The compressed blob in the content store. */
+  readonly blob: Digest | undefined;
+  readonly mediaType: string | undefined;
+  /** Bytes of file data when unpacked. */
+  readonly size: number;
+}
+
+interface Stored {
+  readonly chain_id: LayerId;
+  readonly parent: LayerId | null;
+  readonly diff_id: Digest;
+  readonly blob: Digest | null;
+  readonly media_type: string | null;
+  readonly size: number;
+}
+
+/** The rows of image layers: this is their one writer. */
+export class LayerTable {
+  readonly #database: GraphDB;
+  readonly #find;
+  readonly #insert;
+  readonly #delete;
+  readonly #all;
+  readonly #blobUses;
+
+  constructor(database: GraphDB) {
+    const { sql } = database;
+    this.#database = database;
+    this.#find = sql.query<Stored, [string]>("SELECT * FROM layer WHERE chain_id = ?");
+    this.#insert = sql.query<unknown, (string | number | null)[]>(
+      "INSERT OR REPLACE INTO layer (chain_id, parent, diff_id, blob, media_type, size) VALUES (?, ?, ?, ?, ?, ?)",
+    );
+    this.#delete = sql.query<unknown, [string]>("DELETE FROM layer WHERE chain_id = ?");
+    this.#all = sql.query<Stored, []>("SELECT * FROM layer");
+    this.#blobUses = sql.query<{ uses: number }, [string]>(
+      "SELECT count(*) AS uses FROM layer WHERE blob = ?",
+    );
+  }
+
+  find(id: LayerId): LayerRow | undefined {
+    const stored = this.#find.get(id);
+    return stored === null ? undefined : toRow(stored);
+  }
+
+  all(): readonly LayerRow[] {
+    return this.#all.all().map(toRow);
+  }
+
+  /** From the topmost down to the base. */
+  chain(top: LayerId | undefined): readonly LayerRow[] {
+    const rows: LayerRow[] = [];
+    for (let id = top; id !== undefined; ) {
+      const row = this.find(id);
+      if (row === undefined) break;
+      rows.push(row);
+      id = row.parent;
+    }
+    return rows;
+  }
+
+  add(row: LayerRow): void {
+    this.#database.transaction(() =>
+      this.#insert.run(
+        row.id,
+        row.parent ?? null,
+        row.diffId,
+        row.blob ?? null,
+        row.mediaType ?? null,
+        row.size,
+      ),
+    );
+  }
+
+  /** Children before parents, whatever the order given. */
+  remove(ids: ReadonlySet<LayerId>): void {
+    const isBelow = new Map(this.all().map((row) => [row.id, row.parent]));
+    const depth = (id: LayerId | undefined): number => (id === undefined ? 0 : 1 + depth(isBelow.get(id)));
+    const ordered = [...ids].sort((a, b) => depth(b) - depth(a));
+    this.#database.transaction(() => {
+      for (const id of ordered) this.#delete.run(id);
+    });
+  }
+
+  isBlobUsed(blob: Digest): boolean {
+    return (this.#blobUses.get(blob)?.uses ?? 0) > 0;
+  }
+}
+
+function toRow(stored: Stored): LayerRow {
+  return {
+    id: stored.chain_id,
+    parent: stored.parent ?? undefined,
+    diffId: stored.diff_id,
+    blob: stored.blob ?? undefined,
+    mediaType: stored.media_type ?? undefined,
+    size: stored.size,
+  };
+}

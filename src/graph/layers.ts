@@ -1,0 +1,144 @@
+import { unpack } from "#archive";
+import { Fault } from "#errors";
+import { type Digest, sha256 } from "#oci";
+import type { Content } from "./content.ts";
+import { type Arrival, Downloads } from "./download.ts";
+import type { GraphDriver, LayerId, UnpackTarget } from "./driver.ts";
+import { Flights, type Passenger, type Voyage } from "./flights.ts";
+import type { Collector } from "./gc.ts";
+import type { LayerTable } from "./layer-table.ts";
+import type { Leases } from "./leases.ts";
+import { Slots } from "./slots.ts";
+import type { LayerReport, LayerSource, Layers } from "./types.ts";
+
+export interface LayerLimits {
+  readonly downloads: number;
+  readonly unpacks: number;
+}
+
+export interface LayerNeeds {
+  readonly driver: GraphDriver;
+  readonly content: Content;
+  readonly table: LayerTable;
+  readonly leases: Leases;
+  readonly limits: LayerLimits;
+  readonly collector: Pick<Collector, "settled">;
+  /** Layers that have a row but no tree any more. */
+  readonly missing: Set<LayerId>;
+}
+
+/** Image layers: downloaded, verified, unpacked and published once. */
+export class LayerStore implements Layers {
+  readonly #needs: LayerNeeds;
+  readonly #downloads: Downloads;
+  readonly #unpacks: Slots;
+  readonly #flights = new Flights<LayerId>(() => undefined);
+
+  constructor(needs: LayerNeeds) {
+    this.#needs = needs;
+    this.#downloads = new Downloads(needs.content, needs.limits.downloads);
+    this.#unpacks = new Slots(needs.limits.unpacks);
+  }
+
+  chain(parent: LayerId | undefined, diffId: Digest): LayerId {
+    return (parent === undefined ? diffId : sha256(`${parent} ${diffId}`)) as string as LayerId;
+  }
+
+  has(layer: LayerId): boolean {
+    return !this.#needs.missing.has(layer) && this.#needs.table.find(layer) !== undefined;
+  }
+
+  async obtain(source: LayerSource, passenger: Passenger): Promise<LayerId> {
+    const layer = this.chain(source.parent, source.diffId);
+    this.#needs.leases.hold(layer);
+    if (this.has(layer)) {
+      passenger.report("exists");
+      return layer;
+    }
+    const flight = this.#flights.join(layer, passenger, (voyage) => this.#bring(layer, source, voyage));
+    return flight.done;
+  }
+
+  /** A stored blob that turns out to be damaged is thrown away and fetched anew, once. */
+  async #bring(layer: LayerId, source: LayerSource, voyage: Voyage<undefined>): Promise<LayerId> {
+    const { content, collector } = this.#needs;
+    await collector.settled;
+    const wasStored = (await content.size(source.descriptor.digest)) !== undefined;
+    try {
+      return await this.#make(layer, source, voyage);
+    } catch (thrown) {
+      const { digest } = source.descriptor;
+      voyage.signal.throwIfAborted();
+      if (!wasStored || !(await content.has(digest)) || (await content.isSound(digest))) throw thrown;
+      await content.remove(digest);
+      return this.#make(layer, source, voyage);
+    }
+  }
+
+  async #make(layer: LayerId, source: LayerSource, { signal, report }: Voyage<undefined>): Promise<LayerId> {
+    const { driver, table, missing } = this.#needs;
+    const { parent, descriptor, diffId } = source;
+    report("waiting");
+    await using undo = new AsyncDisposableStack();
+    const scope = new AbortController();
+    undo.defer(() =>
+      scope.abort(new Fault("cancelled", `Cannot make layer ${layer}: another part of it failed`)),
+    );
+    const inner = AbortSignal.any([signal, scope.signal]);
+    const arrival = this.#downloads.fetch(source, { signal: inner, report });
+    await arrival.started;
+    if (driver.fillsInOrder) await this.#waitFor(parent);
+    let size = 0;
+    await driver.fill(layer, parent === undefined ? {} : { parent }, async (target) => {
+      size = await this.#unpack(source, { target, arrival, signal: inner, report });
+      await arrival.whole;
+      await this.#waitFor(parent);
+      inner.throwIfAborted();
+    });
+    table.add({ id: layer, parent, diffId, blob: descriptor.digest, mediaType: descriptor.mediaType, size });
+    missing.delete(layer);
+    report("done");
+    return layer;
+  }
+
+  async #unpack(source: LayerSource, { target, arrival, signal, report }: Unpacking): Promise<number> {
+    using _slot = await this.#unpacks.acquire(signal);
+    const { digest, size } = source.descriptor;
+    await using blob = await this.#needs.content.openForReading(digest);
+    let isWhole = false;
+    arrival.whole.then(
+      () => {
+        isWhole = true;
+      },
+      () => {},
+    );
+    const { diffId, bytes } = await unpack({
+      ...target,
+      input: { kind: "file", descriptor: blob.fd, growth: arrival.growth },
+      signal,
+      report: (consumed) => {
+        if (isWhole) report("extracting", consumed, size);
+      },
+    });
+    if (diffId === source.diffId) return bytes;
+    throw new Fault(
+      "invalid",
+      `Cannot accept layer ${digest}: unpacked it is ${diffId}, but the image's configuration says ${source.diffId}`,
+    );
+  }
+
+  async #waitFor(parent: LayerId | undefined): Promise<void> {
+    if (parent === undefined || this.has(parent)) return;
+    const coming = this.#flights.current(parent);
+    if (coming === undefined)
+      throw new Fault("internal", `Cannot build on layer ${parent}: it is not in the graph`);
+    await coming;
+  }
+}
+
+interface Unpacking {
+  readonly target: UnpackTarget;
+  readonly arrival: Arrival;
+  readonly signal: AbortSignal;
+  readonly report: LayerReport;
+}

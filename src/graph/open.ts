@@ -1,0 +1,55 @@
+import { mkdir } from "node:fs/promises";
+import type { GraphDB } from "#graphdb";
+import { Content } from "./content.ts";
+import type { GraphDriver, GraphDriverKind, LayerId } from "./driver.ts";
+import { Collector } from "./gc.ts";
+import { LayerTable } from "./layer-table.ts";
+import { type LayerLimits, LayerStore } from "./layers.ts";
+import { Leases } from "./leases.ts";
+import { ImageStore } from "./store.ts";
+import type { Graph } from "./types.ts";
+
+const LIMITS: LayerLimits = { downloads: 3, unpacks: 2 };
+
+export interface GraphOptions {
+  /** The daemon's data root: blobs go to `<root>/content`, trees to `<root>/<name of the driver>`. */
+  readonly root: string;
+  readonly database: GraphDB;
+  readonly kind: GraphDriverKind;
+  readonly limits?: Partial<LayerLimits>;
+}
+
+/** Opens the keeper of images. What a process that died had begun is gone afterwards, but for downloads to resume. */
+export async function openGraph({ root, database, kind, limits }: GraphOptions): Promise<Graph> {
+  await mkdir(root, { recursive: true, mode: 0o710 });
+  const content = await Content.open(`${root}/content`);
+  const driver = await kind.open(`${root}/${kind.name}`);
+  const table = new LayerTable(database);
+  const leases = new Leases();
+  const collector = new Collector({ database, driver, content, table, leases });
+  const images = new ImageStore({ database, layers: table, leases, collector });
+  const missing = await treelessLayers(driver, table);
+  const layers = new LayerStore({
+    driver,
+    content,
+    table,
+    leases,
+    collector,
+    missing,
+    limits: { ...LIMITS, ...limits },
+  });
+  return {
+    driver,
+    content,
+    images,
+    layers,
+    sweep: (keep) => collector.sweep(keep),
+    [Symbol.asyncDispose]: () => driver[Symbol.asyncDispose](),
+  };
+}
+
+/** A row whose tree is not on disk does not count: the layer is obtained again when it is wanted. */
+async function treelessLayers(driver: GraphDriver, table: LayerTable): Promise<Set<LayerId>> {
+  const present = new Set(await driver.list());
+  return new Set(table.all().flatMap(({ id }) => (present.has(id) ? [] : id)));
+}
