@@ -177,6 +177,8 @@ export interface MountPoint {
   readonly isRecursive: boolean;
   readonly recursiveReadonly: boolean;
   readonly tmpfsOptions?: string;
+  /** Of a bind: a missing source is made, as an empty folder, when the container starts. */
+  readonly createSource?: boolean;
 }
 
 /** Times are RFC 3339 with nanoseconds, as Docker prints them; `0001-01-01T00:00:00Z` for never. */

@@ -40,6 +40,10 @@ export class EventBus {
     for (const listener of this.#listeners) listener(stamped);
   }
 
+  get listenerCount(): number {
+    return this.#listeners.size;
+  }
+
   /** Listens from the moment of the call, not of the first `next`: nothing published in between is lost. */
   subscribe(wanted: EventSubscription = {}): AsyncIterable<EngineEvent> {
     const { filter = () => true, since, until, signal } = wanted;

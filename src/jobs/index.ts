@@ -3,4 +3,7 @@
  * Refuses HTTP and words typed by people: input and output are the engine's own shapes.
  * Called by `daemon`, which hands each job the rooms it needs.
  */
+export { allJobs } from "./all.ts";
+export { type Recovery, recoverContainers } from "./recover.ts";
+export { type ContainerRooms, type EngineSettings, openContainerRooms, type Rooms } from "./rooms.ts";
 export type * from "./types.ts";

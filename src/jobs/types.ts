@@ -173,7 +173,11 @@ export type Jobs = {
    */
   readonly "container.wait": {
     readonly input: Ref & { readonly condition: "not-running" | "next-exit" | "removed" };
-    readonly output: { readonly result: Promise<{ readonly code: number; readonly error?: string }> };
+    readonly output: {
+      readonly result: Promise<{ readonly code: number; readonly error?: string }>;
+      /** For a client that has gone: nobody wants the result any more. */
+      cancel(): void;
+    };
   };
   /**
    * Attaches to a container, also to one that was only created: `open` settles when it runs, and misses no byte.
@@ -192,6 +196,8 @@ export type Jobs = {
       readonly tty: boolean;
       readonly backlog?: AsyncIterable<LogLine>;
       readonly open: Promise<Socket>;
+      /** For a client that has gone before it was connected. */
+      cancel(): void;
     };
   };
   readonly "container.logs": {
@@ -245,6 +251,8 @@ export type Jobs = {
     readonly output: {
       readonly tty: boolean;
       readonly stream?: Socket;
+      /** Why an attached one could not be run, for the client's stream; `exited` then has its code. */
+      readonly failure?: string;
       readonly exited: Promise<ExitRecord>;
     };
   };

@@ -1,0 +1,182 @@
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { type Container, type Containers, type ContainerSpec, NEVER, nowNanoseconds, timestamp } from "#container";
+import { defineJob, type EventBus } from "#engine";
+import { Fault } from "#errors";
+import type { Graph, Image, LayerId } from "#graph";
+import {
+  DEFAULT_TAG,
+  familiarReference,
+  formatPlatform,
+  hostPlatform,
+  parsePlatform,
+  parseReference,
+} from "#oci";
+import type { Volumes } from "#volume";
+import type { EngineSettings } from "../rooms.ts";
+import { announcer } from "./announce.ts";
+import { checkLog } from "./log-options.ts";
+import { mergeConfig } from "./merge.ts";
+import { settleMount, wantedMounts } from "./mounts.ts";
+import { settleModes } from "./modes.ts";
+import { portRequests } from "./ports.ts";
+import { validateHostSpec } from "./runtime-spec.ts";
+
+/** Only root and the engine's group look into a container's folder. */
+const DIRECTORY_MODE = 0o710;
+
+interface Needs {
+  readonly containers: Pick<Containers, "create" | "find" | "reserve">;
+  readonly graph: { readonly driver: Pick<Graph["driver"], "create" | "name" | "remove"> } & {
+    readonly images: Pick<Graph["images"], "find" | "get">;
+  };
+  readonly volumes: Pick<Volumes, "create" | "find" | "hold" | "release" | "remove">;
+  readonly networks: Parameters<typeof settleModes>[0]["networks"];
+  readonly events: Pick<EventBus, "publish">;
+  readonly settings: Pick<EngineSettings, "dataRoot">;
+}
+
+const Input = z.object({
+  name: z.string().optional(),
+  spec: z.custom<ContainerSpec>((value) => typeof value === "object" && value !== null),
+});
+
+/** Writes the record of a new container, with its name, layer, folder and volumes; all of it or nothing. */
+export const createContainer = (needs: Needs) =>
+  defineJob({
+    name: "container.create",
+    input: Input,
+
+    async run({ name, spec: asked }, { signal }) {
+      const image = findImage(needs.graph.images, asked);
+      const { spec, warnings } = checked(needs, asked);
+      const id = randomId();
+      const effective = mergeConfig(id, spec, image.config);
+      portRequests({ spec, effective });
+      const wanted = wantedMounts(needs, spec, effective.volumes);
+
+      await using undo = new AsyncDisposableStack();
+      const reserved = undo.use(needs.containers.reserve(id, name));
+      const base = describe(id, { needs, spec, effective, image, name: reserved.name });
+      await needs.graph.driver.create(base.layer as LayerId, {
+        ...(image.top !== undefined && { parent: image.top }),
+        writable: true,
+      });
+      undo.defer(() => needs.graph.driver.remove(base.layer as LayerId));
+      await mkdir(base.directory, { recursive: true, mode: DIRECTORY_MODE });
+      undo.defer(() => rm(base.directory, { recursive: true, force: true }));
+      const mounts = wanted.map((one) => {
+        const { mount, made } = settleMount(needs.volumes, one);
+        if (made !== undefined) undo.defer(() => needs.volumes.remove(made));
+        return mount;
+      });
+      undo.defer(() => needs.volumes.release(id));
+      for (const volume of new Set(mounts.flatMap((mount) => mount.name ?? [])))
+        needs.volumes.hold(volume, id);
+
+      signal.throwIfAborted();
+      // An image may have been removed since it was looked up: a container without one could never start.
+      if (needs.graph.images.get(image.id) === undefined) throw noSuchImage(spec.image);
+      const container: Container = { ...base, mounts };
+      needs.containers.create(container);
+      undo.move();
+      announcer(needs.events)(container, "create");
+      return { id, warnings };
+    },
+  });
+
+/** Everything that can be refused before anything is acquired. */
+function checked(
+  needs: Needs,
+  asked: ContainerSpec,
+): { readonly spec: ContainerSpec; readonly warnings: readonly string[] } {
+  const { restartPolicy, autoRemove } = asked.host;
+  if (autoRemove && restartPolicy.name !== "no")
+    throw new Fault("invalid", "can't create 'AutoRemove' container with restart policy");
+  if (restartPolicy.maximumRetryCount < 0)
+    throw new Fault("invalid", "invalid restart policy: maximum retry count cannot be negative");
+  if (restartPolicy.maximumRetryCount > 0 && restartPolicy.name !== "on-failure")
+    throw new Fault(
+      "invalid",
+      "invalid restart policy: maximum retry count can only be used with 'on-failure'",
+    );
+  checkLog(asked.host.logConfig);
+  const spec = settleModes(needs, asked);
+  const warnings = validateHostSpec(spec) ?? [];
+  return { spec, warnings };
+}
+
+function findImage(images: Needs["graph"]["images"], spec: ContainerSpec): Image {
+  const image = images.find(spec.image);
+  if (image === undefined) throw noSuchImage(spec.image);
+  if (spec.platform === undefined || spec.platform === "") return image;
+  const wanted = parsePlatform(spec.platform, hostPlatform());
+  if (wanted === undefined)
+    throw new Fault("invalid", `"${spec.platform.slice(0, 80)}" is an invalid platform`);
+  const { os, architecture, variant } = image.config;
+  if (wanted.os === os && wanted.architecture === architecture) return image;
+  const found = formatPlatform({ os, architecture, ...(variant !== undefined && { variant }) });
+  throw new Fault(
+    "not_found",
+    `image with reference ${spec.image} was found but its platform (${found}) does not match the specified platform (${formatPlatform(wanted)})`,
+  );
+}
+
+function noSuchImage(text: string): Fault {
+  return new Fault("not_found", `No such image: ${familiar(text)}`);
+}
+
+function familiar(text: string): string {
+  try {
+    return familiarReference(parseReference(text));
+  } catch {
+    return text.includes(":") ? text : `${text}:${DEFAULT_TAG}`;
+  }
+}
+
+function describe(
+  id: string,
+  parts: {
+    readonly needs: Needs;
+    readonly spec: ContainerSpec;
+    readonly effective: Container["effective"];
+    readonly image: Image;
+    readonly name: string;
+  },
+): Container {
+  const { needs, spec, effective, image, name } = parts;
+  const directory = join(needs.settings.dataRoot, "containers", id);
+  const [path = "", ...args] = [...effective.entrypoint, ...effective.command];
+  return {
+    id,
+    name,
+    created: timestamp(nowNanoseconds()),
+    spec,
+    path,
+    args,
+    effective,
+    imageId: image.id,
+    layer: id,
+    mounts: [],
+    state: {
+      status: "created",
+      pid: 0,
+      startTicks: "",
+      exitCode: 0,
+      error: "",
+      outOfMemory: false,
+      startedAt: NEVER,
+      finishedAt: NEVER,
+    },
+    restartCount: 0,
+    isManuallyStopped: false,
+    logPath: join(directory, `${id}-json.log`),
+    directory,
+    driver: needs.graph.driver.name,
+  };
+}
+
+function randomId(): string {
+  return Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("hex");
+}

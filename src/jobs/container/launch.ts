@@ -1,0 +1,212 @@
+import { hostname } from "node:os";
+import {
+  advance,
+  type Afterlife,
+  type Container,
+  NEVER,
+  nowNanoseconds,
+  SIGKILL,
+  timestamp,
+  type WaitResult,
+} from "#container";
+import { Fault } from "#errors";
+import type { Prepared, RunningContainer } from "#exec";
+import type { LayerId } from "#graph";
+import type { Sandbox, SandboxRequest } from "#network";
+import type { Rooms } from "../rooms.ts";
+import { announceNetworks, announcer } from "./announce.ts";
+import { copyUp } from "./copy-up.ts";
+import { logSpec } from "./log-options.ts";
+import { isContainerMode, networkMode, runningOther } from "./modes.ts";
+import { portRequests } from "./ports.ts";
+import { runtimeSpec } from "./runtime-spec.ts";
+import { makeSources } from "./sources.ts";
+
+export type LaunchNeeds = Pick<Rooms, "attachments" | "events"> & {
+  readonly containers: Pick<Rooms["containers"], "change" | "find">;
+  readonly monitor: Pick<Rooms["monitor"], "adopt" | "failed">;
+  readonly networks: Pick<Rooms["networks"], "prepare">;
+  readonly graph: { readonly driver: Pick<Rooms["graph"]["driver"], "mount" | "view"> };
+  readonly volumes: Pick<Rooms["volumes"], "isEmpty" | "usersOf">;
+  readonly exec: Pick<Rooms["exec"], "prepare">;
+};
+
+/** Status 128 stands for what is neither a missing nor an unusable program. Source: docker run reference, "Exit status". */
+const EXIT = { failed: 128, notFound: 127, notExecutable: 126 };
+
+/**
+ * Starts a container that its caller holds, and hands it to the monitor. What was acquired is given back when the
+ * start fails; the record then keeps the error, and those who wait for an end learn of it.
+ */
+export function launcher(needs: LaunchNeeds, after: Afterlife) {
+  return async (container: Container, signal?: AbortSignal): Promise<void> => {
+    const status = advance(container.state.status, "start");
+    try {
+      await using undo = new AsyncDisposableStack();
+      const fate = { isRunning: false, isAdopted: false };
+      const { process, sandbox } = await acquire(needs, { container, undo, fate, ...(signal && { signal }) });
+      const running = needs.containers.change(
+        container.id,
+        (current) => ({
+          ...current,
+          restartCount: container.restartCount,
+          isManuallyStopped: false,
+          state: runningState(status, process),
+        }),
+        { durable: false },
+      );
+      announceNetworks(needs.events, "connect", { containerId: container.id, endpoints: sandbox.endpoints });
+      announcer(needs.events)(running, "start");
+      fate.isAdopted = true;
+      needs.monitor.adopt(container.id, process, { owned: undo.move(), after });
+      // Those that came too late to be connected before the first byte.
+      void needs.attachments.connect(container.id, process);
+    } catch (thrown) {
+      throw fail(needs, container, original(thrown));
+    }
+  };
+}
+
+async function acquire(
+  needs: LaunchNeeds,
+  job: {
+    readonly container: Container;
+    readonly undo: AsyncDisposableStack;
+    /** Settled by the caller as the start goes on: what is undone at the end of a life differs from a failed start. */
+    readonly fate: { isRunning: boolean; readonly isAdopted: boolean };
+    readonly signal?: AbortSignal;
+  },
+): Promise<{ readonly process: RunningContainer; readonly sandbox: Sandbox }> {
+  const { container, undo, fate, signal } = job;
+  const others = namespaces(needs, container);
+  const sources = await makeSources(container.mounts);
+  undo.defer(async () => {
+    // Once it runs, the folders made for its binds are the user's.
+    if (!fate.isRunning) await sources[Symbol.asyncDispose]();
+  });
+  await copyUp({ driver: needs.graph.driver, volumes: needs.volumes }, container);
+  const sandbox = undo.use(await needs.networks.prepare(sandboxRequest(needs, container)));
+  undo.defer(async () =>
+    announceNetworks(needs.events, "disconnect", { containerId: container.id, endpoints: sandbox.endpoints }),
+  );
+  const root = await needs.graph.driver.view(container.layer as LayerId);
+  const spec = runtimeSpec(container, { root, sandbox, ...others });
+  const preparing = needs.exec.prepare({
+    id: container.id,
+    spec,
+    host: { links: sandbox.links, ports: sandbox.reservations },
+    stdio: stdioOf(container),
+    ...(signal !== undefined && { signal }),
+  });
+  const prepared = await together(preparing, { opening: sandbox.open(), undo });
+  signal?.throwIfAborted();
+  await needs.attachments.connect(container.id, prepared);
+  const process = await prepared.start();
+  fate.isRunning = true;
+  undo.defer(async () => {
+    if (!fate.isAdopted) await end(process);
+  });
+  return { process, sandbox };
+}
+
+/** Of a start that fails after the program has begun. */
+async function end(process: RunningContainer): Promise<void> {
+  await process.signalAll(SIGKILL);
+  await process.exited;
+}
+
+/** Waits for both, so that what the slower one acquires is undone when the other fails. */
+async function together(
+  preparing: Promise<Prepared>,
+  { opening, undo }: { readonly opening: Promise<void>; readonly undo: AsyncDisposableStack },
+): Promise<Prepared> {
+  const [prepared, opened] = await Promise.allSettled([preparing, opening]);
+  if (prepared.status === "fulfilled") undo.use(prepared.value);
+  if (opened.status === "rejected") throw opened.reason;
+  if (prepared.status === "rejected") throw prepared.reason;
+  return prepared.value;
+}
+
+/** Host paths of the namespaces that are shared with another container. */
+function namespaces(needs: LaunchNeeds, { spec }: Container): { pidPath?: string; ipcPath?: string; ipcPid?: number } {
+  const { pidMode, ipcMode } = spec.host;
+  const pid = isContainerMode(pidMode) ? runningOther(needs, pidMode, "PID").pid : undefined;
+  const ipc = isContainerMode(ipcMode) ? runningOther(needs, ipcMode, "IPC").pid : undefined;
+  return {
+    ...(pid !== undefined && { pidPath: `/proc/${pid}/ns/pid` }),
+    ...(ipc !== undefined && { ipcPath: `/proc/${ipc}/ns/ipc`, ipcPid: ipc }),
+  };
+}
+
+function sandboxRequest(needs: LaunchNeeds, container: Container): SandboxRequest {
+  const { spec, effective } = container;
+  const mode = networkMode(needs, container);
+  const macAddress = Object.values(spec.networks).find((endpoint) => endpoint.macAddress)?.macAddress;
+  return {
+    containerId: container.id,
+    name: container.name,
+    hostname: mode.kind === "host" && spec.hostname === "" ? hostname() : effective.hostname,
+    domainname: spec.domainname,
+    mode,
+    ports: mode.kind === "bridge" ? portRequests(container) : [],
+    ...(macAddress !== undefined && { macAddress }),
+    dns: spec.host.dns,
+    dnsSearch: spec.host.dnsSearch,
+    dnsOptions: spec.host.dnsOptions,
+    extraHosts: spec.host.extraHosts,
+    directory: container.directory,
+  };
+}
+
+function stdioOf(container: Container) {
+  const { spec } = container;
+  const log = logSpec(container);
+  return {
+    terminal: spec.tty,
+    openStdin: spec.openStdin,
+    stdinOnce: spec.stdinOnce,
+    ...(spec.host.consoleSize !== undefined && { consoleSize: spec.host.consoleSize }),
+    ...(log !== undefined && { log }),
+  };
+}
+
+function runningState(status: Container["state"]["status"], process: RunningContainer): Container["state"] {
+  return {
+    status,
+    pid: process.pid,
+    startTicks: process.startTicks,
+    exitCode: 0,
+    error: "",
+    outOfMemory: false,
+    startedAt: timestamp(nowNanoseconds()),
+    finishedAt: NEVER,
+  };
+}
+
+/** Puts a failed start on record and tells those who wait. */
+function fail(needs: LaunchNeeds, container: Container, thrown: unknown): unknown {
+  const isCancelled = thrown instanceof Fault && thrown.kind === "cancelled";
+  const error = thrown instanceof Error ? thrown.message : String(thrown);
+  const result: WaitResult = { code: exitCodeOf(error), error };
+  needs.attachments.refuse(container.id, thrown);
+  if (!isCancelled)
+    needs.containers.change(
+      container.id,
+      (current) => ({ ...current, state: { ...current.state, error, exitCode: result.code } }),
+      { durable: false },
+    );
+  needs.monitor.failed(container.id, result);
+  return thrown;
+}
+
+/** By Docker's phrases, as its own clients do. Source: docker run reference, "Exit status". */
+export function exitCodeOf(message: string): number {
+  if (/executable file not found|no such file or directory/i.test(message)) return EXIT.notFound;
+  if (/permission denied|is a directory|exec format error/i.test(message)) return EXIT.notExecutable;
+  return EXIT.failed;
+}
+
+/** Of an error that came while undoing after another: the other. */
+export function original(thrown: unknown): unknown {
+  return thrown instanceof SuppressedError ? original(thrown.suppressed) : thrown;
+}

@@ -1,0 +1,41 @@
+import { z } from "zod";
+import { defineJob } from "#engine";
+import { FiltersInput } from "../filters.ts";
+import type { Rooms } from "../rooms.ts";
+import type { ContainerView } from "../types.ts";
+import { recordFilter, viewFilter } from "./list-filters.ts";
+import { sizesOf, type ViewNeeds, viewOf } from "./view.ts";
+
+type Needs = ViewNeeds & { readonly containers: Pick<Rooms["containers"], "find" | "list"> };
+
+/** The containers, newest first; without `all` those that run, with a limit the last so many made. */
+export const listContainers = (needs: Needs) =>
+  defineJob({
+    name: "container.list",
+    input: z.object({
+      all: z.boolean(),
+      limit: z.number().int(),
+      size: z.boolean(),
+      filters: FiltersInput,
+    }),
+
+    async run({ all, limit, size, filters }) {
+      const isWanted = recordFilter(
+        { containers: needs.containers, images: needs.graph.images },
+        filters,
+        all || limit > 0,
+      );
+      const isShown = viewFilter(filters);
+      const views: ContainerView[] = [];
+      for (const container of needs.containers.list().toReversed()) {
+        if (limit > 0 && views.length >= limit) break;
+        if (!isWanted(container)) continue;
+        const view = viewOf(needs, container);
+        if (isShown(view)) views.push(view);
+      }
+      if (!size) return views;
+      const sized: ContainerView[] = [];
+      for (const view of views) sized.push({ ...view, ...(await sizesOf(needs, view.container)) });
+      return sized;
+    },
+  });

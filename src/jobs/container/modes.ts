@@ -1,0 +1,79 @@
+import type { Container, Containers, ContainerSpec } from "#container";
+import { Fault } from "#errors";
+import type { NetworkMode, Networks } from "#network";
+
+const PREFIX = "container:";
+
+interface CreateNeeds {
+  readonly containers: Pick<Containers, "find">;
+  readonly networks: Pick<Networks, "find">;
+}
+
+/** Checks the modes that share a namespace, and puts the other container's full id into them. */
+export function settleModes(needs: CreateNeeds, spec: ContainerSpec): ContainerSpec {
+  const { host } = spec;
+  const settle = (mode: string) =>
+    mode.startsWith(PREFIX) ? PREFIX + needs.containers.find(otherRef(mode)).id : mode;
+  const networkMode = settle(host.networkMode);
+  if (isContainerMode(networkMode)) refuseConflicts(spec);
+  else if (!isPredefined(networkMode) && needs.networks.find(networkMode) === undefined)
+    throw new Fault("not_found", `network ${networkMode.slice(0, 256)} not found`);
+  return {
+    ...spec,
+    host: { ...host, networkMode, pidMode: settle(host.pidMode), ipcMode: settle(host.ipcMode) },
+  };
+}
+
+/** Source: docker run reference, "Network: container". What belongs to the namespace is its first owner's to say. */
+function refuseConflicts({ hostname, host, networks }: ContainerSpec): void {
+  const isSet = (value: boolean, words: string) => {
+    if (value) throw new Fault("invalid", `conflicting options: ${words} and the container type network mode`);
+  };
+  if (hostname !== "") throw new Fault("invalid", "conflicting options: hostname and the network mode");
+  isSet(host.links.length > 0, "links");
+  isSet(host.dns.length > 0, "dns");
+  isSet(host.extraHosts.length > 0, "custom host-to-IP mapping");
+  isSet(Object.keys(host.portBindings).length > 0 || host.publishAllPorts, "port publishing");
+  isSet(Object.values(networks).some(({ macAddress }) => macAddress !== undefined && macAddress !== ""), "mac-address");
+}
+
+function isPredefined(mode: string): boolean {
+  return ["", "default", "bridge", "host", "none"].includes(mode);
+}
+
+export function isContainerMode(mode: string): boolean {
+  return mode.startsWith(PREFIX);
+}
+
+interface StartNeeds {
+  readonly containers: Pick<Containers, "find">;
+}
+
+/** The network to be joined at this start. Throws `conflict` when it is that of a container that does not run. */
+export function networkMode(needs: StartNeeds, { spec }: Pick<Container, "spec">): NetworkMode {
+  const mode = spec.networkDisabled ? "none" : spec.host.networkMode;
+  if (mode === "host") return { kind: "host" };
+  if (mode === "none") return { kind: "none" };
+  if (isContainerMode(mode)) return { kind: "container", ...runningOther(needs, mode, "network") };
+  return { kind: "bridge", network: isPredefined(mode) ? "bridge" : mode };
+}
+
+/** The running container whose namespace is shared. */
+export function runningOther(
+  needs: StartNeeds,
+  mode: string,
+  subject: string,
+): { readonly id: string; readonly pid: number } {
+  const { id, name, state } = needs.containers.find(otherRef(mode));
+  if (state.status === "running" || state.status === "paused") return { id, pid: state.pid };
+  throw new Fault(
+    "conflict",
+    `cannot join ${subject} namespace of a non running container: container ${name} is ${state.status}; start it first`,
+  );
+}
+
+function otherRef(mode: string): string {
+  const ref = mode.slice(PREFIX.length);
+  if (ref === "") throw new Fault("invalid", `invalid container format ${mode}: expected container:<name|id>`);
+  return ref;
+}

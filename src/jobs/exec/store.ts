@@ -1,0 +1,86 @@
+import { Fault } from "#errors";
+import type { ExitRecord, RunningExec } from "#exec";
+import type { ExecSpec, ExecView } from "../types.ts";
+
+/** One command run, or to be run, in a running container. */
+interface ExecEntry {
+  readonly id: string;
+  readonly containerId: string;
+  readonly spec: ExecSpec;
+  state:
+    | { readonly kind: "created" }
+    | { readonly kind: "starting" }
+    | { readonly kind: "running"; readonly process: RunningExec }
+    | { readonly kind: "ended"; readonly pid: number; readonly exitCode: number };
+}
+
+/** The commands of all containers, kept as long as their containers are. They do not outlive the daemon. */
+export class Execs {
+  readonly #entries = new Map<string, ExecEntry>();
+
+  create(containerId: string, spec: ExecSpec): string {
+    const id = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("hex");
+    this.#entries.set(id, { id, containerId, spec, state: { kind: "created" } });
+    return id;
+  }
+
+  view(id: string): ExecView {
+    const { containerId, spec, state } = this.#find(id);
+    return {
+      id,
+      containerId,
+      spec,
+      isRunning: state.kind === "running" || state.kind === "starting",
+      exitCode: state.kind === "ended" ? state.exitCode : null,
+      pid: state.kind === "running" ? state.process.pid : state.kind === "ended" ? state.pid : 0,
+      canRemove: state.kind === "ended",
+    };
+  }
+
+  /** Throws `conflict` unless it has never been started: each is run once. */
+  begin(id: string): void {
+    const entry = this.#find(id);
+    if (entry.state.kind === "running" || entry.state.kind === "starting")
+      throw new Fault("conflict", `Error: Exec command ${id} is already running`);
+    if (entry.state.kind === "ended")
+      throw new Fault("conflict", `Error: Exec command ${id} has already run`);
+    entry.state = { kind: "starting" };
+  }
+
+  started(id: string, process: RunningExec): void {
+    this.#find(id).state = { kind: "running", process };
+  }
+
+  ended(id: string, exit: Pick<ExitRecord, "code"> & { readonly pid?: number }): void {
+    const entry = this.#entries.get(id);
+    if (entry !== undefined) entry.state = { kind: "ended", pid: exit.pid ?? 0, exitCode: exit.code };
+  }
+
+  /** Throws `conflict` when it does not run. */
+  running(id: string): RunningExec {
+    const { state } = this.#find(id);
+    if (state.kind === "running") return state.process;
+    throw new Fault("conflict", `Exec command ${id} is not running`);
+  }
+
+  of(containerId: string): readonly string[] {
+    return [...this.#entries.values()]
+      .filter((entry) => entry.containerId === containerId)
+      .map(({ id }) => id);
+  }
+
+  forget(containerId: string): void {
+    for (const id of this.of(containerId)) this.#entries.delete(id);
+  }
+
+  /** By full id or unique prefix. */
+  #find(id: string): ExecEntry {
+    const exact = this.#entries.get(id);
+    if (exact !== undefined) return exact;
+    const matches = id.length < 12 ? [] : [...this.#entries.values()].filter((one) => one.id.startsWith(id));
+    const [only] = matches;
+    if (only === undefined || matches.length > 1)
+      throw new Fault("not_found", `No such exec instance: ${id.slice(0, 128)}`);
+    return only;
+  }
+}

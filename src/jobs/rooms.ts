@@ -1,0 +1,60 @@
+import { type Containers, Monitor } from "#container";
+import type { Engine, EventBus } from "#engine";
+import type { ExecDriver, RunningContainer } from "#exec";
+import type { Graph } from "#graph";
+import type { Networks } from "#network";
+import type { OpenRegistry } from "#registry";
+import type { Volumes } from "#volume";
+import { announcer } from "./container/announce.ts";
+import { Attachments } from "./container/attachments.ts";
+import { Execs } from "./exec/store.ts";
+
+/** What the daemon was told to be like, as far as containers notice. */
+export interface EngineSettings {
+  readonly dataRoot: string;
+  readonly version: string;
+  readonly stopTimeoutSeconds: number;
+  readonly debug: boolean;
+  readonly labels: readonly string[];
+  readonly networkDrivers: readonly string[];
+  readonly execDrivers: readonly string[];
+  readonly registryMirrors: readonly string[];
+  readonly insecureRegistries: readonly string[];
+  readonly addressPools: readonly { readonly base: string; readonly size: number }[];
+  /** What was found missing on this host at start, and what that costs. */
+  readonly warnings: readonly string[];
+}
+
+/** The rooms that jobs bring together, opened by the daemon. */
+export interface Rooms extends ContainerRooms {
+  readonly engine: Pick<Engine, "list" | "cancel">;
+  readonly events: EventBus;
+  readonly graph: Graph;
+  readonly networks: Networks;
+  readonly volumes: Volumes;
+  readonly exec: ExecDriver;
+  readonly openRegistry: OpenRegistry;
+  readonly settings: EngineSettings;
+  /** Told of what went wrong when there is no caller to throw at. */
+  readonly complain: (sentence: string, cause: unknown) => void;
+}
+
+export interface ContainerRooms {
+  readonly containers: Containers;
+  readonly monitor: Monitor<RunningContainer>;
+  readonly attachments: Attachments;
+  readonly execs: Execs;
+}
+
+/** What belongs to containers and lives as long as the daemon does. */
+export function openContainerRooms(
+  containers: Containers,
+  { events, complain }: Pick<Rooms, "events" | "complain">,
+): ContainerRooms {
+  return {
+    containers,
+    monitor: new Monitor<RunningContainer>({ containers, announce: announcer(events), complain }),
+    attachments: new Attachments(),
+    execs: new Execs(),
+  };
+}
