@@ -1,0 +1,21 @@
+import { Fault } from "#errors";
+import { choosePlatform, type Digest, formatPlatform, type ImageConfig, type Platform } from "#oci";
+
+/** Whether an image of this configuration is one for the platform. */
+export function isPlatform(config: ImageConfig, wanted: Platform): boolean {
+  const offered = { mediaType: "", digest: "" as Digest, size: 0, platform: platformOf(config) };
+  return choosePlatform([offered], wanted) !== undefined;
+}
+
+/** Throws `not_found` for an image of another platform, naming both. */
+export function checkPlatform(config: ImageConfig, wanted: Platform, name: string): void {
+  if (isPlatform(config, wanted)) return;
+  throw new Fault(
+    "not_found",
+    `image with reference ${name} was found but its platform (${formatPlatform(platformOf(config))}) does not match the specified platform (${formatPlatform(wanted)})`,
+  );
+}
+
+function platformOf({ os, architecture, variant }: ImageConfig): Platform {
+  return { os, architecture, ...(variant !== undefined && { variant }) };
+}

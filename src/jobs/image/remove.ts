@@ -1,0 +1,41 @@
+import { z } from "zod";
+import type { Containers } from "#container";
+import { defineJob, type EventBus } from "#engine";
+import type { Graph, RemovedImage } from "#graph";
+import type { Digest } from "#oci";
+import { announceImage } from "./announce.ts";
+import { findImage } from "./find.ts";
+
+export interface RemoveNeeds {
+  readonly graph: { readonly images: Pick<Graph["images"], "find" | "remove"> };
+  readonly containers: Pick<Containers, "list">;
+  readonly events: Pick<EventBus, "publish">;
+}
+
+const Input = z.object({ ref: z.string().min(1), force: z.boolean(), prune: z.boolean() });
+
+/** Takes a name off an image, and removes the image with its last name. */
+export const removeImage = (needs: RemoveNeeds) =>
+  defineJob({
+    name: "image.remove",
+    input: Input,
+
+    run: ({ ref, force, prune }) => removeAndAnnounce(needs, ref, { force, prune }),
+  });
+
+export async function removeAndAnnounce(
+  needs: RemoveNeeds,
+  ref: string,
+  options: { readonly force: boolean; readonly prune: boolean },
+): Promise<RemovedImage> {
+  const { id, config } = findImage(needs.graph.images, ref);
+  const usedBy = (image: Digest) =>
+    needs.containers
+      .list()
+      .filter(({ imageId }) => imageId === image)
+      .map(({ id, state }) => ({ id, isRunning: state.status === "running" || state.status === "paused" }));
+  const removed = await needs.graph.images.remove(ref, { ...options, usedBy });
+  for (const _ of removed.untagged) announceImage(needs.events, "untag", { id, name: id, config });
+  for (const image of removed.deleted) announceImage(needs.events, "delete", { id: image, name: image });
+  return removed;
+}
