@@ -52,12 +52,11 @@ export function hasForeignDev(spec: RuntimeSpec): boolean {
   return mount !== undefined && (mount.type === "bind" || parseMountOptions(mount.options).isBind);
 }
 
-/** Nodes and links in /dev, after all mounts. In a user namespace nobody may make nodes, and the host's are bound instead. */
+/** Nodes and links in /dev, after all mounts. Where nodes may not be made (a user namespace) the launcher binds the host's. */
 export function deviceSteps(spec: RuntimeSpec): readonly ChildStep[] {
   if (hasForeignDev(spec)) return [];
-  const isUserNamespace = spec.linux.namespaces.some(({ type }) => type === "user");
   return [
-    ...spec.linux.devices.map((node) => (isUserNamespace ? boundNode(node) : madeNode(node))),
+    ...spec.linux.devices.map(madeNode),
     ...DEVICE_LINKS.filter(([, to]) => to !== "/proc/kcore" || hasKernelCore()).map(
       ([target, to]): ChildStep => ({ op: "symlink", target, to }),
     ),
@@ -69,19 +68,6 @@ const FORMATS = { c: 0o020000, b: 0o060000, p: 0o010000 } as const;
 
 function madeNode({ path, type, major, minor, fileMode, uid, gid }: DeviceNode): ChildStep {
   return { op: "mknod", target: path, mode: FORMATS[type] | fileMode, major, minor, uid, gid };
-}
-
-function boundNode({ path }: DeviceNode): ChildStep {
-  return {
-    op: "bind",
-    source: path,
-    target: path,
-    recursive: false,
-    readonly: false,
-    recursiveReadonly: false,
-    flags: 0,
-    propagation: MS.PRIVATE,
-  };
 }
 
 let kernelCore: boolean | undefined;

@@ -14,7 +14,9 @@ export {
   hostCapabilities,
 } from "./capabilities.ts";
 export { type Cgroups, detectCgroups } from "./cgroups/detect.ts";
+export { type ContainerStatistics, type Group, openGroup } from "./cgroups/group.ts";
 export { cgroupSteps, prepareParentGroup } from "./cgroups/manager.ts";
+export { listGroups, removeParentGroup } from "./cgroups/tree.ts";
 export { type CompileOptions, compilePlan } from "./compile.ts";
 export { compileExecPlan, type ExecPlanRequest } from "./compile-exec.ts";
 export {

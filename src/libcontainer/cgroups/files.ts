@@ -24,6 +24,16 @@ export function writeSetting(path: string, value: string): void {
   }
 }
 
+/** False when the kernel has no such file, or refuses. */
+export function tryWriteSetting(path: string, value: string): boolean {
+  try {
+    writeFileSync(path, value, { flag: "r+" });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Makes one group; true when it was not there before. Throws `internal`. */
 export function makeGroup(path: string): boolean {
   if (existsSync(path)) return false;
