@@ -74,7 +74,10 @@ export interface VethPair {
   readonly mtu: number;
 }
 
-/** Both ends at once, up; the host's end a port of the bridge, the other born in the child's namespace. */
+/**
+ * Both ends at once: the host's end up and a port of the bridge, the other born in the child's namespace. That one
+ * cannot be brought up in the same message: when the kernel configures it, it is not a pair yet (ENOTCONN).
+ */
 export function makeVeth({ name, bridge, peer, macAddress, mtu }: VethPair): NetlinkStep {
   const message = new NetlinkMessage(RTM_NEWLINK, MAKE);
   const patches: NetlinkPatch[] = [];
@@ -86,7 +89,7 @@ export function makeVeth({ name, bridge, peer, macAddress, mtu }: VethPair): Net
     message.attribute(IFLA_INFO_KIND, encoder.encode("veth"));
     message.nested(IFLA_INFO_DATA, () =>
       message.nested(VETH_INFO_PEER, () => {
-        linkBody(message, IFF_UP);
+        linkBody(message);
         message.text(IFLA_IFNAME, peer);
         message.attribute(IFLA_ADDRESS, macBytes(macAddress));
         message.number(IFLA_MTU, mtu);
@@ -146,6 +149,13 @@ export function bringLoopbackUp(): NetlinkStep {
   const message = new NetlinkMessage(RTM_NEWLINK, SET);
   linkBody(message, IFF_UP, 1);
   return step(message, { netns: "child", purpose: "bring the container's loopback up" });
+}
+
+/** A link of the child's namespace. */
+export function bringUp(name: string): NetlinkStep {
+  const message = new NetlinkMessage(RTM_NEWLINK, SET);
+  const patches = [{ offset: linkBody(message, IFF_UP), kind: "index", name }] as const;
+  return step(message, { netns: "child", purpose: `bring the container's ${name} up`, patches });
 }
 
 export function deleteLink(name: string): NetlinkStep {

@@ -17,6 +17,7 @@ import {
   addDefaultRoute,
   allowHairpin,
   bringLoopbackUp,
+  bringUp,
   deleteLink,
   joinBridge,
   makeVeth,
@@ -123,6 +124,7 @@ class BridgeDriver implements NetworkDriver {
       makeVeth({ name: link, bridge: settings.name, peer: CONTAINER_LINK, macAddress, mtu }),
       bringLoopbackUp(),
       addAddress({ link: CONTAINER_LINK, netns: "child", address, prefixLength }),
+      bringUp(CONTAINER_LINK),
       ...(network.isInternal ? [] : [addDefaultRoute(CONTAINER_LINK, gateway)]),
     ];
     // Only where the bridge's frames pass the firewall is a call to oneself sent back without leaving the bridge.
