@@ -1,3 +1,70 @@
-export async function runCli(_words: readonly string[]): Promise<number> {
-  return 0;
+/**
+ * Owns words in and text out: flags, tables, templates, progress, terminals, exit codes.
+ * Refuses to decide anything about containers: every command is a few calls of the client and their answer in words.
+ * Called by `main.ts`.
+ */
+
+import { runCommand } from "citty";
+import { hostFromEnvironment } from "#client";
+import { Fault } from "#errors";
+import { FAILURE_EXIT, USAGE_EXIT } from "./command.ts";
+import { ClosedPipe, type Console, systemConsole } from "./console.ts";
+import { parseFlags, UsageProblem } from "./flags.ts";
+import { GLOBAL_FLAGS, transportOptions } from "./globals.ts";
+import { Session } from "./session.ts";
+import { commandTree } from "./tree.ts";
+
+export type { Console } from "./console.ts";
+
+/** Runs one command line (without the program's name); returns the exit code. */
+export async function runCli(
+  words: readonly string[],
+  { console = systemConsole, env = process.env }: { console?: Console; env?: typeof process.env } = {},
+): Promise<number> {
+  try {
+    const { flags, words: rest, wantsHelp } = parseFlags(GLOBAL_FLAGS, words, { stopsAtWord: true });
+    const host = flags.list("host").at(-1) ?? hostFromEnvironment(env);
+    using session = new Session(host, { console, env, transport: await transportOptions(flags, env) });
+    if (flags.bool("version")) session.say(`bunker version ${clientVersion()}`);
+    else if (wantsHelp || rest.length === 0) await showHelp(session, []);
+    else await dispatch(session, rest);
+    return session.exitCode;
+  } catch (thrown) {
+    return failure(thrown, console);
+  }
+}
+
+function failure(thrown: unknown, console: Console): number {
+  if (thrown instanceof ClosedPipe) return 141;
+  if (thrown instanceof UsageProblem) {
+    console.err(
+      `${thrown.message}\n\nUsage:  bunker [OPTIONS] COMMAND [ARG...]\n\nRun 'bunker --help' for more information\n`,
+    );
+    return USAGE_EXIT;
+  }
+  if (!(thrown instanceof Fault)) throw thrown;
+  console.err(`${thrown.message}\n`);
+  return FAILURE_EXIT;
+}
+
+async function dispatch(session: Session, words: readonly string[]): Promise<void> {
+  if (words[0] === "help") return showHelp(session, words.slice(1));
+  try {
+    await runCommand(commandTree(session), { rawArgs: [...words] });
+  } catch (thrown) {
+    if (!(thrown instanceof Error && thrown.name === "CLIError")) throw thrown; // citty keeps its class to itself.
+    await showHelp(session, words);
+  }
+}
+
+async function showHelp(session: Session, words: readonly string[]): Promise<void> {
+  const { explain } = await import("./help.ts");
+  await explain(session, words);
+}
+
+declare const BUNKER_VERSION: string;
+
+/** The version that this program was built as. */
+export function clientVersion(): string {
+  return typeof BUNKER_VERSION === "undefined" ? "development" : BUNKER_VERSION;
 }

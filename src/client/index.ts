@@ -1,1 +1,19 @@
-export {};
+/**
+ * Owns the connection to a daemon: the address, HTTP over a socket, streams that the daemon hands over, one function an endpoint.
+ * Refuses to parse words or to print: errors leave as Faults that carry the daemon's sentence.
+ * Called by `cli`.
+ */
+
+export { DEFAULT_HOST, hostFromEnvironment, parseAddress } from "./address.ts";
+export { Duplex, passOutput } from "./attach.ts";
+export * from "./containers.ts";
+export * from "./execs.ts";
+export type { Sink, Stream } from "./frames.ts";
+export * from "./images.ts";
+export { linesOf, valuesOf } from "./lines.ts";
+export * from "./networks.ts";
+export * from "./system.ts";
+export { API_VERSION, type Reply, Transport, type TransportOptions } from "./transport.ts";
+export type * from "./types.ts";
+export * from "./volumes.ts";
+export type { TlsKeys } from "./wire.ts";

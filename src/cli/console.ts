@@ -1,0 +1,50 @@
+import { fstatSync, writeSync } from "node:fs";
+
+/** Whoever reads our output has gone. The program ends quietly, as one that SIGPIPE ended. */
+export class ClosedPipe extends Error {
+  override readonly name = "ClosedPipe";
+}
+
+/** Where a command's text goes. Written directly: loading process.stdout costs more than the rest of a short command. */
+export interface Console {
+  out(content: string | Uint8Array): void;
+  err(content: string | Uint8Array): void;
+  /** Whether descriptor 0, 1 or 2 is a terminal. */
+  isTerminal(descriptor: 0 | 1 | 2): boolean;
+}
+
+const encoder = new TextEncoder();
+const RETRY_MILLISECONDS = 2;
+/** Major numbers of terminals: tty, console, serial lines, pseudo terminals, hypervisor consoles. Source: Linux, devices.txt. */
+const isTerminalMajor = (major: number) =>
+  [4, 5, 166, 188, 204, 229].includes(major) || (major >= 136 && major <= 143);
+
+export const systemConsole: Console = {
+  out: (content) => writeAll(1, content),
+  err: (content) => writeAll(2, content),
+  isTerminal(descriptor) {
+    try {
+      const stat = fstatSync(descriptor);
+      return stat.isCharacterDevice() && isTerminalMajor((stat.rdev >> 8) & 0xfff);
+    } catch {
+      return false;
+    }
+  },
+};
+
+/** @throws ClosedPipe when nobody reads any more */
+function writeAll(descriptor: number, content: string | Uint8Array): void {
+  const bytes = typeof content === "string" ? encoder.encode(content) : content;
+  let at = 0;
+  while (at < bytes.length) {
+    try {
+      at += writeSync(descriptor, bytes, at, bytes.length - at);
+    } catch (thrown) {
+      const code = thrown instanceof Error && "code" in thrown ? thrown.code : "";
+      if (code === "EBADF") return; // Closed before we started: there is nobody to tell.
+      if (code === "EAGAIN") Bun.sleepSync(RETRY_MILLISECONDS);
+      else if (code === "EPIPE" || code === "EIO") throw new ClosedPipe("nobody reads the output");
+      else throw thrown;
+    }
+  }
+}

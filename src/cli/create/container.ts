@@ -1,0 +1,73 @@
+import { existsSync, writeFileSync } from "node:fs";
+import { type CreateBody, createContainer } from "#client";
+import { Fault } from "#errors";
+import type { Flags } from "../flags.ts";
+import type { Session } from "../session.ts";
+import type { CreateFlags } from "./flags.ts";
+
+const PULL = ["always", "missing", "never"];
+
+/**
+ * Creates the container, pulling its image when the daemon lacks it (progress goes where errors go), and writes the file for
+ * its id. No question is asked before: in the usual case this is one call.
+ * @throws Fault
+ */
+export async function createFromImage(
+  session: Session,
+  { flags, body }: { flags: Flags<CreateFlags>; body: CreateBody },
+): Promise<string> {
+  const pull = flags.text("pull");
+  if (!PULL.includes(pull))
+    throw new Fault(
+      "invalid",
+      `invalid pull option: '${pull}': must be one of "always", "missing" or "never"`,
+    );
+  const idFile = flags.text("cidfile");
+  if (idFile !== "" && existsSync(idFile))
+    throw new Fault(
+      "conflict",
+      `container ID file found, make sure the other container isn't running or delete ${idFile}`,
+    );
+  const names = { ...optional("name", flags.text("name")), ...optional("platform", flags.text("platform")) };
+  const fetch = async () => {
+    const { pullTo } = await import("../pull.ts");
+    const sink = flags.bool("quiet") ? undefined : session.console.err;
+    await pullTo(session, {
+      name: body.Image,
+      sink,
+      descriptor: 2,
+      ...optional("platform", flags.text("platform")),
+    });
+  };
+  if (pull === "always") await fetch();
+  const created = await createContainer(session.daemon, body, names).catch(async (thrown: unknown) => {
+    if (pull !== "missing" || !isMissingImage(thrown)) throw thrown;
+    if (!flags.bool("quiet")) session.complain(`Unable to find image '${withTag(body.Image)}' locally`);
+    await fetch();
+    return createContainer(session.daemon, body, names);
+  });
+  for (const warning of created.Warnings ?? []) session.complain(`WARNING: ${warning}`);
+  if (idFile !== "") writeIdFile(idFile, created.Id);
+  return created.Id;
+}
+
+function optional<K extends string>(key: K, value: string): { [key in K]?: string } {
+  return (value === "" ? {} : { [key]: value }) as { [key in K]?: string };
+}
+
+function isMissingImage(thrown: unknown): boolean {
+  return thrown instanceof Fault && thrown.kind === "not_found" && /no such image/i.test(thrown.message);
+}
+
+function withTag(image: string): string {
+  return /[:@][^/]*$/.test(image) ? image : `${image}:latest`;
+}
+
+function writeIdFile(path: string, id: string): void {
+  try {
+    writeFileSync(path, id, { flag: "wx", mode: 0o644 });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Fault("invalid", `failed to write the container ID (${id}) to the file: ${reason}`, { cause });
+  }
+}

@@ -1,0 +1,122 @@
+import type { Command } from "./command.ts";
+import type { Flag, FlagTable } from "./flags.ts";
+import { GLOBAL_FLAGS } from "./globals.ts";
+import { nearest } from "./nearest.ts";
+import type { Session } from "./session.ts";
+import { GROUPS, type Leaf, TOP } from "./tree.ts";
+
+const WIDTH = 80;
+
+/** The help page of one command. */
+export function commandHelp({ synopsis, about, example, flags }: Command, path: string): string {
+  const options = optionLines(flags);
+  return [
+    `Usage:  ${path}${synopsis === "" ? "" : ` ${synopsis}`}`,
+    about,
+    ...(options === "" ? [] : [`Options:\n${options}`]),
+    `Example:\n  ${example}`,
+  ]
+    .join("\n\n")
+    .concat("\n");
+}
+
+function optionLines(flags: FlagTable): string {
+  const shown = Object.entries(flags)
+    .filter(([, { about }]) => about !== undefined)
+    .sort(([left], [right]) => (left < right ? -1 : 1));
+  const heads = shown.map(([name, flag]) => headOf(name, flag));
+  const width = Math.max(0, ...heads.map((head) => head.length)) + 3;
+  return shown
+    .map(([, flag], at) => `${(heads[at] ?? "").padEnd(width)}${wrapped(aboutOf(flag), width)}`)
+    .join("\n");
+}
+
+function headOf(name: string, { short, kind, hint }: Flag): string {
+  const value = kind === "bool" ? "" : ` ${hint ?? (kind === "text" ? "string" : kind)}`;
+  return `  ${short === undefined ? "   " : `-${short},`} --${name}${value}`;
+}
+
+function aboutOf({ about = "", preset, kind }: Flag): string {
+  if (preset === undefined) return about;
+  return `${about} (default ${kind === "text" ? JSON.stringify(preset) : preset})`;
+}
+
+function wrapped(text: string, indent: number): string {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1);
+    if (last === undefined || indent + last.length + 1 + word.length > WIDTH) lines.push(word);
+    else lines[lines.length - 1] = `${last} ${word}`;
+  }
+  return lines.join(`\n${" ".repeat(indent)}`);
+}
+
+/**
+ * The page for words that lead to no command that could run: the whole program, a group, or what is unknown (with the
+ * nearest that is known). Sets the session's exit code.
+ */
+export async function explain(session: Session, words: readonly string[]): Promise<void> {
+  const [first = "", second = ""] = words;
+  const group = Object.hasOwn(GROUPS, first) ? GROUPS[first] : undefined;
+  if (first === "") return session.console.out(programHelp());
+  if (group !== undefined && (second === "" || second.startsWith("-")))
+    return explainGroup(session, first, second);
+  const leaves = group?.commands ?? TOP;
+  const name = group === undefined ? first : second;
+  const leaf = Object.hasOwn(leaves, name) ? leaves[name] : undefined;
+  const path = group === undefined ? "bunker" : `bunker ${first}`;
+  if (leaf !== undefined) return session.console.out(commandHelp(await leaf.load(), `${path} ${name}`));
+  const known = [...Object.keys(leaves), ...(group === undefined ? Object.keys(GROUPS) : [])];
+  const offered = nearest(name, known);
+  session.console.err(
+    `bunker: unknown command: ${path} ${name}\n${offered === undefined ? "" : `Did you mean '${path} ${offered}'?\n`}\nRun '${path} --help' for more information\n`,
+  );
+  session.exitCode = 1;
+}
+
+function explainGroup(session: Session, name: string, flag: string): void {
+  const isUnknown = flag !== "" && flag !== "--help" && flag !== "-h";
+  if (!isUnknown) {
+    session.console.out(groupHelp(name));
+    return;
+  }
+  session.console.err(
+    `unknown flag: ${flag}\n\nUsage:  bunker ${name} COMMAND\n\nRun 'bunker ${name} --help' for more information\n`,
+  );
+  session.exitCode = 125;
+}
+
+function groupHelp(name: string): string {
+  const { about = "", commands = {} } = GROUPS[name] ?? {};
+  return `Usage:  bunker ${name} COMMAND\n\n${about}\n\nCommands:\n${leafLines(commands)}\n\nRun 'bunker ${name} COMMAND --help' for more information on a command.\n`;
+}
+
+function programHelp(): string {
+  const groups = Object.entries(GROUPS).map(([name, { about }]) => [name, about] as const);
+  return [
+    "Usage:  bunker [OPTIONS] COMMAND [ARG...]",
+    "A container engine in one file, speaking the Docker Engine API",
+    `Commands:\n${leafLines({ daemon: { about: "Run the daemon; see 'bunker daemon --help'" }, ...TOP })}`,
+    `Management Commands:\n${lines(groups)}`,
+    `Global Options:\n${optionLines(GLOBAL_FLAGS)}`,
+    "Environment:\n  BUNKER_HOST, DOCKER_HOST   Daemon socket to connect to (default unix:///run/bunker/bunker.sock)",
+    "Example:\n  bunker run -d -p 8020:80 httpd",
+    "Run 'bunker COMMAND --help' for more information on a command.\n",
+  ].join("\n\n");
+}
+
+/** Each leaf once, by its first spelling, in order of the alphabet. */
+function leafLines(leaves: Readonly<Record<string, Pick<Leaf, "about">>>): string {
+  const seen = new Set<unknown>();
+  const first = Object.entries(leaves).filter(([, leaf]) => !seen.has(leaf) && seen.add(leaf));
+  return lines(
+    first
+      .map(([name, { about }]) => [name, about] as const)
+      .sort(([left], [right]) => (left < right ? -1 : 1)),
+  );
+}
+
+function lines(rows: readonly (readonly [string, string])[]): string {
+  const width = Math.max(...rows.map(([name]) => name.length)) + 2;
+  return rows.map(([name, about]) => `  ${name.padEnd(width)}${about}`).join("\n");
+}

@@ -1,0 +1,85 @@
+import { cleanCell } from "./clean.ts";
+import { withTemplate } from "./one.ts";
+import { alignTabs } from "./table.ts";
+import { HEADER_FUNCTIONS, type Method, type Template } from "./template/index.ts";
+
+const JSON_ROW = "{{json .}}";
+/** How docker words a wrong template of a list. */
+const LIST_WORDS = { parse: "failed to parse template", execute: "failed to execute template" };
+
+/** One column: its heading, and its text (or a method, such as `.Label "key"`) for a row. */
+export interface Column<Row> {
+  readonly heading: string;
+  readonly value: (row: Row) => string | boolean | Method;
+}
+
+export type Columns<Row> = Readonly<Record<string, Column<Row>>>;
+
+export interface ListOptions<Row> {
+  readonly columns: Columns<Row>;
+  /** The columns of the plain table, as a template without `table`. */
+  readonly standard: string;
+  /** `--format`: empty or `table`, `table TEMPLATE`, `json`, `TEMPLATE`. */
+  readonly format: string;
+}
+
+/**
+ * Rows as text by docker's rules for `--format`; every line is ended. Rows hold their columns as computed fields, so that
+ * a column which nobody asks for costs nothing.
+ * @throws Fault `invalid` for a wrong template
+ */
+export function renderList<Row>(
+  rows: readonly Row[],
+  { columns, standard, format }: ListOptions<Row>,
+): string {
+  const source = unescaped(format);
+  if (source === "" || source === "table") return renderTable(rows, columns, standard);
+  if (source.startsWith("table ")) return renderTable(rows, columns, source.slice("table ".length));
+  const template = source === "json" ? JSON_ROW : source;
+  return withTemplate(
+    template,
+    (compiled) =>
+      rows
+        .map((row) => `${compiled.render(fieldsOf(row, columns, { isRaw: template === JSON_ROW }))}\n`)
+        .join(""),
+    LIST_WORDS,
+  );
+}
+
+function renderTable<Row>(rows: readonly Row[], columns: Columns<Row>, source: string): string {
+  return withTemplate(
+    source,
+    (template) => {
+      const heading = headingOf(template, columns);
+      const lines = rows.map((row) => template.render(fieldsOf(row, columns)));
+      return `${alignTabs([heading, ...lines].join("\n"))}\n`;
+    },
+    LIST_WORDS,
+  );
+}
+
+function headingOf<Row>(template: Template, columns: Columns<Row>): string {
+  const headings = Object.entries(columns).map(([name, { heading }]) => [name, heading] as const);
+  const fields = { ...Object.fromEntries(headings), Label: labelHeading };
+  return template.render(fields, { functions: HEADER_FUNCTIONS, missing: "novalue" });
+}
+
+/** The heading of `{{.Label "com.example.build-date"}}` is `build date`. */
+const labelHeading = (key: unknown) => (String(key).split(".").at(-1) ?? "").replace(/[-_]/g, " ");
+
+/** The fields of a row. What came from an image must not drive the terminal, except that JSON escapes it by itself. */
+function fieldsOf<Row>(row: Row, columns: Columns<Row>, { isRaw = false } = {}): object {
+  const fields = {};
+  const clean = (value: unknown) => (typeof value === "string" && !isRaw ? cleanCell(value) : value);
+  for (const name of Object.keys(columns).sort()) {
+    const get = () => {
+      const value = columns[name]?.value(row);
+      return typeof value === "function" ? (...keys: unknown[]) => clean(value(...keys)) : clean(value);
+    };
+    Object.defineProperty(fields, name, { enumerable: true, get });
+  }
+  return fields;
+}
+
+/** People write `\t` and `\n` in a shell's single quotes. */
+const unescaped = (format: string) => format.replaceAll("\\t", "\t").replaceAll("\\n", "\n");

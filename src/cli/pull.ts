@@ -1,0 +1,51 @@
+import { pullImage } from "#client";
+import { Fault } from "#errors";
+import { cleanCell } from "./output/clean.ts";
+import { Progress } from "./output/progress.ts";
+import type { Session } from "./session.ts";
+
+/**
+ * Pulls an image and shows how it goes: bars on a terminal, lines elsewhere, nothing without a sink.
+ * @throws Fault with the daemon's sentence when the pull fails half-way
+ */
+export async function pullTo(
+  session: Session,
+  {
+    name,
+    platform,
+    sink,
+    descriptor,
+  }: { name: string; platform?: string; sink: ((text: string) => void) | undefined; descriptor: 1 | 2 },
+): Promise<void> {
+  const { repository, tag } = splitName(name);
+  const isTerminal = session.console.isTerminal(descriptor) && session.env.TERM !== "dumb";
+  const progress = new Progress({
+    sink: sink ?? (() => undefined),
+    isTerminal,
+    width: widthOf(session, isTerminal),
+  });
+  for await (const line of pullImage(session.daemon, {
+    name: repository,
+    tag,
+    ...(platform ? { platform } : {}),
+  })) {
+    const failure = line.errorDetail?.message ?? line.error;
+    if (failure !== undefined) throw new Fault("internal", cleanCell(failure));
+    progress.show(line);
+  }
+}
+
+function widthOf(session: Session, isTerminal: boolean): number {
+  const columns = Number(session.env.COLUMNS);
+  if (columns > 0) return columns;
+  return isTerminal ? (process.stderr.columns ?? process.stdout.columns ?? 80) : 80;
+}
+
+/** The repository, and the tag or digest to ask for: `latest` unless one is named. */
+export function splitName(name: string): { repository: string; tag: string } {
+  const at = name.indexOf("@");
+  if (at >= 0) return { repository: name.slice(0, at).replace(/:[^:/]*$/, ""), tag: name.slice(at + 1) };
+  const colon = name.lastIndexOf(":");
+  if (colon <= name.lastIndexOf("/")) return { repository: name, tag: "latest" };
+  return { repository: name.slice(0, colon), tag: name.slice(colon + 1) };
+}

@@ -1,0 +1,56 @@
+import { Demultiplexer, type Sink } from "./frames.ts";
+import type { Upgraded } from "./transport.ts";
+
+/** A handed-over connection: input one way, output (in frames, or raw from a terminal) the other way. */
+export class Duplex implements Disposable {
+  readonly #upgraded: Upgraded;
+  readonly #isMultiplexed: boolean;
+
+  constructor(upgraded: Upgraded, isTerminal: boolean) {
+    this.#upgraded = upgraded;
+    this.#isMultiplexed = upgraded.isMultiplexed ?? !isTerminal;
+  }
+
+  /** Passes all output on; returns when the daemon has ended the stream. */
+  async output(sink: Sink): Promise<void> {
+    const frames = this.#isMultiplexed ? new Demultiplexer(sink) : undefined;
+    const { wire } = this.#upgraded;
+    for (let bytes = await wire.read(); bytes !== undefined; bytes = await wire.read()) {
+      if (frames === undefined) sink("stdout", bytes);
+      else frames.push(bytes);
+    }
+  }
+
+  /** Sends all input and then the end of input, while output goes on. Ends quietly when the daemon stops listening. */
+  async input(source: AsyncIterable<Uint8Array>): Promise<void> {
+    const { wire } = this.#upgraded;
+    try {
+      for await (const bytes of source) await wire.write(bytes);
+    } catch {
+      // Whoever ended the stream tells the outcome on the output side.
+    }
+    wire.endWriting();
+  }
+
+  /** Says that there is no input. */
+  endInput(): void {
+    this.#upgraded.wire.endWriting();
+  }
+
+  [Symbol.dispose](): void {
+    this.#upgraded.wire.close();
+  }
+}
+
+/** Passes the body of a logs reply on, whichever of the two forms it has. */
+export async function passOutput(
+  reply: { readonly fields: ReadonlyMap<string, string>; readonly body: AsyncIterable<Uint8Array> },
+  sink: Sink,
+): Promise<void> {
+  const isMultiplexed = (reply.fields.get("content-type") ?? "").includes("multiplexed-stream");
+  const frames = isMultiplexed ? new Demultiplexer(sink) : undefined;
+  for await (const bytes of reply.body) {
+    if (frames === undefined) sink("stdout", bytes);
+    else frames.push(bytes);
+  }
+}

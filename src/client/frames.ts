@@ -1,0 +1,62 @@
+import { Fault } from "#errors";
+
+export type Stream = "stdout" | "stderr";
+export type Sink = (stream: Stream, bytes: Uint8Array) => void;
+
+const HEADER_BYTES = 8;
+const STDERR = 2;
+/** The daemon reports a failure of the stream itself in a frame of this kind. */
+const SYSTEM_ERROR = 3;
+
+/**
+ * Takes Docker's multiplexed stream apart: a header of eight bytes (stream, three zeros, length in big-endian) before each
+ * piece of output. Headers and pieces may arrive split anywhere; content is passed on as it comes.
+ */
+export class Demultiplexer {
+  readonly #sink: Sink;
+  #header: Uint8Array = new Uint8Array(HEADER_BYTES);
+  #headerBytes = 0;
+  #remaining = 0;
+  #stream = 0;
+  #error = "";
+
+  constructor(sink: Sink) {
+    this.#sink = sink;
+  }
+
+  /** @throws Fault `internal` for an unknown stream, or with the daemon's sentence when it reports a failure */
+  push(bytes: Uint8Array): void {
+    let at = 0;
+    while (at < bytes.length) {
+      if (this.#remaining === 0) {
+        at = this.#takeHeader(bytes, at);
+        continue;
+      }
+      const end = Math.min(bytes.length, at + this.#remaining);
+      this.#emit(bytes.subarray(at, end));
+      this.#remaining -= end - at;
+      at = end;
+      if (this.#remaining === 0 && this.#stream === SYSTEM_ERROR)
+        throw new Fault("internal", `error from daemon in stream: ${this.#error}`);
+    }
+  }
+
+  #takeHeader(bytes: Uint8Array, from: number): number {
+    const end = Math.min(bytes.length, from + HEADER_BYTES - this.#headerBytes);
+    this.#header.set(bytes.subarray(from, end), this.#headerBytes);
+    this.#headerBytes += end - from;
+    if (this.#headerBytes < HEADER_BYTES) return end;
+    this.#headerBytes = 0;
+    const view = new DataView(this.#header.buffer);
+    this.#stream = view.getUint8(0);
+    this.#remaining = view.getUint32(4);
+    if (this.#stream > SYSTEM_ERROR)
+      throw new Fault("internal", `Unrecognized input header: ${this.#stream}`);
+    return end;
+  }
+
+  #emit(content: Uint8Array): void {
+    if (this.#stream === SYSTEM_ERROR) this.#error += new TextDecoder().decode(content);
+    else this.#sink(this.#stream === STDERR ? "stderr" : "stdout", content);
+  }
+}

@@ -1,0 +1,52 @@
+import { filtersQuery, imagePath } from "./filters.ts";
+import { valuesOf } from "./lines.ts";
+import type { Transport } from "./transport.ts";
+import type { Filters, HistoryEntry, ImageSummary, PullProgress, RemovedImage } from "./types.ts";
+
+/** The endpoints of images, one function each. */
+export function listImages(
+  transport: Transport,
+  { all, digests, filters }: { all?: boolean; digests?: boolean; filters?: Filters },
+): Promise<ImageSummary[]> {
+  return transport.json("GET", "/images/json", {
+    query: {
+      all: all === true ? 1 : undefined,
+      digests: digests === true ? 1 : undefined,
+      filters: filtersQuery(filters),
+    },
+  });
+}
+
+/** Progress as it comes; a failure arrives as a value with `error`. Leaving the loop cancels the pull. */
+export async function* pullImage(
+  transport: Transport,
+  { name, tag, platform }: { name: string; tag?: string; platform?: string },
+): AsyncGenerator<PullProgress> {
+  const reply = await transport.call("POST", "/images/create", { query: { fromImage: name, tag, platform } });
+  yield* valuesOf<PullProgress>(reply.body);
+}
+
+export function inspectImage(transport: Transport, name: string): Promise<unknown> {
+  return transport.json("GET", `/images/${imagePath(name)}/json`);
+}
+
+export async function tagImage(
+  transport: Transport,
+  source: string,
+  { repo, tag }: { repo: string; tag?: string },
+): Promise<void> {
+  await transport.send("POST", `/images/${imagePath(source)}/tag`, { query: { repo, tag } });
+}
+
+export function removeImage(
+  transport: Transport,
+  name: string,
+  { isForced, keepsParents }: { isForced?: boolean; keepsParents?: boolean },
+): Promise<RemovedImage[] | null> {
+  const query = { force: isForced ? 1 : undefined, noprune: keepsParents ? 1 : undefined };
+  return transport.json("DELETE", `/images/${imagePath(name)}`, { query });
+}
+
+export function imageHistory(transport: Transport, name: string): Promise<HistoryEntry[]> {
+  return transport.json("GET", `/images/${imagePath(name)}/history`);
+}

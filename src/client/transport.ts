@@ -1,0 +1,299 @@
+import { Fault, type FaultKind } from "#errors";
+import { type Address, parseAddress } from "./address.ts";
+import { ChunkDecoder, endOfHead, framingOf, HEAD_BYTES, type Head, parseHead } from "./http.ts";
+import { type TlsKeys, Wire } from "./wire.ts";
+
+export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
+
+export interface Call {
+  readonly query?: Query;
+  /** Sent as JSON. */
+  readonly body?: unknown;
+  readonly fields?: Readonly<Record<string, string>>;
+  /** Ends the connection, which cancels what the daemon does for this call. */
+  readonly signal?: AbortSignal;
+}
+
+/** A reply whose body is still on its way. It must be read to its end, or closed. */
+export interface Reply {
+  readonly status: number;
+  readonly fields: ReadonlyMap<string, string>;
+  readonly body: AsyncIterable<Uint8Array>;
+  close(): void;
+}
+
+/** A connection that the daemon has handed over for raw bytes. */
+export interface Upgraded {
+  readonly wire: Wire;
+  /** Whether output comes in frames (no terminal) or raw (terminal). Undefined when the daemon does not say. */
+  readonly isMultiplexed: boolean | undefined;
+}
+
+export interface TransportOptions {
+  readonly tls?: TlsKeys;
+  /** API version to ask for, such as `1.50`. */
+  readonly apiVersion?: string;
+}
+
+/** The API version whose shapes this client reads. */
+export const API_VERSION = "1.50";
+const ERROR_BODY_BYTES = 1 << 20;
+const IDLE_CONNECTIONS = 4;
+
+const KINDS: Readonly<Record<number, FaultKind>> = {
+  400: "invalid",
+  401: "unauthorized",
+  403: "denied",
+  404: "not_found",
+  409: "conflict",
+  501: "unsupported",
+  503: "unavailable",
+};
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** Speaks HTTP/1.1 to one daemon; consecutive calls share a connection. */
+export class Transport implements Disposable {
+  readonly address: Address;
+  readonly #tls: TlsKeys | undefined;
+  #apiVersion: string;
+  readonly #idle: Wire[] = [];
+  readonly #all = new Set<Wire>();
+
+  constructor(host: string, { tls, apiVersion = API_VERSION }: TransportOptions = {}) {
+    this.address = parseAddress(host, tls !== undefined);
+    this.#tls = tls;
+    this.#apiVersion = apiVersion;
+  }
+
+  get apiVersion(): string {
+    return this.#apiVersion;
+  }
+
+  /** @throws Fault with the daemon's sentence and the kind that belongs to its status */
+  async call(method: string, path: string, call: Call = {}): Promise<Reply> {
+    const isReusing = this.#idle.some((wire) => wire.isOpen);
+    const wire = await this.#connect();
+    const head = await this.#exchange(
+      wire,
+      requestBytes(method, this.#target(path, call), this.address, call),
+      call,
+    );
+    if (head === undefined) {
+      this.#drop(wire);
+      // A kept connection may end just as it is used again; asking again is safe only for a question.
+      if (isReusing && method === "GET") return this.call(method, path, call);
+      throw new Fault("unavailable", `Cannot complete ${method} ${path}: the daemon closed the connection`);
+    }
+    const reply = this.#reply(wire, head, method);
+    if (head.status < 400) return reply;
+    const fault = await faultOf(reply);
+    if (this.#lowersVersion(fault)) return this.call(method, path, call);
+    throw fault;
+  }
+
+  /** The whole reply as JSON; undefined when it has no body. */
+  async json<T>(method: string, path: string, call: Call = {}): Promise<T> {
+    const text = await textOf(await this.call(method, path, call));
+    try {
+      return (text.trim() === "" ? undefined : JSON.parse(text)) as T;
+    } catch (cause) {
+      throw new Fault(
+        "internal",
+        `Cannot understand the daemon's reply to ${method} ${path}: it is not JSON`,
+        { cause },
+      );
+    }
+  }
+
+  /** Runs a call whose reply does not matter; tells its status. */
+  async send(method: string, path: string, call: Call = {}): Promise<number> {
+    const reply = await this.call(method, path, call);
+    await textOf(reply);
+    return reply.status;
+  }
+
+  /** Asks the daemon to hand the connection over. Source: Engine API, "stream hijacking". */
+  async upgrade(path: string, call: Call = {}): Promise<Upgraded> {
+    const wire = await this.#connect();
+    const fields = { ...call.fields, Connection: "Upgrade", Upgrade: "tcp" };
+    const request = requestBytes("POST", this.#target(path, call), this.address, { ...call, fields });
+    const head = await this.#exchange(wire, request, call);
+    if (head === undefined)
+      throw new Fault("unavailable", `Cannot attach by ${path}: the daemon closed the connection`);
+    if (head.status !== 101 && head.status !== 200) {
+      const fault = await faultOf(this.#reply(wire, head, "POST"));
+      if (this.#lowersVersion(fault)) return this.upgrade(path, call);
+      throw fault;
+    }
+    const type = head.fields.get("content-type") ?? "";
+    const isKnown = type.includes("multiplexed-stream") || head.status === 101;
+    return { wire, isMultiplexed: isKnown && type !== "" ? type.includes("multiplexed-stream") : undefined };
+  }
+
+  [Symbol.dispose](): void {
+    for (const wire of this.#all) wire.close();
+    this.#all.clear();
+    this.#idle.length = 0;
+  }
+
+  async #connect(): Promise<Wire> {
+    for (let wire = this.#idle.pop(); wire !== undefined; wire = this.#idle.pop()) {
+      if (wire.isOpen) return wire;
+      this.#drop(wire);
+    }
+    const wire = await Wire.open(this.address, this.#tls);
+    this.#all.add(wire);
+    return wire;
+  }
+
+  #drop(wire: Wire): void {
+    wire.close();
+    this.#all.delete(wire);
+  }
+
+  #target(path: string, { query = {} }: Call): string {
+    const parts = Object.entries(query).flatMap(([name, value]) =>
+      value === undefined ? [] : `${name}=${encodeURIComponent(String(value))}`,
+    );
+    return `/v${this.#apiVersion}${path}${parts.length > 0 ? `?${parts.join("&")}` : ""}`;
+  }
+
+  async #exchange(wire: Wire, request: Uint8Array, { signal }: Call): Promise<Head | undefined> {
+    signal?.throwIfAborted();
+    signal?.addEventListener("abort", () => this.#drop(wire), { once: true });
+    await wire.write(request);
+    let bytes: Uint8Array = new Uint8Array(0);
+    for (;;) {
+      const end = endOfHead(bytes);
+      if (end > 0) {
+        const head = parseHead(bytes.subarray(0, end));
+        bytes = bytes.subarray(end);
+        if (head.status >= 200 || head.status === 101) {
+          wire.unread(bytes);
+          return head;
+        }
+        continue;
+      }
+      if (bytes.length > HEAD_BYTES)
+        throw new Fault("internal", "Cannot understand the daemon's reply: its head has no end");
+      const more = await wire.read();
+      if (more === undefined) return undefined;
+      bytes = bytes.length === 0 ? more : Buffer.concat([bytes, more]);
+    }
+  }
+
+  #reply(wire: Wire, head: Head, method: string): Reply {
+    const framing = framingOf(head, method);
+    const isKept = head.fields.get("connection")?.toLowerCase() !== "close" && framing.kind !== "untilClose";
+    const release = (isWhole: boolean) => {
+      if (isWhole && isKept && wire.isOpen && this.#idle.length < IDLE_CONNECTIONS) this.#idle.push(wire);
+      else this.#drop(wire);
+    };
+    if (framing.kind === "none") release(true);
+    const body = framing.kind === "none" ? nothing() : content(wire, framing, release);
+    return { status: head.status, fields: head.fields, body, close: () => this.#drop(wire) };
+  }
+
+  /** An older daemon names the newest version that it knows; from then on that one is spoken. */
+  #lowersVersion({ kind, message }: Fault): boolean {
+    const [, newest] = /Maximum supported API version is (\d+\.\d+)/.exec(message) ?? [];
+    if (kind !== "invalid" || newest === undefined || newest === this.#apiVersion) return false;
+    this.#apiVersion = newest;
+    return true;
+  }
+}
+
+function requestBytes(
+  method: string,
+  target: string,
+  address: Address,
+  { body, fields = {} }: Call,
+): Uint8Array {
+  const text = body === undefined ? "" : JSON.stringify(body);
+  const isSized = body !== undefined || method === "POST" || method === "PUT";
+  const lines = [
+    `${method} ${target} HTTP/1.1`,
+    `Host: ${address.kind === "unix" ? "bunker" : `${address.host}:${address.port}`}`,
+    "User-Agent: bunker",
+    ...(body === undefined ? [] : ["Content-Type: application/json"]),
+    ...(isSized ? [`Content-Length: ${Buffer.byteLength(text)}`] : []),
+    ...Object.entries(fields).map(([name, value]) => `${name}: ${value}`),
+  ];
+  return encoder.encode(`${lines.join("\r\n")}\r\n\r\n${text}`);
+}
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}
+
+/** Reads a body to its end; `release` learns whether the connection is fit for another call. */
+async function* content(
+  wire: Wire,
+  framing: Exclude<ReturnType<typeof framingOf>, { kind: "none" }>,
+  release: (isWhole: boolean) => void,
+): AsyncGenerator<Uint8Array> {
+  let isWhole = false;
+  try {
+    if (framing.kind === "chunked") yield* chunks(wire);
+    else yield* sized(wire, framing.kind === "sized" ? framing.bytes : Number.POSITIVE_INFINITY);
+    isWhole = true;
+  } finally {
+    release(isWhole);
+  }
+}
+
+async function* sized(wire: Wire, bytes: number): AsyncGenerator<Uint8Array> {
+  let remaining = bytes;
+  while (remaining > 0) {
+    const piece = await wire.read();
+    if (piece === undefined && bytes === Number.POSITIVE_INFINITY) return;
+    if (piece === undefined) throw cutShort();
+    if (piece.length > remaining) wire.unread(piece.subarray(remaining));
+    yield piece.subarray(0, remaining);
+    remaining -= Math.min(piece.length, remaining);
+  }
+}
+
+async function* chunks(wire: Wire): AsyncGenerator<Uint8Array> {
+  const decoder = new ChunkDecoder();
+  while (!decoder.isDone) {
+    const piece = await wire.read();
+    if (piece === undefined) throw cutShort();
+    const pieces: Uint8Array[] = [];
+    wire.unread(decoder.push(piece, (content) => pieces.push(content)));
+    yield* pieces;
+  }
+}
+
+function cutShort(): Fault {
+  return new Fault("unavailable", "Cannot read the whole reply: the daemon closed the connection");
+}
+
+export async function textOf(reply: Reply): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of reply.body) pieces.push(piece);
+  const [only] = pieces;
+  return decoder.decode(pieces.length === 1 ? only : Buffer.concat(pieces));
+}
+
+async function faultOf(reply: Reply): Promise<Fault> {
+  const pieces: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const piece of reply.body) {
+    pieces.push(piece);
+    bytes += piece.length;
+    if (bytes > ERROR_BODY_BYTES) break;
+  }
+  const text = decoder.decode(Buffer.concat(pieces)).trim();
+  const kind = KINDS[reply.status] ?? (reply.status < 500 ? "invalid" : "internal");
+  return new Fault(kind, `Error response from daemon: ${messageIn(text) || `status ${reply.status}`}`);
+}
+
+function messageIn(text: string): string {
+  try {
+    const { message } = JSON.parse(text);
+    return typeof message === "string" ? message : text;
+  } catch {
+    return text;
+  }
+}

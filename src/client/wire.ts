@@ -1,0 +1,164 @@
+import type { Socket } from "bun";
+import { Fault, sentenceOf } from "#errors";
+import type { Address } from "./address.ts";
+
+/** Certificates for a daemon behind TLS, as PEM text. */
+export interface TlsKeys {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  /** Whether the daemon's certificate must be signed by `ca` (or a known authority). */
+  readonly isVerified: boolean;
+}
+
+/** Bytes that may wait for a slow reader before the socket is paused. */
+const QUEUE_BYTES = 1 << 20;
+
+/**
+ * One ordered byte stream to the daemon, with back pressure both ways and half-close.
+ * Built on Bun's own sockets: loading node:net alone costs more than a whole `bunker version`.
+ */
+export class Wire {
+  #socket: Socket | undefined;
+  readonly #queue: Uint8Array[] = [];
+  #queuedBytes = 0;
+  #isPaused = false;
+  #isEnded = false;
+  #failure: Error | undefined;
+  #wakeReader: (() => void) | undefined;
+  #wakeWriter: (() => void) | undefined;
+
+  /** @throws Fault `unavailable` when nothing listens there */
+  static async open(address: Address, tls?: TlsKeys): Promise<Wire> {
+    const wire = new Wire();
+    const shared = { allowHalfOpen: true, socket: wire.#handlers() };
+    try {
+      if (address.kind === "unix") wire.#socket = await Bun.connect({ ...shared, unix: address.path });
+      else
+        wire.#socket = await Bun.connect({
+          ...shared,
+          hostname: address.host,
+          port: address.port,
+          ...(tls === undefined ? {} : { tls: tlsOptions(tls) }),
+        });
+      return wire;
+    } catch (thrown) {
+      throw unreachable(address, thrown);
+    }
+  }
+
+  #handlers() {
+    return {
+      data: (_: Socket, bytes: Uint8Array) => this.#receive(bytes),
+      drain: () => this.#wake("writer"),
+      end: () => this.#finish(),
+      close: (_: Socket, error?: Error) => this.#finish(error),
+      error: (_: Socket, error: Error) => this.#finish(error),
+      connectError: () => undefined,
+    };
+  }
+
+  /** Whether neither side has ended the stream yet. */
+  get isOpen(): boolean {
+    return !this.#isEnded && this.#socket !== undefined;
+  }
+
+  #receive(bytes: Uint8Array): void {
+    this.#queue.push(bytes);
+    this.#queuedBytes += bytes.length;
+    if (this.#queuedBytes > QUEUE_BYTES && !this.#isPaused) {
+      this.#isPaused = true;
+      this.#socket?.pause();
+    }
+    this.#wake("reader");
+  }
+
+  #finish(error?: Error): void {
+    this.#isEnded = true;
+    this.#failure ??= error;
+    this.#wake("reader");
+    this.#wake("writer");
+  }
+
+  #wake(who: "reader" | "writer"): void {
+    const wake = who === "reader" ? this.#wakeReader : this.#wakeWriter;
+    if (who === "reader") this.#wakeReader = undefined;
+    else this.#wakeWriter = undefined;
+    wake?.();
+  }
+
+  /** The next bytes, or undefined when the daemon has ended its side. */
+  async read(): Promise<Uint8Array | undefined> {
+    while (this.#queue.length === 0) {
+      if (this.#isEnded) return undefined;
+      await new Promise<void>((resolve) => {
+        this.#wakeReader = resolve;
+      });
+    }
+    const bytes = this.#queue.shift();
+    this.#queuedBytes -= bytes?.length ?? 0;
+    if (this.#isPaused && this.#queuedBytes < QUEUE_BYTES / 2) {
+      this.#isPaused = false;
+      this.#socket?.resume();
+    }
+    return bytes;
+  }
+
+  /** Puts back what was read too far. */
+  unread(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    this.#queue.unshift(bytes);
+    this.#queuedBytes += bytes.length;
+  }
+
+  /**
+   * Resolves when the kernel has taken all bytes.
+   * @throws Fault `unavailable` when the daemon no longer listens to this stream
+   */
+  async write(bytes: Uint8Array): Promise<void> {
+    let sent = 0;
+    while (sent < bytes.length) {
+      const written = this.#failure === undefined ? (this.#socket?.write(bytes.subarray(sent)) ?? -1) : -1;
+      if (written < 0) throw new Fault("unavailable", "Cannot write to the daemon: it closed the connection");
+      sent += written;
+      if (sent < bytes.length)
+        await new Promise<void>((resolve) => {
+          this.#wakeWriter = resolve;
+        });
+    }
+  }
+
+  /** Tells the daemon that nothing more will be written; reading goes on. */
+  endWriting(): void {
+    this.#socket?.shutdown();
+  }
+
+  close(): void {
+    this.#isEnded = true;
+    this.#socket?.end();
+    this.#socket = undefined;
+    this.#wake("reader");
+    this.#wake("writer");
+  }
+}
+
+function tlsOptions({ ca, cert, key, isVerified }: TlsKeys) {
+  return { ca, cert, key, rejectUnauthorized: isVerified };
+}
+
+function unreachable(address: Address, cause: unknown): Fault {
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+  if (code === "EACCES" || code === "EPERM")
+    return new Fault(
+      "denied",
+      `permission denied while trying to connect to the bunker daemon socket at ${address.text}: become root, or a member of the socket's group`,
+      { cause },
+    );
+  const isAbsent = ["ENOENT", "ECONNREFUSED", "FailedToOpenSocket", ""].includes(code);
+  const reason = isAbsent ? "" : ` (${sentenceOf(cause)})`;
+  return new Fault(
+    "unavailable",
+    `Cannot connect to the bunker daemon at ${address.text}. Is the bunker daemon running?${reason}`,
+    { cause },
+  );
+}
