@@ -1,0 +1,123 @@
+import { z } from "zod";
+
+const Strings = z.array(z.string()).readonly();
+const StringMap = z.record(z.string(), z.string()).readonly();
+
+export const ImageSummary = z.object({
+  Id: z.string(),
+  ParentId: z.string(),
+  RepoTags: Strings,
+  RepoDigests: Strings,
+  /** Seconds since the epoch. */
+  Created: z.number(),
+  Size: z.number(),
+  SharedSize: z.number(),
+  /** Below API 1.44. */
+  VirtualSize: z.number().optional(),
+  Labels: StringMap,
+  Containers: z.number(),
+});
+export type ImageSummary = z.infer<typeof ImageSummary>;
+
+export const ImageInspect = z.object({
+  Id: z.string(),
+  RepoTags: Strings,
+  RepoDigests: Strings,
+  Parent: z.string().optional(),
+  Comment: z.string(),
+  Created: z.string(),
+  DockerVersion: z.string().optional(),
+  Author: z.string(),
+  Config: z.looseObject({}),
+  Architecture: z.string(),
+  Variant: z.string().optional(),
+  Os: z.string(),
+  Size: z.number(),
+  VirtualSize: z.number().optional(),
+  GraphDriver: z.object({ Name: z.string(), Data: StringMap.nullable() }),
+  RootFS: z.object({ Type: z.string(), Layers: Strings }),
+  Metadata: z.object({ LastTagTime: z.string() }),
+});
+export type ImageInspect = z.infer<typeof ImageInspect>;
+
+export const ImageHistory = z.object({
+  Id: z.string(),
+  Created: z.number(),
+  CreatedBy: z.string(),
+  Tags: Strings.nullable(),
+  Size: z.number(),
+  Comment: z.string(),
+});
+export type ImageHistory = z.infer<typeof ImageHistory>;
+
+export const ImageRemoved = z.union([z.object({ Untagged: z.string() }), z.object({ Deleted: z.string() })]);
+export type ImageRemoved = z.infer<typeof ImageRemoved>;
+
+export const ImagesPruned = z.object({
+  ImagesDeleted: z.array(ImageRemoved).nullable(),
+  SpaceReclaimed: z.number(),
+});
+export type ImagesPruned = z.infer<typeof ImagesPruned>;
+
+/** One line of a pull's reply. */
+export const ProgressLine = z.object({
+  status: z.string().optional(),
+  id: z.string().optional(),
+  progressDetail: z.object({ current: z.number().optional(), total: z.number().optional() }).optional(),
+  progress: z.string().optional(),
+  error: z.string().optional(),
+  errorDetail: z.object({ code: z.number().optional(), message: z.string() }).optional(),
+  aux: z.record(z.string(), z.unknown()).readonly().optional(),
+});
+export type ProgressLine = z.infer<typeof ProgressLine>;
+
+export const VolumeInspect = z.object({
+  Name: z.string(),
+  Driver: z.string(),
+  Mountpoint: z.string(),
+  CreatedAt: z.string(),
+  Labels: StringMap.nullable(),
+  Scope: z.string(),
+  Options: StringMap.nullable(),
+});
+export type VolumeInspect = z.infer<typeof VolumeInspect>;
+
+export const VolumeList = z.object({ Volumes: z.array(VolumeInspect), Warnings: Strings.nullable() });
+export type VolumeList = z.infer<typeof VolumeList>;
+
+export const NetworkSummary = z.object({
+  Name: z.string(),
+  Id: z.string(),
+  Created: z.string(),
+  Scope: z.string(),
+  Driver: z.string(),
+  EnableIPv4: z.boolean(),
+  EnableIPv6: z.boolean(),
+  IPAM: z.object({
+    Driver: z.string(),
+    Options: StringMap.nullable(),
+    Config: z.array(z.object({ Subnet: z.string(), Gateway: z.string().optional() })),
+  }),
+  Internal: z.boolean(),
+  Attachable: z.boolean(),
+  Ingress: z.boolean(),
+  ConfigFrom: z.object({ Network: z.string() }),
+  ConfigOnly: z.boolean(),
+  Options: StringMap,
+  Labels: StringMap,
+});
+export type NetworkSummary = z.infer<typeof NetworkSummary>;
+
+export const NetworkInspect = NetworkSummary.extend({
+  Containers: z.record(
+    z.string(),
+    z.object({
+      Name: z.string(),
+      EndpointID: z.string(),
+      MacAddress: z.string(),
+      IPv4Address: z.string(),
+      IPv6Address: z.string(),
+    }),
+  ),
+});
+export type NetworkInspect = z.infer<typeof NetworkInspect>;

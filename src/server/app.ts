@@ -1,0 +1,94 @@
+import { Hono } from "hono";
+import { API_VERSION, compareVersions, MINIMUM_API_VERSION } from "#api";
+import { Fault } from "#errors";
+import type { JobRunner, ServerEnv, ServerFacts } from "./environment.ts";
+import { problemOf, problemResponse } from "./problem.ts";
+import { absentRoutes } from "./routes/absent.ts";
+import { containerRoutes } from "./routes/containers.ts";
+import { execRoutes } from "./routes/exec.ts";
+import { imageRoutes } from "./routes/images.ts";
+import { jobRoutes } from "./routes/jobs.ts";
+import { networkRoutes } from "./routes/networks.ts";
+import { streamRoutes } from "./routes/streams.ts";
+import { systemRoutes } from "./routes/system.ts";
+import { volumeRoutes } from "./routes/volumes.ts";
+import type { HijackableApp } from "./upgrade.ts";
+
+export interface AppNeeds {
+  readonly engine: JobRunner;
+  readonly facts: ServerFacts;
+}
+
+export type App = HijackableApp & {
+  fetch(request: Request, bindings?: ServerEnv["Bindings"]): Promise<Response>;
+};
+
+const VERSIONED = /^\/v(\d+\.\d+)(?=\/|$)/;
+
+/** The Docker Engine API over an engine: version prefix, routes, error boundary, headers on every reply. */
+export function createApp({ engine, facts }: AppNeeds): App {
+  const app = new Hono<ServerEnv>({ getPath: (request) => splitPath(request.url).path });
+  app.use(async (c, next) => {
+    const { version = API_VERSION } = splitPath(c.req.url);
+    demandSupported(version);
+    c.set("version", version);
+    await next();
+  });
+  app.options("*", (c) => c.body(null, 200));
+  for (const routes of [
+    systemRoutes(engine, facts),
+    jobRoutes(engine),
+    containerRoutes(engine),
+    streamRoutes(engine),
+    execRoutes(engine),
+    imageRoutes(engine),
+    volumeRoutes(engine),
+    networkRoutes(engine),
+    absentRoutes(),
+  ])
+    app.route("/", routes);
+  app.notFound(() => problemResponse({ status: 404, message: "page not found" }));
+  app.onError((thrown) => problemResponse(problemOf(thrown)));
+  const headers = commonHeaders(facts);
+  return {
+    headers,
+    async fetch(request, bindings = {}) {
+      const response = await app.fetch(request, bindings);
+      for (const [name, value] of headers) response.headers.set(name, value);
+      return response;
+    },
+  };
+}
+
+/** What every reply says of the server. */
+function commonHeaders({ version }: ServerFacts): HijackableApp["headers"] {
+  return [
+    ["Api-Version", API_VERSION],
+    ["Docker-Experimental", "false"],
+    ["Ostype", "linux"],
+    ["Server", `bunker/${version} (linux)`],
+  ];
+}
+
+/** The path without its version, without doubled slashes and without one at its end. */
+export function splitPath(url: string): { readonly path: string; readonly version?: string } {
+  const start = url.indexOf("/", url.indexOf("://") + 3);
+  const [raw = "/"] = url.slice(start < 0 ? url.length : start).split(/[?#]/, 1);
+  const path = raw.replace(/\/{2,}/g, "/");
+  const version = VERSIONED.exec(path)?.[1];
+  const bare = version === undefined ? path : path.slice(version.length + 2);
+  return { path: bare.replace(/(?:\/|%2[fF])+$/, "") || "/", ...(version !== undefined && { version }) };
+}
+
+function demandSupported(version: string): void {
+  if (compareVersions(version, API_VERSION) > 0)
+    throw new Fault(
+      "invalid",
+      `client version ${version} is too new. Maximum supported API version is ${API_VERSION}`,
+    );
+  if (compareVersions(version, MINIMUM_API_VERSION) < 0)
+    throw new Fault(
+      "invalid",
+      `client version ${version} is too old. Minimum supported API version is ${MINIMUM_API_VERSION}, please upgrade your client to a newer version`,
+    );
+}

@@ -1,0 +1,138 @@
+import type { Socket } from "node:net";
+import type { Context } from "hono";
+import { isAtLeast } from "#api";
+import { DetachFilter, parseDetachKeys } from "./detach-keys.ts";
+import type { ServerEnv } from "./environment.ts";
+import { type LogLine, toWireLine } from "./translate/log.ts";
+
+const RAW = "application/vnd.docker.raw-stream";
+const MULTIPLEXED = "application/vnd.docker.multiplexed-stream";
+/** How long a client may go on sending after the output has ended, in milliseconds. */
+const LINGER = 10_000;
+
+/** Output of a process on its way to a client, and perhaps the client's input on its way back. */
+export interface AttachedStream {
+  readonly tty: boolean;
+  readonly stdin: boolean;
+  readonly detachKeys: string | undefined;
+  /** What was logged before; goes out first. */
+  readonly backlog?: AsyncIterable<LogLine>;
+  /** The supervisor's socket, once the process runs; bytes from it are framed already. Undefined: only the backlog. */
+  readonly open: Promise<Socket> | undefined;
+  /** Called when the client goes before `open` has settled. */
+  readonly cancel?: () => void;
+}
+
+/** The content type of output, framed or raw, for this client. Source: Docker Engine API 1.42. */
+export function streamType(version: string, tty: boolean): string {
+  return !tty && isAtLeast(version, "1.42") ? MULTIPLEXED : RAW;
+}
+
+/**
+ * Gives the connection to the stream. Where it cannot be taken over (a second request on one connection
+ * that did not ask for an upgrade) the output is an ordinary reply, and input is the request's body.
+ */
+export function takeOver(c: Context<ServerEnv>, stream: AttachedStream): Response {
+  const keys = parseDetachKeys(stream.detachKeys);
+  const asked = streamType(c.get("version"), stream.tty);
+  const client = c.env.hijack?.take({ asked, unasked: RAW });
+  if (client === undefined) return ordinaryReply(c, stream, asked);
+  void join(client, stream, keys).catch(() => farewell(client));
+  return new Response(null);
+}
+
+async function join(client: Socket, stream: AttachedStream, keys: readonly number[]): Promise<void> {
+  const { open, cancel = () => {} } = stream;
+  open?.catch(() => undefined);
+  client.once("close", cancel);
+  if (!stream.stdin) client.resume();
+  for await (const bytes of backlogOf(stream)) await written(client, bytes);
+  const process = await open;
+  if (process === undefined) return farewell(client);
+  client.off("close", cancel);
+  if (client.destroyed) return void process.destroy();
+  process.on("error", () => process.destroy());
+  client.once("close", () => process.destroy());
+  process.once("close", () => farewell(client));
+  process.pipe(client, { end: false });
+  process.once("end", () => farewell(client));
+  if (!stream.stdin) return;
+  if (stream.tty) client.pipe(detachable(client, process, keys)).pipe(process);
+  else client.pipe(process);
+}
+
+/** The way of the input through the detach keys: on them this client leaves, and the container goes on. */
+function detachable(client: Socket, process: Socket, keys: readonly number[]): DetachFilter {
+  const filter = new DetachFilter(keys);
+  filter.once("detach", () => {
+    client.unpipe(filter);
+    process.destroy();
+    farewell(client);
+  });
+  return filter;
+}
+
+/**
+ * Ends the output and closes once the client has done so too. Closing with input unread would make the
+ * kernel reset the connection, and the client could lose the last of the output.
+ */
+function farewell(client: Socket): void {
+  if (client.writableEnded || client.destroyed) return;
+  client.end();
+  client.unpipe();
+  if (client.readableEnded) return void client.once("finish", () => client.destroy());
+  const timer = setTimeout(() => client.destroy(), LINGER);
+  timer.unref();
+  client.once("close", () => clearTimeout(timer));
+  client.once("end", () => client.destroySoon());
+  client.resume();
+}
+
+async function* backlogOf({ backlog, tty }: AttachedStream): AsyncIterable<Uint8Array> {
+  const format = { tty, timestamps: false, details: false };
+  for await (const line of backlog ?? []) yield toWireLine(line, format);
+}
+
+/** Resolves once there is room for more; rejects when the client has gone. */
+async function written(client: Socket, bytes: Uint8Array): Promise<void> {
+  if (client.destroyed) throw new Error("The client has gone");
+  if (client.write(bytes)) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  client.once("drain", resolve).once("close", resolve);
+  await promise;
+  client.off("drain", resolve).off("close", resolve);
+}
+
+function ordinaryReply(c: Context<ServerEnv>, stream: AttachedStream, contentType: string): Response {
+  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+  void copyOrdinary(c.req.raw.body, stream, writable).catch(() => undefined);
+  return new Response(readable, { headers: { "Content-Type": contentType, Connection: "close" } });
+}
+
+async function copyOrdinary(
+  input: ReadableStream<Uint8Array> | null,
+  stream: AttachedStream,
+  output: WritableStream<Uint8Array>,
+): Promise<void> {
+  const writer = output.getWriter();
+  let process: Socket | undefined;
+  try {
+    for await (const bytes of backlogOf(stream)) await writer.write(bytes);
+    process = await stream.open;
+    if (process === undefined) return;
+    if (stream.stdin) void feed(input, process);
+    for await (const chunk of process) await writer.write(chunk as Uint8Array);
+  } finally {
+    process?.destroy();
+    await writer.close().catch(() => undefined);
+  }
+}
+
+async function feed(input: ReadableStream<Uint8Array> | null, process: Socket): Promise<void> {
+  try {
+    for await (const chunk of input ?? []) await written(process, chunk);
+    process.end();
+  } catch {
+    process.destroy();
+  }
+}

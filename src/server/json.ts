@@ -1,0 +1,41 @@
+import { Fault } from "#errors";
+
+/** Go's largest int64, which clients in Go refuse to exceed. */
+const INT64_MAX = "9223372036854775807";
+
+/** JSON.rawJSON of the ECMAScript proposal "JSON.parse source text access", which Bun has and lib.d.ts lacks. */
+const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown };
+
+/**
+ * JSON in which a bigint is a number with all its digits, and no whole number leaves the range of int64:
+ * 2^63-1 becomes 2^63 on its way through a double, and a Go client would refuse that.
+ */
+export function toJson(value: unknown): string {
+  return JSON.stringify(value, (_key, item: unknown) => {
+    if (typeof item === "bigint") return rawJSON(item.toString());
+    if (typeof item === "number" && item >= 2 ** 63 && Number.isInteger(item)) return rawJSON(INT64_MAX);
+    return item;
+  });
+}
+
+export function jsonResponse(value: unknown, status = 200): Response {
+  return new Response(`${toJson(value)}\n`, { status, headers: { "Content-Type": "application/json" } });
+}
+
+export function emptyResponse(status: number): Response {
+  return new Response(null, { status });
+}
+
+/** One JSON value and nothing after it; an empty text is `undefined`. */
+export function parseJson(text: string): unknown {
+  if (text.trim() === "") return undefined;
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new Fault("invalid", `Invalid JSON in the request body: ${reasonOf(cause)}`, { cause });
+  }
+}
+
+function reasonOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message.replace(/^JSON Parse error: /, "") : "malformed";
+}

@@ -1,0 +1,111 @@
+import { createServer, type IncomingMessage, type Server } from "node:http";
+import { createServer as createNetServer, type Server as NetServer, type Socket } from "node:net";
+import { getRequestListener } from "@hono/node-server";
+import { Fault, sentenceOf } from "#errors";
+import { closed, listening } from "./binding.ts";
+import { admit } from "./front.ts";
+import { problemResponse } from "./problem.ts";
+import { bindUnixSocket } from "./unix-socket.ts";
+import { type HijackableApp, mayHijack, serveUpgrade } from "./upgrade.ts";
+
+/** Registry credentials of many registries travel in one header. In bytes. */
+const HEAD_LIMIT = 256 * 1024;
+/** How long an idle connection is kept, in milliseconds. Clients with pools do not expect it to be short. */
+const KEEP_ALIVE = 600_000;
+
+export interface ListenOptions {
+  readonly app: HijackableApp;
+  /** `unix:///run/bunker/bunker.sock`, `tcp://127.0.0.1:2375`; a port of 0 is chosen by the kernel. */
+  readonly hosts: readonly string[];
+  /** The group that may use the unix sockets; absent: `docker`, else `bunker`, if there is one. */
+  readonly group?: string;
+  /** How long replies under way may take when listening ends, in milliseconds. */
+  readonly graceMilliseconds?: number;
+}
+
+export interface Listening extends AsyncDisposable {
+  /** Where it can be reached, one for each host, with the ports that were chosen. */
+  readonly addresses: readonly string[];
+}
+
+/** Serves the app on all hosts, or on none: throws a Fault naming the one that cannot be had. */
+export async function listen(options: ListenOptions): Promise<Listening> {
+  const sockets = new Set<Socket>();
+  const server = httpServer(options.app);
+  const accept = (socket: Socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+    admit(server, socket);
+  };
+  await using undo = new AsyncDisposableStack();
+  undo.defer(() => ended(sockets, options.graceMilliseconds ?? 1000));
+  const addresses: string[] = [];
+  for (const host of options.hosts) {
+    const front = createNetServer({ allowHalfOpen: true, noDelay: true }, accept);
+    addresses.push(await bind(front, host, { undo, group: options.group }));
+  }
+  const held = undo.move();
+  return { addresses, [Symbol.asyncDispose]: () => held.disposeAsync() };
+}
+
+function httpServer(app: HijackableApp): Server {
+  const respond = getRequestListener((request, bindings) => app.fetch(request, bindings as never), {
+    overrideGlobalObjects: false,
+    errorHandler: (thrown) => problemResponse({ status: 400, message: sentenceOf(thrown) }, app.headers),
+  });
+  const server = createServer(
+    { maxHeaderSize: HEAD_LIMIT, keepAliveTimeout: KEEP_ALIVE },
+    (incoming, outgoing) => {
+      // What a client on a unix socket calls the host is anything, a path included, and means nothing here.
+      incoming.headers.host = "bunker";
+      void respond(incoming, outgoing);
+    },
+  );
+  Object.assign(server, {
+    // A client that has sent its request may close its half and still wants the reply.
+    httpAllowHalfOpen: true,
+    // Java's client offers HTTP/2 with each request: whoever cannot be upgraded is answered as usual.
+    shouldUpgradeCallback: ({ method, url }: IncomingMessage) => mayHijack(method, url),
+  });
+  server.on("upgrade", (incoming, socket, head) => {
+    void serveUpgrade(app, { incoming, socket: socket as Socket, head });
+  });
+  return server;
+}
+
+async function bind(
+  server: NetServer,
+  host: string,
+  { undo, group }: { undo: AsyncDisposableStack; group: string | undefined },
+): Promise<string> {
+  const [, scheme, rest = ""] = /^([a-z]+):\/\/(.*)$/.exec(host) ?? [];
+  if (scheme === "unix") {
+    undo.use(await bindUnixSocket(server, rest, group));
+    return host;
+  }
+  const [, name = "", port = ""] = /^(\[[0-9a-fA-F:.]+\]|[^:/]*):(\d{1,5})$/.exec(rest) ?? [];
+  if (scheme !== "tcp" || port === "")
+    throw new Fault("invalid", `Cannot listen on ${host}: expected unix:///PATH or tcp://ADDRESS:PORT`);
+  await listening(server, { host: name.replace(/^\[|\]$/g, "") || "0.0.0.0", port: Number(port) }, host);
+  undo.defer(() => closed(server));
+  const address = server.address();
+  return `tcp://${name || "0.0.0.0"}:${typeof address === "object" ? address?.port : port}`;
+}
+
+/** Lets replies under way end by themselves for a while, then closes what is left. */
+async function ended(sockets: ReadonlySet<Socket>, graceMilliseconds: number): Promise<void> {
+  const over = Promise.withResolvers<void>();
+  const timer = setTimeout(over.resolve, graceMilliseconds);
+  const idle = () => [...sockets].every((socket) => !isBusy(socket));
+  for (const socket of sockets) socket.once("close", () => idle() && over.resolve());
+  for (const socket of sockets) if (!isBusy(socket)) socket.destroy();
+  if (idle()) over.resolve();
+  await over.promise;
+  clearTimeout(timer);
+  for (const socket of sockets) socket.destroy();
+}
+
+/** Whether a reply is under way: node:http hangs it on its socket. */
+function isBusy(socket: Socket): boolean {
+  return (socket as Socket & { _httpMessage?: unknown })._httpMessage != null;
+}

@@ -1,0 +1,71 @@
+import { Hono } from "hono";
+import { Fault } from "#errors";
+import type { ServerEnv } from "../environment.ts";
+import { jsonResponse } from "../json.ts";
+
+/** Compose and the SDKs look for these very words to learn that there is no swarm. */
+const NO_SWARM =
+  'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.';
+
+const SWARM_PATHS = ["swarm", "nodes", "services", "tasks", "secrets", "configs"];
+
+/** What the API has and this engine has not: [method, path, what cannot be done]. */
+const UNSUPPORTED: readonly (readonly [string, string, string])[] = [
+  [
+    "POST",
+    "/build",
+    "build an image: the builder is not part of this version, build elsewhere and pull the result",
+  ],
+  ["POST", "/build/prune", "prune the build cache: there is no builder in this version"],
+  ["POST", "/build/cancel", "cancel a build: there is no builder in this version"],
+  ["POST", "/commit", "commit a container to an image"],
+  ["POST", "/auth", "check credentials with a registry: they are checked when an image is pulled"],
+  ["GET", "/system/df", "measure the disk usage of each object"],
+  ["POST", "/session", "open a session: there is no builder in this version"],
+  ["POST", "/grpc", "open a connection to BuildKit: there is no builder in this version"],
+  ["GET", "/images/search", "search a registry"],
+  ["GET", "/images/get", "save images"],
+  ["POST", "/images/load", "load images"],
+  ["GET", "/images/:name{.+}/get", "save the image"],
+  ["POST", "/images/:name{.+}/push", "push the image"],
+  ["GET", "/images/:name{.+}/attestations", "read attestations"],
+  ["GET", "/distribution/:name{.+}/json", "ask a registry about an image: pull it and inspect it"],
+  ["GET", "/containers/:id/archive", "copy files out of the container"],
+  ["HEAD", "/containers/:id/archive", "look at files in the container"],
+  ["PUT", "/containers/:id/archive", "copy files into the container"],
+  ["GET", "/containers/:id/export", "export the container"],
+  ["GET", "/containers/:id/attach/ws", "attach over a websocket: attach without one"],
+  ["GET", "/containers/:id/checkpoints", "list checkpoints"],
+  ["POST", "/containers/:id/checkpoints", "make a checkpoint"],
+  ["DELETE", "/containers/:id/checkpoints/:name", "remove a checkpoint"],
+  ["POST", "/networks/create", "create a network: there are bridge, host and none"],
+  ["POST", "/networks/prune", "prune networks: there are bridge, host and none"],
+  ["DELETE", "/networks/:id", "remove the network: it is built in"],
+  [
+    "POST",
+    "/networks/:id/connect",
+    "connect the container to another network: name it when the container is created",
+  ],
+  ["POST", "/networks/:id/disconnect", "disconnect the container from its network"],
+  ["POST", "/volumes/prune", "prune volumes: remove them by name"],
+  ["PUT", "/volumes/:name", "update a volume: only cluster volumes can be, and there is no swarm"],
+];
+
+/** Answers honestly for the rest of the API, so that clients can tell "not here" from "no such path". */
+export function absentRoutes(): Hono<ServerEnv> {
+  const routes = new Hono<ServerEnv>();
+  for (const noun of SWARM_PATHS)
+    for (const path of [`/${noun}`, `/${noun}/*`])
+      routes.all(path, () => {
+        throw new Fault("unavailable", NO_SWARM);
+      });
+  routes.get("/plugins", () => jsonResponse([]));
+  routes.all("/plugins/*", () => {
+    throw new Fault("unsupported", "Cannot manage plugins: plugins are not supported");
+  });
+  for (const [method, path, what] of UNSUPPORTED)
+    routes.on(method, path, () => {
+      throw new Fault("unsupported", `Cannot ${what}`);
+    });
+  return routes;
+}

@@ -1,0 +1,61 @@
+import { Hono } from "hono";
+import { FiltersQuery, ImageListQuery, ImageRemoveQuery, ImageTagQuery, PullQuery } from "#api";
+import { Fault } from "#errors";
+import { clientGone, type JobRunner, type ServerEnv } from "../environment.ts";
+import { emptyResponse, jsonResponse } from "../json.ts";
+import { progressResponse } from "../progress-stream.ts";
+import { IMAGE_FILTERS, IMAGE_PRUNE_FILTERS, parseFilters } from "../translate/filters.ts";
+import { toImageHistory, toImageInspect, toImageSummary, toImagesRemoved } from "../translate/image.ts";
+import { isPinned, joinReference } from "../translate/reference.ts";
+import { decodeRegistryAuth } from "../translate/registry-auth.ts";
+import { named, query } from "../validate.ts";
+
+export function imageRoutes(engine: JobRunner): Hono<ServerEnv> {
+  return new Hono<ServerEnv>()
+    .post("/images/create", async (c) => {
+      const { fromImage = "", fromSrc = "", tag = "", platform = "" } = query(c, PullQuery);
+      if (fromSrc !== "") throw new Fault("unsupported", "Cannot import an image: import is not supported");
+      if (fromImage === "") throw new Fault("invalid", "Cannot pull: fromImage must name an image");
+      const reference = joinReference(fromImage.replace(/:$/, ""), tag);
+      const input = { reference, allTags: !isPinned(reference), ...(platform !== "" && { platform }) };
+      const auth = decodeRegistryAuth(c.req.header("x-registry-auth"));
+      const environment: Record<string, string> = auth === undefined ? {} : { REGISTRY_AUTH: auth };
+      const signal = clientGone(c);
+      return progressResponse((onProgress) =>
+        engine.run("image.pull", input, { signal, environment, onProgress }),
+      );
+    })
+    .get("/images/json", async (c) => {
+      const { all, filters, filter } = query(c, ImageListQuery);
+      const wanted = {
+        ...parseFilters(filters, IMAGE_FILTERS),
+        ...(filter !== undefined && filter !== "" && { reference: [filter] }),
+      };
+      const images = await engine.run("image.list", { all, filters: wanted });
+      return jsonResponse(images.map((image) => toImageSummary(image, c.get("version"))));
+    })
+    .post("/images/prune", async (c) => {
+      const filters = parseFilters(query(c, FiltersQuery).filters, IMAGE_PRUNE_FILTERS);
+      const { reclaimedBytes, ...removed } = await engine.run("image.prune", { filters });
+      return jsonResponse({ ImagesDeleted: toImagesRemoved(removed), SpaceReclaimed: reclaimedBytes });
+    })
+    .get("/images/:name{.+}/json", async (c) => {
+      const image = await engine.run("image.inspect", { ref: named(c, "name") });
+      return jsonResponse(toImageInspect(image, c.get("version")));
+    })
+    .get("/images/:name{.+}/history", async (c) => {
+      const entries = await engine.run("image.history", { ref: named(c, "name") });
+      return jsonResponse(entries.map(toImageHistory));
+    })
+    .post("/images/:name{.+}/tag", async (c) => {
+      const { repo = "", tag = "" } = query(c, ImageTagQuery);
+      if (repo === "") throw new Fault("invalid", "Cannot tag the image: repo must not be empty");
+      await engine.run("image.tag", { ref: named(c, "name"), repository: repo, tag: tag || "latest" });
+      return emptyResponse(201);
+    })
+    .delete("/images/:name{.+}", async (c) => {
+      const { force, noprune } = query(c, ImageRemoveQuery);
+      const removed = await engine.run("image.remove", { ref: named(c, "name"), force, prune: !noprune });
+      return jsonResponse(toImagesRemoved(removed));
+    });
+}

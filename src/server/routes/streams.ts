@@ -1,0 +1,108 @@
+import type { Socket } from "node:net";
+import { Hono } from "hono";
+import { AttachQuery, LogsQuery, StatsQuery, WaitQuery } from "#api";
+import { Fault } from "#errors";
+import type { Jobs } from "#jobs";
+import { streamType, takeOver } from "../attach-stream.ts";
+import { parseDetachKeys } from "../detach-keys.ts";
+import { clientGone, type JobRunner, type ServerEnv } from "../environment.ts";
+import { toJson } from "../json.ts";
+import { streamResponse } from "../stream.ts";
+import { type LogLine, toWireLine } from "../translate/log.ts";
+import { toContainerStats } from "../translate/stats.ts";
+import { named, query } from "../validate.ts";
+
+const CONDITIONS = ["not-running", "next-exit", "removed"] as const;
+
+/** What goes on for as long as a container does: attach, logs, wait, stats. */
+export function streamRoutes(engine: JobRunner): Hono<ServerEnv> {
+  return new Hono<ServerEnv>()
+    .post("/containers/:id/attach", async (c) => {
+      const { detachKeys, ...wanted } = query(c, AttachQuery);
+      const input = { ref: named(c, "id"), ...wanted, detachKeys: detachKeys ?? "" };
+      parseDetachKeys(detachKeys);
+      const attached = await engine.run("container.attach", input);
+      const { tty, backlog, open, cancel } = attached;
+      return takeOver(c, {
+        tty,
+        stdin: wanted.stdin,
+        detachKeys,
+        ...(backlog !== undefined && { backlog }),
+        ...(wanted.stream ? { open, cancel } : unwanted(open, cancel)),
+      });
+    })
+    .get("/containers/:id/logs", async (c) => {
+      const { timestamps, details, tail, since, until, ...wanted } = query(c, LogsQuery);
+      if (!wanted.stdout && !wanted.stderr)
+        throw new Fault("invalid", "Bad parameters: you must choose at least one stream");
+      const input = { ref: named(c, "id"), ...wanted, ...defined({ since, until, tail: toTail(tail) }) };
+      const { tty, lines } = await engine.run("container.logs", input, { signal: clientGone(c) });
+      const format = { tty, timestamps, details };
+      return streamResponse(
+        mapped(lines, (line: LogLine) => toWireLine(line, format)),
+        streamType(c.get("version"), tty),
+      );
+    })
+    .post("/containers/:id/wait", async (c) => {
+      const condition = query(c, WaitQuery).condition || "not-running";
+      const known = CONDITIONS.find((name) => name === condition);
+      if (known === undefined) throw new Fault("invalid", `Invalid condition: "${condition.slice(0, 100)}"`);
+      const wait = await engine.run("container.wait", { ref: named(c, "id"), condition: known });
+      return streamResponse(waited(wait, clientGone(c)), "application/json");
+    })
+    .get("/containers/:id/stats", async (c) => {
+      const { stream = true, "one-shot": oneShot } = query(c, StatsQuery);
+      if (stream && oneShot) throw new Fault("invalid", "Cannot have stream=true and one-shot=true");
+      const samples = await engine.run(
+        "container.stats",
+        { ref: named(c, "id"), stream, oneShot },
+        { signal: clientGone(c) },
+      );
+      return streamResponse(
+        mapped(samples, (sample) => `${toJson(toContainerStats(sample))}\n`),
+        "application/json",
+      );
+    });
+}
+
+/** A client that wants only what was logged is not connected. */
+function unwanted(open: Promise<Socket>, cancel: () => void): { readonly open: undefined } {
+  cancel();
+  open.then(
+    (socket) => socket.destroy(),
+    () => undefined,
+  );
+  return { open: undefined };
+}
+
+type WaitResult = Awaited<Jobs["container.wait"]["output"]["result"]>;
+
+/** The reply's head is on its way before this is first asked: the wait is in place by then. */
+async function* waited({ result, cancel }: Jobs["container.wait"]["output"], gone: AbortSignal) {
+  const left = Promise.withResolvers<undefined>();
+  gone.addEventListener("abort", () => left.resolve(undefined), { once: true });
+  if (gone.aborted) left.resolve(undefined);
+  const over: WaitResult | undefined = await Promise.race([result, left.promise]);
+  if (over === undefined) return cancel();
+  const { code, error } = over;
+  yield `${toJson({ StatusCode: code, ...(error !== undefined && { Error: { Message: error } }) })}\n`;
+}
+
+async function* mapped<Item, Made>(
+  items: AsyncIterable<Item>,
+  make: (item: Item) => Made,
+): AsyncGenerator<Made> {
+  for await (const item of items) yield make(item);
+}
+
+/** `all`, or a number of lines; what is no number, or a negative one, is all, as Docker has it. */
+function toTail(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}
+
+function defined<Fields extends object>(
+  fields: Fields,
+): { [Key in keyof Fields]?: Exclude<Fields[Key], undefined> } {
+  const kept = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(kept) as { [Key in keyof Fields]?: Exclude<Fields[Key], undefined> };
+}

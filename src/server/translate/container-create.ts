@@ -1,0 +1,94 @@
+import { type ContainerCreateBody, isAtLeast } from "#api";
+import { Fault } from "#errors";
+import type { ContainerSpec } from "#jobs";
+import { toHostSpec } from "./host-spec.ts";
+import { toExposedPorts } from "./ports.ts";
+
+interface CreateContext {
+  readonly version: string;
+  readonly platform: string | undefined;
+}
+
+/** Body of POST /containers/create in the engine's words. Throws `invalid` naming what cannot be meant. */
+export function toContainerSpec(body: ContainerCreateBody, context: CreateContext): ContainerSpec {
+  if (body.Image === "") throw new Fault("invalid", "Cannot create the container: no image was named");
+  const host = toHostSpec(body.HostConfig);
+  return {
+    image: body.Image,
+    ...(context.platform && { platform: context.platform }),
+    ...entrypointOf(body),
+    ...(body.Cmd !== undefined && { command: body.Cmd }),
+    env: body.Env.filter(namesVariable),
+    user: body.User,
+    workingDirectory: body.WorkingDir,
+    hostname: body.Hostname,
+    domainname: body.Domainname,
+    labels: body.Labels,
+    exposedPorts: toExposedPorts([...body.ExposedPorts, ...Object.keys(host.portBindings)]),
+    volumes: body.Volumes,
+    tty: body.Tty,
+    openStdin: body.OpenStdin,
+    stdinOnce: body.StdinOnce,
+    attachStdin: body.AttachStdin,
+    attachStdout: body.AttachStdout,
+    attachStderr: body.AttachStderr,
+    networkDisabled: body.NetworkDisabled,
+    ...(body.StopSignal !== "" && { stopSignal: body.StopSignal }),
+    ...(typeof body.StopTimeout === "number" && { stopTimeoutSeconds: body.StopTimeout }),
+    ...healthcheckOf(body),
+    host,
+    networks: networksOf(body, { ...context, networkMode: host.networkMode }),
+  };
+}
+
+/** `--entrypoint ""` arrives as one empty word, and clears the image's. */
+function entrypointOf({ Entrypoint }: ContainerCreateBody) {
+  if (Entrypoint === undefined) return {};
+  return { entrypoint: Entrypoint.length === 1 && Entrypoint[0] === "" ? [] : Entrypoint };
+}
+
+function namesVariable(text: string): boolean {
+  if (text === "" || text.startsWith("="))
+    throw new Fault("invalid", `Invalid environment variable: "${text.slice(0, 100)}"`);
+  return true;
+}
+
+function healthcheckOf({ Healthcheck }: ContainerCreateBody) {
+  if (Healthcheck == null) return {};
+  const { Test, Interval, Timeout, StartPeriod, StartInterval, Retries } = Healthcheck;
+  return {
+    healthcheck: {
+      test: Test,
+      interval: Interval,
+      timeout: Timeout,
+      startPeriod: StartPeriod,
+      startInterval: StartInterval,
+      retries: Retries,
+    },
+  };
+}
+
+/** Below API 1.44 a container had one network, and its address was a setting of the container. */
+function networksOf(
+  body: ContainerCreateBody,
+  { version, networkMode }: CreateContext & { networkMode: string },
+) {
+  const networks = Object.entries(body.NetworkingConfig?.EndpointsConfig ?? {}).map(
+    ([name, endpoint]) =>
+      [
+        name,
+        {
+          aliases: endpoint.Aliases,
+          links: endpoint.Links,
+          ...(endpoint.IPAMConfig?.IPv4Address && { ipv4Address: endpoint.IPAMConfig.IPv4Address }),
+          ...(endpoint.IPAMConfig?.IPv6Address && { ipv6Address: endpoint.IPAMConfig.IPv6Address }),
+          ...(endpoint.MacAddress !== "" && { macAddress: endpoint.MacAddress }),
+          driverOptions: endpoint.DriverOpts,
+        },
+      ] as const,
+  );
+  const asked: ContainerSpec["networks"] = Object.fromEntries(networks);
+  if (body.MacAddress === "" || isAtLeast(version, "1.44")) return asked;
+  const plain = { aliases: [], links: [], driverOptions: {} };
+  return { ...asked, [networkMode]: { ...plain, ...asked[networkMode], macAddress: body.MacAddress } };
+}

@@ -1,0 +1,94 @@
+import type { ContainerInspect, Mount } from "#api";
+import type { ContainerSpec, ContainerView, MountPoint } from "#jobs";
+import { toContainerState } from "./container-state.ts";
+import { toHostConfig } from "./host-config.ts";
+import { toNetworkSettings } from "./network-settings.ts";
+
+/** GET /containers/{id}/json. Source: Docker Engine API 1.56, ContainerInspectResponse. */
+export function toContainerInspect(view: ContainerView, version: string): ContainerInspect {
+  const { container } = view;
+  return {
+    Id: container.id,
+    Created: container.created,
+    Path: container.path,
+    Args: container.args,
+    State: toContainerState(container),
+    Image: container.imageId,
+    ResolvConfPath: view.files?.resolvConf ?? "",
+    HostnamePath: view.files?.hostname ?? "",
+    HostsPath: view.files?.hosts ?? "",
+    LogPath: container.logPath,
+    Name: `/${container.name}`,
+    RestartCount: container.restartCount,
+    Driver: container.driver,
+    Platform: "linux",
+    MountLabel: "",
+    ProcessLabel: "",
+    AppArmorProfile: "",
+    ExecIDs: view.execIds.length === 0 ? null : view.execIds,
+    HostConfig: toHostConfig(view),
+    GraphDriver: { Name: container.driver, Data: view.graphData ?? null },
+    ...(view.sizeRw !== undefined && { SizeRw: view.sizeRw }),
+    ...(view.sizeRootFs !== undefined && { SizeRootFs: view.sizeRootFs }),
+    Mounts: container.mounts.map(toMount),
+    Config: toConfig(view),
+    NetworkSettings: toNetworkSettings(view, version),
+  };
+}
+
+export function toMount(mount: MountPoint): Mount {
+  return {
+    Type: mount.type,
+    ...(mount.name !== undefined && { Name: mount.name }),
+    Source: mount.source,
+    Destination: mount.destination,
+    ...(mount.driver !== undefined && { Driver: mount.driver }),
+    Mode: mount.mode,
+    RW: mount.isWritable,
+    Propagation: mount.propagation,
+  };
+}
+
+/** Config: what image and request together came to. */
+function toConfig({ container, imageName }: ContainerView): ContainerInspect["Config"] {
+  const { spec, effective } = container;
+  return {
+    Hostname: effective.hostname,
+    Domainname: spec.domainname,
+    User: effective.user,
+    AttachStdin: spec.attachStdin,
+    AttachStdout: spec.attachStdout,
+    AttachStderr: spec.attachStderr,
+    ...(effective.exposedPorts.length > 0 && { ExposedPorts: toSet(effective.exposedPorts) }),
+    Tty: spec.tty,
+    OpenStdin: spec.openStdin,
+    StdinOnce: spec.stdinOnce,
+    Env: effective.env,
+    Cmd: effective.command.length === 0 ? null : effective.command,
+    ...(effective.healthcheck !== undefined && { Healthcheck: toHealthcheck(effective.healthcheck) }),
+    Image: spec.image || imageName,
+    Volumes: effective.volumes.length === 0 ? null : toSet(effective.volumes),
+    WorkingDir: effective.workingDirectory,
+    Entrypoint: effective.entrypoint.length === 0 ? null : effective.entrypoint,
+    ...(spec.networkDisabled && { NetworkDisabled: true }),
+    OnBuild: null,
+    Labels: effective.labels,
+    ...(effective.stopSignal !== "" && { StopSignal: effective.stopSignal }),
+    ...(spec.stopTimeoutSeconds !== undefined && { StopTimeout: spec.stopTimeoutSeconds }),
+  };
+}
+
+function toHealthcheck(check: NonNullable<ContainerSpec["healthcheck"]>) {
+  return {
+    Test: check.test,
+    ...(check.interval && { Interval: check.interval }),
+    ...(check.timeout && { Timeout: check.timeout }),
+    ...(check.startPeriod && { StartPeriod: check.startPeriod }),
+    ...(check.startInterval && { StartInterval: check.startInterval }),
+    ...(check.retries && { Retries: check.retries }),
+  };
+}
+
+function toSet(keys: readonly string[]): Record<string, Record<string, never>> {
+  return Object.fromEntries(keys.map((key) => [key, {}]));
+}

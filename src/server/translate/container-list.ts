@@ -1,0 +1,54 @@
+import type { ContainerSummary } from "#api";
+import type { ContainerView } from "#jobs";
+import { toMount } from "./container-inspect.ts";
+import { toStatusText } from "./container-state.ts";
+import { toNetworks } from "./network-settings.ts";
+import { toSeconds } from "./time.ts";
+
+/** One row of GET /containers/json. Source: Docker Engine API 1.56, ContainerSummary. */
+export function toContainerSummary(view: ContainerView, now: Date): ContainerSummary {
+  const { container } = view;
+  const { networkMode, annotations } = container.spec.host;
+  return {
+    Id: container.id,
+    Names: [`/${container.name}`],
+    Image: view.imageName,
+    ImageID: container.imageId,
+    Command: commandLine(container.path, container.args),
+    Created: toSeconds(container.created),
+    Ports: toPortSummaries(view),
+    ...(view.sizeRw !== undefined && { SizeRw: view.sizeRw }),
+    ...(view.sizeRootFs !== undefined && { SizeRootFs: view.sizeRootFs }),
+    Labels: container.effective.labels,
+    State: container.state.status,
+    Status: toStatusText(container, now),
+    HostConfig: {
+      NetworkMode: networkMode === "default" ? "bridge" : networkMode,
+      ...(Object.keys(annotations).length > 0 && { Annotations: annotations }),
+    },
+    NetworkSettings: { Networks: toNetworks(view) },
+    Mounts: container.mounts.map(toMount),
+  };
+}
+
+/** Arguments with a space in them are quoted, as `docker ps` shows them. */
+function commandLine(path: string, args: readonly string[]): string {
+  return [path, ...args.map((word) => (word.includes(" ") ? `'${word}'` : word))].join(" ");
+}
+
+function toPortSummaries({ container, ports }: ContainerView): ContainerSummary["Ports"] {
+  if (!["running", "paused"].includes(container.state.status)) return [];
+  const published = ports.flatMap(({ containerPort, protocol, hostAddress, hostPort }) =>
+    (hostAddress === "" ? ["0.0.0.0", "::"] : [hostAddress]).map((IP) => ({
+      IP,
+      PrivatePort: containerPort,
+      PublicPort: hostPort,
+      Type: protocol,
+    })),
+  );
+  const isPublished = (port: string) => ports.some((p) => `${p.containerPort}/${p.protocol}` === port);
+  const exposed = container.effective.exposedPorts
+    .filter((port) => !isPublished(port))
+    .map((port) => ({ PrivatePort: Number.parseInt(port, 10), Type: port.split("/")[1] ?? "tcp" }));
+  return [...exposed, ...published];
+}

@@ -1,0 +1,42 @@
+import type { ContainerState } from "#api";
+import type { Container } from "#jobs";
+import { humanDuration } from "./time.ts";
+
+/** The State of inspect. A paused container counts as running, and so does one that waits for its restart. */
+export function toContainerState({ state }: Container): ContainerState {
+  const { status } = state;
+  return {
+    Status: status,
+    Running: status === "running" || status === "paused" || status === "restarting",
+    Paused: status === "paused",
+    Restarting: status === "restarting",
+    OOMKilled: state.outOfMemory,
+    Dead: status === "dead",
+    Pid: state.pid,
+    ExitCode: state.exitCode,
+    Error: state.error,
+    StartedAt: state.startedAt,
+    FinishedAt: state.finishedAt,
+  };
+}
+
+/** The STATUS column of `docker ps`: "Up 3 minutes", "Exited (0) 2 hours ago", "Created". */
+export function toStatusText({ state }: Container, now: Date): string {
+  const since = (time: string) => humanDuration(Math.max(0, (now.getTime() - Date.parse(time)) / 1000));
+  switch (state.status) {
+    case "created":
+      return "Created";
+    case "running":
+      return `Up ${since(state.startedAt)}`;
+    case "paused":
+      return `Up ${since(state.startedAt)} (Paused)`;
+    case "restarting":
+      return `Restarting (${state.exitCode}) ${since(state.finishedAt)} ago`;
+    case "exited":
+      return `Exited (${state.exitCode}) ${since(state.finishedAt)} ago`;
+    case "removing":
+      return "Removal In Progress";
+    case "dead":
+      return "Dead";
+  }
+}

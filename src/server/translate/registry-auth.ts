@@ -1,0 +1,18 @@
+/** Credentials of one registry are far below this, in characters. */
+const LIMIT = 64 * 1024;
+
+/**
+ * The JSON inside X-Registry-Auth, which comes as base64 of either alphabet, padded or not. Nothing, `{}`
+ * and `null` are anonymous, and so is what cannot be read: Docker has always pulled in spite of it.
+ */
+export function decodeRegistryAuth(header: string | undefined): string | undefined {
+  if (header === undefined || header === "" || header.length > LIMIT) return undefined;
+  const text = Buffer.from(header.trim(), "base64").toString("utf8");
+  try {
+    const value: unknown = JSON.parse(text);
+    const isFilled = typeof value === "object" && value !== null && Object.keys(value).length > 0;
+    return isFilled && !Array.isArray(value) ? JSON.stringify(value) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,134 @@
+import { API_VERSION, type Info, MINIMUM_API_VERSION, type Version } from "#api";
+import type { SystemInfo } from "#jobs";
+import type { ServerFacts } from "../environment.ts";
+
+/** GET /version. `GoVersion` names what this was built with, under the name the API has for it. */
+export function toVersion(facts: ServerFacts): Version {
+  const details = {
+    ApiVersion: API_VERSION,
+    Arch: facts.architecture,
+    BuildTime: facts.buildTime,
+    Experimental: "false",
+    GitCommit: facts.gitCommit,
+    GoVersion: `bun${Bun.version}`,
+    KernelVersion: facts.kernelVersion,
+    MinAPIVersion: MINIMUM_API_VERSION,
+    Os: "linux",
+  };
+  return {
+    Platform: { Name: "bunker" },
+    Components: [{ Name: "Engine", Version: facts.version, Details: details }],
+    Version: facts.version,
+    ApiVersion: API_VERSION,
+    MinAPIVersion: MINIMUM_API_VERSION,
+    GitCommit: facts.gitCommit,
+    GoVersion: details.GoVersion,
+    Os: "linux",
+    Arch: facts.architecture,
+    KernelVersion: facts.kernelVersion,
+    BuildTime: facts.buildTime,
+  };
+}
+
+/** GET /info. */
+export function toInfo(info: SystemInfo): Info {
+  const { containers } = info;
+  return {
+    ID: info.id,
+    Containers: containers.running + containers.paused + containers.stopped,
+    ContainersRunning: containers.running,
+    ContainersPaused: containers.paused,
+    ContainersStopped: containers.stopped,
+    Images: info.images,
+    Driver: info.driver,
+    DriverStatus: info.driverStatus,
+    Plugins: {
+      Volume: info.volumeDrivers,
+      Network: info.networkDrivers,
+      Authorization: null,
+      Log: info.logDrivers,
+    },
+    ...toKernelFacts(info),
+    ...toRegistryFacts(info),
+    ...toEngineFacts(info),
+    Warnings: info.warnings.length === 0 ? null : info.warnings,
+  };
+}
+
+function toKernelFacts(info: SystemInfo) {
+  const has = (controller: string) => info.cgroupControllers.includes(controller);
+  return {
+    MemoryLimit: has("memory"),
+    SwapLimit: has("memory"),
+    CpuCfsPeriod: has("cpu"),
+    CpuCfsQuota: has("cpu"),
+    CPUShares: has("cpu"),
+    CPUSet: has("cpuset"),
+    PidsLimit: has("pids"),
+    OomKillDisable: info.cgroupVersion === "1" && has("memory"),
+    IPv4Forwarding: info.ipForward,
+    BridgeNfIptables: info.bridgeNfIptables,
+    BridgeNfIp6tables: info.bridgeNfIp6tables,
+    CgroupDriver: info.cgroupDriver,
+    CgroupVersion: info.cgroupVersion,
+    KernelVersion: info.kernelVersion,
+    OperatingSystem: info.operatingSystem,
+    OSVersion: "",
+    OSType: "linux",
+    Architecture: info.architecture,
+    NCPU: info.cpus,
+    MemTotal: info.memoryBytes,
+    SecurityOptions: info.securityOptions,
+  };
+}
+
+function toRegistryFacts({ registry }: SystemInfo) {
+  const isCidr = (host: string) => host.includes("/");
+  const insecure = registry.insecure.filter((host) => !isCidr(host));
+  const configs = insecure.map((name) => [name, { Name: name, Mirrors: [], Secure: false, Official: false }]);
+  return {
+    IndexServerAddress: "https://index.docker.io/v1/",
+    RegistryConfig: {
+      InsecureRegistryCIDRs: [...registry.insecure.filter(isCidr), "::1/128", "127.0.0.0/8"],
+      IndexConfigs: {
+        ...Object.fromEntries(configs),
+        "docker.io": { Name: "docker.io", Mirrors: registry.mirrors, Secure: true, Official: true },
+      },
+      Mirrors: registry.mirrors.length === 0 ? null : registry.mirrors,
+    },
+  };
+}
+
+function toEngineFacts(info: SystemInfo) {
+  const runtimes = info.execDrivers.map((name) => [name, { path: name }]);
+  return {
+    Name: info.name,
+    DockerRootDir: info.dataRoot,
+    ServerVersion: info.version,
+    Debug: info.debug,
+    NFd: info.descriptors,
+    NGoroutines: info.jobs,
+    NEventsListener: info.eventListeners,
+    SystemTime: info.systemTime,
+    LoggingDriver: "json-file",
+    HttpProxy: "",
+    HttpsProxy: "",
+    NoProxy: "",
+    Labels: info.labels,
+    ExperimentalBuild: false,
+    Runtimes: Object.fromEntries(runtimes),
+    DefaultRuntime: info.execDrivers[0] ?? "",
+    Swarm: { NodeID: "", NodeAddr: "", LocalNodeState: "inactive", ControlAvailable: false, Error: "" },
+    LiveRestoreEnabled: info.liveRestore,
+    Isolation: "",
+    InitBinary: "",
+    ContainerdCommit: { ID: "" },
+    RuncCommit: { ID: "" },
+    InitCommit: { ID: "" },
+    ...(info.defaultAddressPools.length > 0 && {
+      DefaultAddressPools: info.defaultAddressPools.map(({ base, size }) => ({ Base: base, Size: size })),
+    }),
+    GenericResources: null,
+    CDISpecDirs: [],
+  };
+}
