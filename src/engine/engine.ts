@@ -94,10 +94,8 @@ export class Engine<Table extends JobTable = JobTable> {
         running.record = { ...running.record, phase };
       },
     };
-    const end = (thrown?: unknown) => {
-      options.signal?.removeEventListener("abort", giveUp);
-      this.#end(running, thrown);
-    };
+    // The caller's signal stays connected: what a job hands out (a log that is followed) may outlive the job.
+    const end = (thrown?: unknown) => this.#end(running, thrown);
     try {
       controller.signal.throwIfAborted();
       const output = await job.run(parsed.data, context);

@@ -25,7 +25,7 @@ export const containerLogs = (needs: Needs) =>
       tail: z.number().int().min(0).optional(),
     }),
 
-    async run({ ref, follow, stdout, stderr, since, until, tail }) {
+    async run({ ref, follow, stdout, stderr, since, until, tail }, { signal }) {
       const { id, spec, logPath } = needs.containers.find(ref);
       if (!stdout && !stderr)
         throw new Fault("invalid", "Bad parameters: you must choose at least one stream");
@@ -33,6 +33,7 @@ export const containerLogs = (needs: Needs) =>
         throw new Fault("unsupported", "configured logging driver does not support reading");
       const following = follow ? followed(needs, id) : undefined;
       const entries = readLog(logPath, {
+        signal,
         ...(since !== undefined && { since }),
         ...(until !== undefined && { until }),
         ...(tail !== undefined && { tail }),
