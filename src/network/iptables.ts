@@ -204,7 +204,8 @@ const targetOf = (rule: string): string => / -[jg] (\S+)/.exec(rule)?.[1] ?? "";
 /** Exactly one such jump, at the top of its chain: what else leads there from that chain is removed. */
 function setJump(jump: string, there: readonly string[]): string[] {
   const same = there.filter((rule) => chainOf(rule) === chainOf(jump) && targetOf(rule) === targetOf(jump));
-  if (same.length === 1 && same[0] === jump) return [];
+  // A comment may come back in quotes.
+  if (same.length === 1 && same[0]?.replaceAll('"', "") === jump) return [];
   const [chain = "", ...rest] = jump.split(" ");
   return [...same.map((rule) => `-D ${rule}`), `-I ${chain} 1 ${rest.join(" ")}`];
 }

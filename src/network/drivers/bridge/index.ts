@@ -24,6 +24,7 @@ import {
 } from "../../netlink-steps.ts";
 import { portInUse } from "../../ports.ts";
 import type { RelayRequest, RelayStart } from "../../relays.ts";
+import { forgetStaleFlows } from "../../stale-flows.ts";
 import { aliasOf, raiseBridge } from "./raise.ts";
 
 /** The container's end of its link. */
@@ -143,14 +144,24 @@ class BridgeDriver implements NetworkDriver {
     ]);
     if (!start.ok) throw refusal(start);
     this.#letLoopbackThrough();
+    if (settings.iptables) this.#forgetFlows(record.ports, record.endpoint.address);
   }
 
   async close(_network: Network, record: EndpointRecord): Promise<void> {
     const { netlink, firewall, relays } = this.#host;
     await using undo = new AsyncDisposableStack();
+    undo.defer(() => this.#forgetFlows(record.ports));
     undo.defer(() => firewall.withdraw(record.containerId));
     undo.defer(() => relays.stop(record.containerId));
     performOnHost(netlink, deleteLink(record.link));
+  }
+
+  #forgetFlows(ports: readonly PublishedPort[], keep?: string): void {
+    try {
+      forgetStaleFlows(ports, keep);
+    } catch (error) {
+      this.#host.log("warn", `UDP flows of earlier may miss a container: ${sentenceOf(error)}`);
+    }
   }
 
   /** What translation cannot carry; everything, where the firewall shall be left alone. */

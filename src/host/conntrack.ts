@@ -1,0 +1,69 @@
+import { constants } from "node:os";
+import type { Netlink } from "./netlink.ts";
+import { NetlinkMessage, NLM_F_ACK, NLM_F_REQUEST, readAttributes } from "./netlink-message.ts";
+
+/** linux/netfilter/nfnetlink.h and nfnetlink_conntrack.h. */
+const NFNL_SUBSYS_CTNETLINK = 1;
+const GET = (NFNL_SUBSYS_CTNETLINK << 8) | 1;
+const DELETE = (NFNL_SUBSYS_CTNETLINK << 8) | 2;
+const CTA_TUPLE_ORIG = 1;
+const CTA_TUPLE_REPLY = 2;
+const CTA_TUPLE_IP = 1;
+const CTA_TUPLE_PROTO = 2;
+const CTA_IP_V4_SRC = 1;
+const CTA_IP_V4_DST = 2;
+const CTA_PROTO_NUM = 1;
+const CTA_PROTO_DST_PORT = 3;
+const NLA_F_NESTED = 0x8000;
+const AF_INET = 2;
+/** struct nfgenmsg: family, version, resource. */
+const BODY = Uint8Array.of(AF_INET, 0, 0, 0);
+
+/** An IPv4 flow as the kernel tracks it; addresses in network order. */
+export interface TrackedFlow {
+  /** IPPROTO_*. */
+  readonly protocol: number;
+  /** Where its first packet was sent. */
+  readonly destination: Uint8Array;
+  readonly destinationPort: number;
+  /** Who answers: another address when it is translated. */
+  readonly answeredBy: Uint8Array;
+}
+
+/**
+ * Makes the kernel forget the flows that `isStale` names, so that their next packet meets today's rules. `netlink`
+ * speaks NETLINK_NETFILTER. Returns how many.
+ */
+export function forgetFlows(netlink: Netlink, isStale: (flow: TrackedFlow) => boolean): number {
+  let count = 0;
+  for (const body of netlink.dump(GET, BODY)) {
+    const original = readAttributes(body, BODY.length).get(CTA_TUPLE_ORIG);
+    const flow = readFlow(body);
+    if (original === undefined || flow === undefined || !isStale(flow)) continue;
+    const request = new NetlinkMessage(DELETE, NLM_F_REQUEST | NLM_F_ACK);
+    request.fields([1, AF_INET], [1, 0], [2, 0]);
+    request.attribute(CTA_TUPLE_ORIG | NLA_F_NESTED, original);
+    netlink.do("forget a flow", request.finish(), [constants.errno.ENOENT]);
+    count += 1;
+  }
+  return count;
+}
+
+function readFlow(body: Uint8Array): TrackedFlow | undefined {
+  const attributes = readAttributes(body, BODY.length);
+  const original = readAttributes(attributes.get(CTA_TUPLE_ORIG) ?? BODY.subarray(4));
+  const reply = readAttributes(attributes.get(CTA_TUPLE_REPLY) ?? BODY.subarray(4));
+  const addresses = readAttributes(original.get(CTA_TUPLE_IP) ?? BODY.subarray(4));
+  const transport = readAttributes(original.get(CTA_TUPLE_PROTO) ?? BODY.subarray(4));
+  const destination = addresses.get(CTA_IP_V4_DST);
+  const answeredBy = readAttributes(reply.get(CTA_TUPLE_IP) ?? BODY.subarray(4)).get(CTA_IP_V4_SRC);
+  const port = transport.get(CTA_PROTO_DST_PORT);
+  if (destination === undefined || answeredBy === undefined || port?.length !== 2) return undefined;
+  const [high = 0, low = 0] = port;
+  return {
+    protocol: transport.get(CTA_PROTO_NUM)?.[0] ?? 0,
+    destination,
+    destinationPort: high * 256 + low,
+    answeredBy,
+  };
+}
