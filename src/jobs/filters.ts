@@ -19,7 +19,7 @@ export function matches(filters: Filters, key: string, fits: (value: string) => 
 /** `key` or `key=value`; all of them must hold. */
 export function matchesLabels(filters: Filters, labels: Readonly<Record<string, string>>): boolean {
   const isThere = (wanted: string) => hasLabel(labels, wanted);
-  return (filters["label"] ?? []).every(isThere) && !(filters["label!"] ?? []).some(isThere);
+  return (filters.label ?? []).every(isThere) && !(filters["label!"] ?? []).some(isThere);
 }
 
 function hasLabel(labels: Readonly<Record<string, string>>, wanted: string): boolean {

@@ -1,4 +1,12 @@
-import { advance, type Container, ended, type Ending, NEVER, nowNanoseconds, shouldStartWithDaemon } from "#container";
+import {
+  advance,
+  type Container,
+  type Ending,
+  ended,
+  NEVER,
+  nowNanoseconds,
+  shouldStartWithDaemon,
+} from "#container";
 import { sentenceOf } from "#errors";
 import type { RunningContainer } from "#exec";
 import type { LayerId } from "#graph";
@@ -13,7 +21,16 @@ const CLAIMS_TO_RUN = ["running", "paused"];
 
 type Needs = Pick<
   Rooms,
-  "attachments" | "complain" | "containers" | "events" | "execs" | "exec" | "graph" | "monitor" | "networks" | "volumes"
+  | "attachments"
+  | "complain"
+  | "containers"
+  | "events"
+  | "execs"
+  | "exec"
+  | "graph"
+  | "monitor"
+  | "networks"
+  | "volumes"
 >;
 
 /** What the daemon found, for the rooms that sweep. */
@@ -68,7 +85,11 @@ async function findOut(
 
 async function readopt(
   needs: Needs,
-  { container, process, after }: { readonly container: Container; readonly process: RunningContainer; readonly after: After },
+  {
+    container,
+    process,
+    after,
+  }: { readonly container: Container; readonly process: RunningContainer; readonly after: After },
 ): Promise<void> {
   const { id } = container;
   const status = (await process.isPaused()) ? "paused" : "running";
@@ -121,12 +142,19 @@ async function revive(needs: Needs, id: string, after: After): Promise<void> {
   const { isManuallyStopped, restartCount, state, spec } = container;
   const isWanted =
     state.status === "restarting" ||
-    shouldStartWithDaemon(spec.host.restartPolicy, { isManuallyStopped, restartCount, exitCode: state.exitCode });
+    shouldStartWithDaemon(spec.host.restartPolicy, {
+      isManuallyStopped,
+      restartCount,
+      exitCode: state.exitCode,
+    });
   if (!isWanted) return;
   if (state.status === "exited")
     needs.containers.change(
       id,
-      (current) => ({ ...current, state: { ...current.state, status: advance(current.state.status, "await-restart") } }),
+      (current) => ({
+        ...current,
+        state: { ...current.state, status: advance(current.state.status, "await-restart") },
+      }),
       { durable: false },
     );
   await after.restart(id);

@@ -54,6 +54,10 @@ function join(needs: Needs, container: Container, streams: AttachStreams) {
   }
   const open = process.attach(streams);
   // The client may be gone before it is connected.
-  const cancel = () => void open.then((socket) => socket.destroy(), () => {});
+  const cancel = () =>
+    void open.then(
+      (socket) => socket.destroy(),
+      () => {},
+    );
   return { open, cancel };
 }

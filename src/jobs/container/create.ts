@@ -1,25 +1,27 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { type Container, type Containers, type ContainerSpec, NEVER, nowNanoseconds, timestamp } from "#container";
+import {
+  type Container,
+  type ContainerSpec,
+  type Containers,
+  NEVER,
+  nowNanoseconds,
+  timestamp,
+} from "#container";
 import { defineJob, type EventBus } from "#engine";
 import { Fault } from "#errors";
 import type { Graph, Image, LayerId } from "#graph";
-import {
-  DEFAULT_TAG,
-  familiarReference,
-  formatPlatform,
-  hostPlatform,
-  parsePlatform,
-  parseReference,
-} from "#oci";
+import { parsePlatform } from "#oci";
 import type { Volumes } from "#volume";
+import { findImage } from "../image/find.ts";
+import { checkPlatform } from "../image/platform.ts";
 import type { EngineSettings } from "../rooms.ts";
 import { announcer } from "./announce.ts";
 import { checkLog } from "./log-options.ts";
 import { mergeConfig } from "./merge.ts";
-import { settleMount, wantedMounts } from "./mounts.ts";
 import { settleModes } from "./modes.ts";
+import { settleMount, wantedMounts } from "./mounts.ts";
 import { portRequests } from "./ports.ts";
 import { validateHostSpec } from "./runtime-spec.ts";
 
@@ -49,7 +51,7 @@ export const createContainer = (needs: Needs) =>
     input: Input,
 
     async run({ name, spec: asked }, { signal }) {
-      const image = findImage(needs.graph.images, asked);
+      const image = imageOf(needs.graph.images, asked);
       const { spec, warnings } = checked(needs, asked);
       const id = randomId();
       const effective = mergeConfig(id, spec, image.config);
@@ -68,7 +70,7 @@ export const createContainer = (needs: Needs) =>
       undo.defer(() => rm(base.directory, { recursive: true, force: true }));
       const mounts = wanted.map((one) => {
         const { mount, made } = settleMount(needs.volumes, one);
-        if (made !== undefined) undo.defer(() => needs.volumes.remove(made));
+        if (made !== undefined) undo.defer(() => needs.volumes.remove(made).catch(keepUsed));
         return mount;
       });
       undo.defer(() => needs.volumes.release(id));
@@ -77,7 +79,7 @@ export const createContainer = (needs: Needs) =>
 
       signal.throwIfAborted();
       // An image may have been removed since it was looked up: a container without one could never start.
-      if (needs.graph.images.get(image.id) === undefined) throw noSuchImage(spec.image);
+      if (needs.graph.images.get(image.id) === undefined) findImage(needs.graph.images, image.id);
       const container: Container = { ...base, mounts };
       needs.containers.create(container);
       undo.move();
@@ -107,32 +109,15 @@ function checked(
   return { spec, warnings };
 }
 
-function findImage(images: Needs["graph"]["images"], spec: ContainerSpec): Image {
-  const image = images.find(spec.image);
-  if (image === undefined) throw noSuchImage(spec.image);
+/** The image meant, and the one that its platform asks for. */
+function imageOf(images: Needs["graph"]["images"], spec: ContainerSpec): Image {
+  const image = findImage(images, spec.image);
   if (spec.platform === undefined || spec.platform === "") return image;
-  const wanted = parsePlatform(spec.platform, hostPlatform());
+  const wanted = parsePlatform(spec.platform);
   if (wanted === undefined)
     throw new Fault("invalid", `"${spec.platform.slice(0, 80)}" is an invalid platform`);
-  const { os, architecture, variant } = image.config;
-  if (wanted.os === os && wanted.architecture === architecture) return image;
-  const found = formatPlatform({ os, architecture, ...(variant !== undefined && { variant }) });
-  throw new Fault(
-    "not_found",
-    `image with reference ${spec.image} was found but its platform (${found}) does not match the specified platform (${formatPlatform(wanted)})`,
-  );
-}
-
-function noSuchImage(text: string): Fault {
-  return new Fault("not_found", `No such image: ${familiar(text)}`);
-}
-
-function familiar(text: string): string {
-  try {
-    return familiarReference(parseReference(text));
-  } catch {
-    return text.includes(":") ? text : `${text}:${DEFAULT_TAG}`;
-  }
+  checkPlatform(image.config, wanted, spec.image);
+  return image;
 }
 
 function describe(
@@ -175,6 +160,11 @@ function describe(
     directory,
     driver: needs.graph.driver.name,
   };
+}
+
+/** Somebody else has come to use a volume that was made for a container which then was not. */
+function keepUsed(thrown: unknown): void {
+  if (!(thrown instanceof Fault && thrown.kind === "conflict")) throw thrown;
 }
 
 function randomId(): string {

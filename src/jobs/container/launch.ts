@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
 import {
-  advance,
   type Afterlife,
+  advance,
   type Container,
   NEVER,
   nowNanoseconds,
@@ -128,7 +128,10 @@ async function together(
 }
 
 /** Host paths of the namespaces that are shared with another container. */
-function namespaces(needs: LaunchNeeds, { spec }: Container): { pidPath?: string; ipcPath?: string; ipcPid?: number } {
+function namespaces(
+  needs: LaunchNeeds,
+  { spec }: Container,
+): { pidPath?: string; ipcPath?: string; ipcPid?: number } {
   const { pidMode, ipcMode } = spec.host;
   const pid = isContainerMode(pidMode) ? runningOther(needs, pidMode, "PID").pid : undefined;
   const ipc = isContainerMode(ipcMode) ? runningOther(needs, ipcMode, "IPC").pid : undefined;

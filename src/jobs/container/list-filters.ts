@@ -33,14 +33,18 @@ interface Needs {
 }
 
 /** Decides which containers a list shows, by their records alone. Throws `invalid` for unknown keys and values. */
-export function recordFilter(needs: Needs, filters: Filters, all: boolean): (container: Container) => boolean {
+export function recordFilter(
+  needs: Needs,
+  filters: Filters,
+  all: boolean,
+): (container: Container) => boolean {
   checkFilters(filters, KNOWN);
   const exitCodes = numbers(filters);
   const between = betweenOthers(needs, filters);
-  const ancestors = (filters["ancestor"] ?? []).map((name) => needs.images.find(name)?.id);
+  const ancestors = (filters.ancestor ?? []).map((name) => needs.images.find(name)?.id);
   check(filters, "status", STATUSES);
   check(filters, "health", HEALTHS);
-  const isAll = all || filters["status"] !== undefined;
+  const isAll = all || filters.status !== undefined;
   if (flag(filters, "is-task") === true) return () => false;
   return (container) =>
     (isAll || RUNNING.includes(container.state.status)) &&
@@ -53,7 +57,9 @@ export function recordFilter(needs: Needs, filters: Filters, all: boolean): (con
     (exitCodes.length === 0 || hasExited(container, exitCodes)) &&
     (ancestors.length === 0 || ancestors.some((id) => id === container.imageId)) &&
     matches(filters, "volume", (value) => hasVolume(container, value)) &&
-    matches(filters, "expose", (value) => container.effective.exposedPorts.some((key) => isPort(value, key))) &&
+    matches(filters, "expose", (value) =>
+      container.effective.exposedPorts.some((key) => isPort(value, key)),
+    ) &&
     between(container);
 }
 
@@ -74,7 +80,7 @@ function check(filters: Filters, key: string, known: readonly string[]): void {
 }
 
 function numbers(filters: Filters): readonly number[] {
-  return (filters["exited"] ?? []).map((text) => {
+  return (filters.exited ?? []).map((text) => {
     if (/^-?\d+$/.test(text)) return Number(text);
     throw new Fault("invalid", `invalid filter 'exited=${text.slice(0, 100)}': it is not a number`);
   });
@@ -86,14 +92,15 @@ function hasExited({ state }: Container, codes: readonly number[]): boolean {
 
 /** Made before the newest `before` and after the oldest `since`; those containers must exist. */
 function betweenOthers(needs: Needs, filters: Filters): (container: Container) => boolean {
-  const before = (filters["before"] ?? []).map((ref) => needs.containers.find(ref).created);
-  const since = (filters["since"] ?? []).map((ref) => needs.containers.find(ref).created);
+  const before = (filters.before ?? []).map((ref) => needs.containers.find(ref).created);
+  const since = (filters.since ?? []).map((ref) => needs.containers.find(ref).created);
   return ({ created }) => before.every((other) => created < other) && since.every((other) => created > other);
 }
 
 function hasVolume({ mounts }: Container, value: string): boolean {
   return mounts.some(
-    ({ name, source, destination }) => name === value || destination === value || (name === undefined && source === value),
+    ({ name, source, destination }) =>
+      name === value || destination === value || (name === undefined && source === value),
   );
 }
 

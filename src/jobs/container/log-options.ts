@@ -2,7 +2,14 @@ import type { Container, ContainerSpec } from "#container";
 import { Fault } from "#errors";
 import type { StdioSpec } from "#exec";
 
-const UNITS: Readonly<Record<string, number>> = { "": 1, b: 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
+const UNITS: Readonly<Record<string, number>> = {
+  "": 1,
+  b: 1,
+  k: 2 ** 10,
+  m: 2 ** 20,
+  g: 2 ** 30,
+  t: 2 ** 40,
+};
 const KNOWN_OPTIONS = ["max-size", "max-file", "mode", "max-buffer-size", "labels", "env", "tag", "compress"];
 const MOST_FILES = 1000;
 

@@ -1,4 +1,4 @@
-import type { Container, Containers, ContainerSpec } from "#container";
+import type { Container, ContainerSpec, Containers } from "#container";
 import { Fault } from "#errors";
 import type { NetworkMode, Networks } from "#network";
 
@@ -27,14 +27,18 @@ export function settleModes(needs: CreateNeeds, spec: ContainerSpec): ContainerS
 /** Source: docker run reference, "Network: container". What belongs to the namespace is its first owner's to say. */
 function refuseConflicts({ hostname, host, networks }: ContainerSpec): void {
   const isSet = (value: boolean, words: string) => {
-    if (value) throw new Fault("invalid", `conflicting options: ${words} and the container type network mode`);
+    if (value)
+      throw new Fault("invalid", `conflicting options: ${words} and the container type network mode`);
   };
   if (hostname !== "") throw new Fault("invalid", "conflicting options: hostname and the network mode");
   isSet(host.links.length > 0, "links");
   isSet(host.dns.length > 0, "dns");
   isSet(host.extraHosts.length > 0, "custom host-to-IP mapping");
   isSet(Object.keys(host.portBindings).length > 0 || host.publishAllPorts, "port publishing");
-  isSet(Object.values(networks).some(({ macAddress }) => macAddress !== undefined && macAddress !== ""), "mac-address");
+  isSet(
+    Object.values(networks).some(({ macAddress }) => macAddress !== undefined && macAddress !== ""),
+    "mac-address",
+  );
 }
 
 function isPredefined(mode: string): boolean {
@@ -74,6 +78,7 @@ export function runningOther(
 
 function otherRef(mode: string): string {
   const ref = mode.slice(PREFIX.length);
-  if (ref === "") throw new Fault("invalid", `invalid container format ${mode}: expected container:<name|id>`);
+  if (ref === "")
+    throw new Fault("invalid", `invalid container format ${mode}: expected container:<name|id>`);
   return ref;
 }

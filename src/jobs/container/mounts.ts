@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import type { Container, Containers, ContainerSpec, MountPoint, MountSpecRequest } from "#container";
+import type { Container, ContainerSpec, Containers, MountPoint, MountSpecRequest } from "#container";
 import { Fault } from "#errors";
 import { checkVolumeName, type Volumes } from "#volume";
 import { type Bind, checkDestination, isHostPath, parseBind, parseMode } from "./binds.ts";
@@ -7,7 +7,11 @@ import { type Bind, checkDestination, isHostPath, parseBind, parseMode } from ".
 /** A mount that is wanted; a volume is found or made only when all of them are known to be sound. */
 type Wanted =
   | { readonly kind: "settled"; readonly mount: MountPoint }
-  | { readonly kind: "volume"; readonly volume: Parameters<Volumes["create"]>[0]; readonly mount: MountPoint };
+  | {
+      readonly kind: "volume";
+      readonly volume: Parameters<Volumes["create"]>[0];
+      readonly mount: MountPoint;
+    };
 
 const DEFAULT_PROPAGATION = "rprivate";
 
@@ -86,8 +90,7 @@ function fromRequest(request: MountSpecRequest): Wanted {
     case "volume":
       return volumeRequest(request, base);
     case "tmpfs":
-      if (request.source !== "")
-        throw badMount(request.type, "field Source must not be specified");
+      if (request.source !== "") throw badMount(request.type, "field Source must not be specified");
       return tmpfs(destination, tmpfsOptions(request));
     default:
       throw new Fault("invalid", `mount type unknown: "${request.type.slice(0, 40)}"`);
@@ -97,7 +100,8 @@ function fromRequest(request: MountSpecRequest): Wanted {
 function bindRequest(request: MountSpecRequest, base: MountPoint): MountPoint {
   const { source, bind } = request;
   if (source === "") throw badMount("bind", "field Source must not be empty");
-  if (!isHostPath(source)) throw badMount("bind", `invalid mount path: '${source}' mount path must be absolute`);
+  if (!isHostPath(source))
+    throw badMount("bind", `invalid mount path: '${source}' mount path must be absolute`);
   const createSource = bind?.createMountpoint === true;
   if (!createSource && !existsSync(source)) throw noSource(source);
   const propagation = bind?.propagation || DEFAULT_PROPAGATION;

@@ -25,7 +25,10 @@ export const pauseContainer = (needs: Needs) =>
       const { status } = held.container.state;
       if (status === "paused") throw new Fault("conflict", `Container ${held.id} is already paused`);
       if (status === "restarting")
-        throw new Fault("conflict", `Container ${held.id} is restarting, wait until the container is running`);
+        throw new Fault(
+          "conflict",
+          `Container ${held.id} is restarting, wait until the container is running`,
+        );
       const process = needs.monitor.running(held.container);
       await turn(needs, { id: held.id, step: "pause", work: () => process.pause(), process });
       return {};
@@ -63,7 +66,10 @@ async function turn(
   undo.defer(() => (step === "pause" ? process.resume() : process.pause()));
   const changed = needs.containers.change(
     id,
-    (container) => ({ ...container, state: { ...container.state, status: advance(container.state.status, step) } }),
+    (container) => ({
+      ...container,
+      state: { ...container.state, status: advance(container.state.status, step) },
+    }),
     { durable: false },
   );
   undo.move();

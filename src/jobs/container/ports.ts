@@ -44,7 +44,10 @@ function bindingRequests(
   const count = range.last - range.first + 1;
   const isParallel = count > 1 && host.first !== 0;
   if (isParallel && host.last - host.first + 1 !== count)
-    throw new Fault("invalid", `invalid ranges specified for container and host Ports: ${key} and ${hostPort}`);
+    throw new Fault(
+      "invalid",
+      `invalid ranges specified for container and host Ports: ${key} and ${hostPort}`,
+    );
   return Array.from({ length: count }, (_, index) => ({
     containerPort: range.first + index,
     protocol,

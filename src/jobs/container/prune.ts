@@ -9,7 +9,10 @@ import { type RemovalNeeds, removeHeld } from "./removal.ts";
 const STOPPED = ["created", "exited", "dead"];
 
 type Needs = RemovalNeeds & {
-  readonly containers: Pick<Rooms["containers"], "change" | "claimRemoval" | "get" | "hold" | "list" | "remove">;
+  readonly containers: Pick<
+    Rooms["containers"],
+    "change" | "claimRemoval" | "get" | "hold" | "list" | "remove"
+  >;
   readonly graph: { readonly driver: Pick<Rooms["graph"]["driver"], "has" | "remove" | "size"> };
 };
 
@@ -21,7 +24,7 @@ export const pruneContainers = (needs: Needs) =>
 
     async run({ filters }, { signal }) {
       checkFilters(filters, ["label", "label!", "until"]);
-      const [until, ...more] = filters["until"] ?? [];
+      const [until, ...more] = filters.until ?? [];
       if (more.length > 0) throw new Fault("invalid", "more than one until filter specified");
       const latest = until === undefined ? Number.POSITIVE_INFINITY : parseMoment(until, Date.now());
       const deleted: string[] = [];
@@ -55,7 +58,8 @@ async function pruneOne(needs: Needs, id: string): Promise<number | undefined> {
     await removeHeld(needs, held.container, { volumes: false });
     return size;
   } catch (thrown) {
-    if (thrown instanceof Fault && (thrown.kind === "conflict" || thrown.kind === "not_found")) return undefined;
+    if (thrown instanceof Fault && (thrown.kind === "conflict" || thrown.kind === "not_found"))
+      return undefined;
     throw thrown;
   }
 }

@@ -22,7 +22,8 @@ export function remover(needs: RemovalNeeds) {
       await using held = await needs.containers.hold(claim.id);
       await removeHeld(needs, held.container, { volumes: true });
     } catch (thrown) {
-      if (!(thrown instanceof Fault && (thrown.kind === "conflict" || thrown.kind === "not_found"))) throw thrown;
+      if (!(thrown instanceof Fault && (thrown.kind === "conflict" || thrown.kind === "not_found")))
+        throw thrown;
     }
   };
 }

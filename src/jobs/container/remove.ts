@@ -50,8 +50,7 @@ export async function remove(
 
 async function kill(needs: Needs, id: string): Promise<void> {
   const container = await mark(needs, id);
-  if (container !== undefined)
-    await endProcess(needs, container, { signal: SIGKILL, timeoutSeconds: 0 });
+  if (container !== undefined) await endProcess(needs, container, { signal: SIGKILL, timeoutSeconds: 0 });
 }
 
 async function mark(needs: Needs, id: string): Promise<Container | undefined> {

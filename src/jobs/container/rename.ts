@@ -16,8 +16,7 @@ export const renameContainer = (needs: Needs) =>
     input: z.object({ ref: z.string().min(1), name: z.string() }),
 
     async run({ ref, name }, { signal }) {
-      if (name === "" || name === "/")
-        throw new Fault("invalid", "Neither old nor new names may be empty");
+      if (name === "" || name === "/") throw new Fault("invalid", "Neither old nor new names may be empty");
       await using held = await needs.containers.hold(ref, signal);
       const before = held.container.name;
       if (before === name.replace(/^\//, ""))

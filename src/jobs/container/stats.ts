@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type Container } from "#container";
+import type { Container } from "#container";
 import { defineJob } from "#engine";
 import { Fault } from "#errors";
 import type { Statistics } from "#exec";
@@ -62,7 +62,8 @@ async function measure(needs: Needs, id: string): Promise<Statistics | undefined
     return await needs.monitor.live(id)?.statistics();
   } catch (thrown) {
     // It has ended while it was measured.
-    if (thrown instanceof Fault && (thrown.kind === "conflict" || thrown.kind === "not_found")) return undefined;
+    if (thrown instanceof Fault && (thrown.kind === "conflict" || thrown.kind === "not_found"))
+      return undefined;
     throw thrown;
   }
 }

@@ -66,9 +66,7 @@ export function markStopped(
 ): Container {
   if (container.isManuallyStopped) return container;
   const durable = container.spec.host.restartPolicy.name === "unless-stopped";
-  return needs.containers.change(
-    container.id,
-    (current) => ({ ...current, isManuallyStopped: true }),
-    { durable },
-  );
+  return needs.containers.change(container.id, (current) => ({ ...current, isManuallyStopped: true }), {
+    durable,
+  });
 }

@@ -23,11 +23,15 @@ export const containerTop = (needs: Needs) =>
     async run({ ref, psArgs }, { signal }) {
       const container = needs.containers.find(ref);
       if (container.state.status === "restarting")
-        throw new Fault("conflict", `Container ${container.id} is restarting, wait until the container is running`);
+        throw new Fault(
+          "conflict",
+          `Container ${container.id} is restarting, wait until the container is running`,
+        );
       const pids = await needs.monitor.running(container).processes();
       const args = psArgs.length === 0 ? DEFAULT_ARGUMENTS : psArgs;
       const { code, stdout, stderr } = await tryRun(["ps", ...args], { signal });
-      if (code !== 0) throw new Fault("invalid", `ps: ${stderr.trim().split("\n")[0] || `it ended with ${code}`}`);
+      if (code !== 0)
+        throw new Fault("invalid", `ps: ${stderr.trim().split("\n")[0] || `it ended with ${code}`}`);
       const table = parseProcesses(stdout, new Set(pids));
       announcer(needs.events)(container, "top");
       return table;

@@ -31,7 +31,10 @@ export const updateContainer = (needs: Needs) =>
       await using held = await needs.containers.hold(ref, signal);
       const before = held.container;
       if (before.state.status === "removing" || before.state.status === "dead")
-        throw new Fault("conflict", `Cannot update container ${held.id}: container is marked for removal and cannot be "update"`);
+        throw new Fault(
+          "conflict",
+          `Cannot update container ${held.id}: container is marked for removal and cannot be "update"`,
+        );
       const host = merged(before, resources, restartPolicy);
       const warnings = validateHostSpec({ ...before.spec, host });
       await using undo = new AsyncDisposableStack();

@@ -24,7 +24,8 @@ export const createExec = (needs: Needs) =>
     async run({ ref, spec }) {
       const container = needs.containers.find(ref);
       checkRuns(container, ref);
-      if (spec.args.length === 0 || spec.args[0] === "") throw new Fault("invalid", "No exec command specified");
+      if (spec.args.length === 0 || spec.args[0] === "")
+        throw new Fault("invalid", "No exec command specified");
       const id = needs.execs.create(container.id, spec);
       announcer(needs.events)(container, `exec_create: ${spec.args.join(" ")}`, { execID: id });
       return { id };

@@ -65,7 +65,7 @@ function isAction(wanted: string, action: string): boolean {
 /** By the beginning of an id or name; a network's event is also about the container that it names. */
 function isAbout(wanted: string, event: EngineEvent, type: EngineEvent["type"]): boolean {
   const texts =
-    event.type === type ? [event.id, event.attributes["name"] ?? ""] : [event.attributes[type] ?? ""];
+    event.type === type ? [event.id, event.attributes.name ?? ""] : [event.attributes[type] ?? ""];
   return texts.some((text) => text !== "" && text.startsWith(wanted));
 }
 

@@ -1,0 +1,193 @@
+import { afterAll, describe, expect, test } from "bun:test";
+import { appendFile, rename, writeFile } from "node:fs/promises";
+import { type LogQuery, readLog } from "#container";
+import { scratch } from "../../fakes/scratch.ts";
+
+const START = Date.parse("2026-01-02T03:04:00Z");
+
+function line(second: number, log: string, stream = "stdout"): string {
+  const time = new Date(START + second * 1000).toISOString().replace("Z", "000001Z");
+  return `${JSON.stringify({ log, stream, time })}\n`;
+}
+
+function at(second: number): bigint {
+  return BigInt(START + second * 1000) * 1_000_000n + 1n;
+}
+
+const roots: AsyncDisposable[] = [];
+afterAll(() => Promise.all(roots.map((root) => root[Symbol.asyncDispose]())));
+
+async function logged(files: Readonly<Record<string, string>>) {
+  const root = await scratch();
+  roots.push(root);
+  const path = `${root.path}/x-json.log`;
+  for (const [suffix, text] of Object.entries(files)) await writeFile(path + suffix, text);
+  return path;
+}
+
+async function read(path: string, query: LogQuery = {}): Promise<string[]> {
+  const texts: string[] = [];
+  for await (const { bytes } of readLog(path, query)) texts.push(Buffer.from(bytes).toString());
+  return texts;
+}
+
+const THREE = line(1, "one\n") + line(2, "two\n", "stderr") + line(3, "three\n");
+
+describe("a log", () => {
+  test("is read in order across rotated files", async () => {
+    const path = await logged({ "": line(3, "c\n"), ".1": line(2, "b\n"), ".2": line(1, "a\n") });
+    expect(await read(path)).toEqual(["a\n", "b\n", "c\n"]);
+  });
+
+  test("gives stream, time in nanoseconds and attributes", async () => {
+    const path = await logged({
+      "": `{"log":"x\\n","stream":"stderr","attrs":{"tag":"t"},"time":"2026-01-02T03:04:01.000000001Z"}\n`,
+    });
+    const [entry] = await Array.fromAsync(readLog(path, {}));
+    expect(entry).toMatchObject({ stream: "stderr", time: at(1), attributes: { tag: "t" } });
+  });
+
+  test("keeps bytes that are more than one character", async () => {
+    const path = await logged({ "": line(1, "grün €\n") });
+    expect(await read(path)).toEqual(["grün €\n"]);
+  });
+
+  test("skips what is no entry", async () => {
+    const path = await logged({ "": `{"log":"hal\nnull\n[]\n${line(1, "whole\n")}` });
+    expect(await read(path)).toEqual(["whole\n"]);
+  });
+
+  test("that does not exist is empty", async () => {
+    expect(await read("/nonexistent/x-json.log")).toEqual([]);
+  });
+
+  const ranges = [
+    [{ since: at(2) }, ["two\n", "three\n"]],
+    [{ until: at(2) }, ["one\n", "two\n"]],
+    [{ since: at(2), until: at(2) }, ["two\n"]],
+    [{ since: at(9) }, []],
+  ] as const;
+  for (const [query, expected] of ranges)
+    test(`between ${Object.keys(query).join(" and ")} gives ${expected.length}`, async () => {
+      expect(await read(await logged({ "": THREE }), query)).toEqual([...expected]);
+    });
+});
+
+describe("the tail of a log", () => {
+  for (const [tail, expected] of [
+    [0, []],
+    [1, ["three\n"]],
+    [2, ["two\n", "three\n"]],
+    [3, ["one\n", "two\n", "three\n"]],
+    [9, ["one\n", "two\n", "three\n"]],
+  ] as const)
+    test(`of ${tail} messages`, async () => {
+      expect(await read(await logged({ "": THREE }), { tail })).toEqual([...expected]);
+    });
+
+  test("reaches into rotated files", async () => {
+    const path = await logged({ "": line(3, "c\n"), ".1": line(2, "b\n"), ".2": line(1, "a\n") });
+    expect(await read(path, { tail: 2 })).toEqual(["b\n", "c\n"]);
+  });
+
+  test("counts a long line once, all its parts", async () => {
+    const path = await logged({ "": line(1, "a\n") + line(2, "long-") + line(2, "er-") + line(2, "line\n") });
+    expect(await read(path, { tail: 1 })).toEqual(["long-", "er-", "line\n"]);
+  });
+
+  test("counts a line without its end", async () => {
+    const path = await logged({ "": line(1, "a\n") + line(2, "prompt> ") });
+    expect(await read(path, { tail: 1 })).toEqual(["prompt> "]);
+  });
+
+  test("is found across many blocks", async () => {
+    const lines = Array.from({ length: 5000 }, (_, index) => line(1, `${index} ${"x".repeat(index % 97)}\n`));
+    const texts = await read(await logged({ "": lines.join("") }), { tail: 2500 });
+    expect(texts.length).toBe(2500);
+    expect(texts[0]).toStartWith("2500 ");
+    expect(texts.at(-1)).toStartWith("4999 ");
+  });
+});
+
+describe("following a log", () => {
+  function follow(path: string, query: LogQuery = {}) {
+    let isOver = false;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const entries = readLog(path, { ...query, follow: { isOver: () => isOver, ended: promise } });
+    const next = async () => {
+      const { value } = await entries.next();
+      return value === undefined ? undefined : Buffer.from(value.bytes).toString();
+    };
+    const end = () => {
+      isOver = true;
+      resolve();
+    };
+    return { entries, next, end };
+  }
+
+  test("shows what is written later, and ends when the container has", async () => {
+    const path = await logged({ "": line(1, "a\n") });
+    const { next, end } = follow(path);
+    expect(await next()).toBe("a\n");
+    const second = next();
+    await appendFile(path, line(2, "b\n"));
+    expect(await second).toBe("b\n");
+    await appendFile(path, line(3, "last\n"));
+    end();
+    expect(await next()).toBe("last\n");
+    expect(await next()).toBeUndefined();
+  });
+
+  test("waits for a file that is not there yet", async () => {
+    const path = await logged({});
+    const { next, end } = follow(path);
+    const first = next();
+    await writeFile(path, line(1, "a\n"));
+    expect(await first).toBe("a\n");
+    end();
+    expect(await next()).toBeUndefined();
+  });
+
+  test("misses nothing and doubles nothing across two rotations at once", async () => {
+    const path = await logged({ "": line(1, "a\n") });
+    const { next, end } = follow(path);
+    expect(await next()).toBe("a\n");
+    await appendFile(path, line(2, "b\n"));
+    await rename(path, `${path}.1`);
+    await writeFile(path, line(3, "c\n"));
+    await rename(`${path}.1`, `${path}.2`);
+    await rename(path, `${path}.1`);
+    await writeFile(path, line(4, "d\n"));
+    expect([await next(), await next(), await next()]).toEqual(["b\n", "c\n", "d\n"]);
+    end();
+    expect(await next()).toBeUndefined();
+  });
+
+  test("joins an entry that was half written when it was read", async () => {
+    const path = await logged({ "": "" });
+    const { next, end } = follow(path);
+    const whole = line(1, "joined\n");
+    const first = next();
+    await appendFile(path, whole.slice(0, 20));
+    await appendFile(path, whole.slice(20));
+    expect(await first).toBe("joined\n");
+    end();
+    expect(await next()).toBeUndefined();
+  });
+
+  test("begins at the tail", async () => {
+    const path = await logged({ "": THREE });
+    const { next, end } = follow(path, { tail: 1 });
+    expect(await next()).toBe("three\n");
+    end();
+    expect(await next()).toBeUndefined();
+  });
+
+  test("ends when its reader goes", async () => {
+    const controller = new AbortController();
+    const { next } = follow(await logged({ "": "" }), { signal: controller.signal });
+    const pending = next();
+    controller.abort();
+    expect(await pending).toBeUndefined();
+  });
+});
