@@ -3,4 +3,6 @@
  * Refuses to know images, names, networks and HTTP; a container here is an id and a runtime specification.
  * Called by `jobs`; `daemon` chooses the driver.
  */
+
 export type * from "./driver.ts";
+export { nativeKind } from "./native.ts";

@@ -5,6 +5,13 @@
  */
 
 export {
+  DEFAULT_APPARMOR_PROFILE,
+  defaultAppArmorProfile,
+  isAppArmorEnabled,
+  type LoadedProfile,
+  loadDefaultProfile,
+} from "./apparmor.ts";
+export {
   CAPABILITIES,
   capabilitiesOf,
   capabilityMask,
@@ -16,6 +23,7 @@ export {
 export { type Cgroups, detectCgroups } from "./cgroups/detect.ts";
 export { type ContainerStatistics, type Group, openGroup } from "./cgroups/group.ts";
 export { cgroupSteps, prepareParentGroup } from "./cgroups/manager.ts";
+export { groupPath, groupPathOfProcess } from "./cgroups/path.ts";
 export { listGroups, removeParentGroup } from "./cgroups/tree.ts";
 export { type CompileOptions, compilePlan } from "./compile.ts";
 export { compileExecPlan, type ExecPlanRequest } from "./compile-exec.ts";
@@ -35,9 +43,12 @@ export {
   parseDeviceRule,
   resolveDevices,
 } from "./devices.ts";
+export { launcherCommand, launcherPath } from "./executable.ts";
+export { type Launched, type LaunchOptions, launch, sendNetlink } from "./launch.ts";
 export { MS, parseMountOptions, propagationFlags } from "./mount-options.ts";
 export type * from "./plan.ts";
 export { RLIMIT_NAMES, rlimitNumber, rlimitValue } from "./rlimits.ts";
 export { compileSeccomp } from "./seccomp/compile.ts";
 export { defaultSeccomp, resolveSeccomp } from "./seccomp/resolve.ts";
 export type * from "./spec.ts";
+export { encodeNetlink, encodePlan, type LaunchSettings } from "./wire.ts";

@@ -248,13 +248,17 @@ class Writer {
   }
 
   #argument(value: Argument): void {
-    if (value instanceof Uint8Array) return this.#data(value);
-    if (typeof value === "string") return this.#text([value]);
-    if (typeof value === "object") return this.#text(value);
-    this.#room(12);
-    this.#bytes.writeUInt32LE(8, this.#length);
-    this.#bytes.writeBigUInt64LE(BigInt.asUintN(64, BigInt(value)), this.#length + 4);
-    this.#length += 12;
+    if (value instanceof Uint8Array) this.#data(value);
+    else if (typeof value === "string") this.#text([value]);
+    else if (typeof value === "object") this.#text(value);
+    else this.#u64(BigInt.asUintN(64, BigInt(value)));
+  }
+
+  #u64(value: bigint): void {
+    this.#number(8);
+    this.#room(8);
+    this.#bytes.writeBigUInt64LE(value, this.#length);
+    this.#length += 8;
   }
 
   #data(data: Uint8Array): void {

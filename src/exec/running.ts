@@ -1,0 +1,161 @@
+import type { Socket } from "node:net";
+import { Fault } from "#errors";
+import { signalProcess } from "#host";
+import { type Cgroups, compileExecPlan, type Group, launch, openGroup, type Resources } from "#libcontainer";
+import type {
+  AttachStreams,
+  ExecRequest,
+  ExitRecord,
+  PreparedExec,
+  RunningContainer,
+  RunningExec,
+  Statistics,
+} from "./driver.ts";
+import { ended, removeGroups } from "./leftovers.ts";
+import { readExit, type SupervisorRecord } from "./state.ts";
+import { openAttach, resize, type SupervisorAddress, waitForExit } from "./supervisor-socket.ts";
+
+const SIGKILL = 9;
+
+/** What all containers of a driver share. */
+export interface Means {
+  readonly cgroups: Cgroups;
+}
+
+export interface RunningParts {
+  readonly id: string;
+  readonly address: SupervisorAddress;
+  readonly record: SupervisorRecord;
+  readonly groupPath: string;
+  /** From a connection made before the container could end. */
+  readonly answer: () => Promise<ExitRecord | undefined>;
+}
+
+/** A container whose supervisor is alive, launched by this daemon or an earlier one. */
+export class NativeContainer implements RunningContainer {
+  readonly id: string;
+  readonly pid: number;
+  readonly startTicks: string;
+  readonly exited: Promise<ExitRecord>;
+  readonly #means: Means;
+  readonly #address: SupervisorAddress;
+  readonly #group: Group;
+
+  constructor(means: Means, parts: RunningParts) {
+    this.#means = means;
+    this.#address = parts.address;
+    this.#group = openGroup(means.cgroups, parts.groupPath);
+    this.id = parts.id;
+    this.pid = parts.record.first.pid;
+    this.startTicks = parts.record.first.startTicks;
+    this.exited = settle(parts);
+  }
+
+  async signal(number: number): Promise<void> {
+    if (signalProcess(this.pid, this.startTicks, number)) return;
+    throw new Fault("conflict", `Cannot send signal ${number} to container ${this.id}: it is not running`);
+  }
+
+  async signalAll(number: number): Promise<void> {
+    if (number === SIGKILL) return this.#group.kill();
+    for (const pid of this.#group.processes()) trySignal(pid, number);
+  }
+
+  pause(): Promise<void> {
+    return this.#group.freeze();
+  }
+
+  async resume(): Promise<void> {
+    this.#group.thaw();
+  }
+
+  async isPaused(): Promise<boolean> {
+    return this.#group.isFrozen();
+  }
+
+  resize(size: { readonly rows: number; readonly columns: number }): Promise<void> {
+    return resize(this.#address, size);
+  }
+
+  attach(streams: AttachStreams): Promise<Socket> {
+    return openAttach(this.#address, streams);
+  }
+
+  async statistics(): Promise<Statistics> {
+    return this.#group.statistics(this.pid);
+  }
+
+  async processes(): Promise<readonly number[]> {
+    return this.#group.processes();
+  }
+
+  async update(resources: Resources): Promise<void> {
+    this.#group.update(resources);
+  }
+
+  async exec(request: ExecRequest): Promise<PreparedExec> {
+    const { process, stdin, consoleSize, execId } = request;
+    const address = { directory: this.#address.directory, name: `exec-${execId}.sock` };
+    const launched = await launch(
+      {
+        plan: compileExecPlan({ process, pid: this.pid }, { cgroups: this.#means.cgroups }),
+        settings: {
+          stateDirectory: address.directory,
+          socketName: address.name,
+          terminal: process.terminal,
+          openStdin: stdin,
+          stdinOnce: true,
+          ...(consoleSize === undefined ? {} : { consoleSize }),
+          target: { pid: this.pid, startTicks: this.startTicks },
+        },
+      },
+      { label: `${this.id}/${execId}` },
+    );
+    return {
+      pid: launched.pid,
+      attach: (streams) => openAttach(address, streams),
+      start: () => startExec(address, launched),
+      [Symbol.asyncDispose]: () => launched[Symbol.asyncDispose](),
+    };
+  }
+}
+
+async function startExec(
+  address: SupervisorAddress,
+  launched: { readonly pid: number; readonly startTicks: string; start(): Promise<void> },
+): Promise<RunningExec> {
+  const answer = await waitForExit(address);
+  await launched.start();
+  const { pid, startTicks } = launched;
+  return {
+    pid,
+    exited: answer().then((record) => record ?? killedRecord()),
+    resize: (size) => resize(address, size),
+    signal: async (number) => {
+      if (!signalProcess(pid, startTicks, number))
+        throw new Fault("conflict", `Cannot send signal ${number} to the process: it has ended`);
+    },
+  };
+}
+
+/** The supervisor's word, or else its record; or else it was killed, and what it left behind is removed. */
+async function settle({ address, record, answer }: RunningParts): Promise<ExitRecord> {
+  const told = (await answer()) ?? readExit(address.directory);
+  if (told !== undefined) return told;
+  await ended(record.supervisor);
+  await removeGroups(record.groups);
+  return readExit(address.directory) ?? killedRecord();
+}
+
+/** A container dies with its supervisor, by SIGKILL. */
+function killedRecord(): ExitRecord {
+  return { code: 128 + SIGKILL, signal: SIGKILL, outOfMemory: false, time: BigInt(Date.now()) * 1_000_000n };
+}
+
+function trySignal(pid: number, number: number): void {
+  try {
+    process.kill(pid, number);
+  } catch {
+    // It has ended by itself.
+  }
+}
