@@ -9,3 +9,4 @@ export { TarReader } from "./reader.ts";
 export { serveArchive } from "./serve.ts";
 export { type Unpacked, type UnpackInput, type UnpackRequest, unpack } from "./unpack.ts";
 export type { WhiteoutStyle } from "./whiteouts.ts";
+export { headerOf, paddingAfter, TRAILER } from "./writer.ts";

@@ -113,10 +113,16 @@ export class Unpacker implements EntrySink {
     return `${verb} ${textOf(this.#entry?.path ?? "")}`;
   }
 
+  #mustBePlaced(result: number, entry: Entry): void {
+    if (failedWith(result, "ENOENT") || failedWith(result, "ENOTDIR") || failedWith(result, "ELOOP"))
+      throw refused(entry.path, "what leads to it is no directory of this archive");
+    must(result, () => this.#doing(`make the ${entry.type}`));
+  }
+
   #makeDirectory(path: ByteString, entry: Entry): void {
     if (entry.type !== "directory") throw refused(entry.path, "the root can only be a directory");
     const result = path === "" ? 0 : this.#tryDirectory(path, entry);
-    must(result, () => this.#doing("make the directory"));
+    this.#mustBePlaced(result, entry);
     must(changeOwnerAt(AT_FDCWD, this.#path, entry), () => this.#doing("change the owner of"));
     must(changeModeAt(AT_FDCWD, this.#path, entry.mode), () => this.#doing("change the mode of"));
     applyAttributes(this.#path, entry);
@@ -149,7 +155,7 @@ export class Unpacker implements EntrySink {
       result = make();
     }
     this.#directoryTimes.delete(path);
-    must(result, () => this.#doing(`make the ${entry.type}`));
+    this.#mustBePlaced(result, entry);
     if (entry.type === "file") this.#file = result;
     else if (entry.type !== "hardlink") this.#finishOther(entry);
   }

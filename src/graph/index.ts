@@ -5,5 +5,6 @@
  */
 export type * from "./driver.ts";
 export { overlay2 } from "./drivers/overlay2/driver.ts";
+export { vfs } from "./drivers/vfs/driver.ts";
 export { type GraphOptions, openGraph } from "./open.ts";
 export type * from "./types.ts";

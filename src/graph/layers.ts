@@ -104,7 +104,10 @@ export class LayerStore implements Layers {
   async #unpack(source: LayerSource, { target, arrival, signal, report }: Unpacking): Promise<number> {
     using _slot = await this.#unpacks.acquire(signal);
     const { digest, size } = source.descriptor;
-    await using blob = await this.#needs.content.openForReading(digest);
+    await using blob = await this.#needs.content.openForReading(digest).catch(async (thrown) => {
+      await arrival.whole; // A download that failed takes its file along, and has the better reason.
+      throw thrown;
+    });
     let isWhole = false;
     arrival.whole.then(
       () => {

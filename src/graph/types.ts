@@ -8,8 +8,6 @@ export interface Image {
   readonly config: ImageConfig;
   /** Chain id of the topmost layer; absent for an image without layers. */
   readonly top?: LayerId;
-  /** The image it was made from here (by commit or build). */
-  readonly parent?: Digest;
   /** `repository:tag`, normalised: `docker.io/library/httpd:latest`. */
   readonly tags: readonly Reference[];
   /** `repository@digest`, of the manifest or index it was pulled by. */

@@ -1,0 +1,5 @@
+import { overlay2, vfs } from "#graph";
+import { graphDriverConformance } from "./graph-driver.ts";
+
+await graphDriverConformance(overlay2);
+await graphDriverConformance(vfs);
