@@ -30,7 +30,7 @@ export function compileExecPlan(
     ),
     { op: "clone", namespaces: [] },
     ...(process.terminal ? [{ op: "console" } as const] : []),
-    ...processSteps(process, process.seccomp),
+    ...processSteps(process, { profile: process.seccomp, makesDirectory: false }),
   ];
 }
 

@@ -20,8 +20,13 @@ const DEFAULT_FLAGS = ["SECCOMP_FILTER_FLAG_SPEC_ALLOW"];
  */
 export function processSteps(
   process: ProcessSpec,
-  profile: SeccompProfile | undefined,
+  options: {
+    readonly profile: SeccompProfile | undefined;
+    /** A missing working directory is made for a container's first process, and a fault for those that join. */
+    readonly makesDirectory: boolean;
+  },
 ): readonly ChildStep[] {
+  const { profile, makesDirectory } = options;
   const filter: ChildStep[] =
     profile === undefined
       ? []
@@ -35,7 +40,7 @@ export function processSteps(
     ...(process.apparmorProfile === undefined || process.apparmorProfile === ""
       ? []
       : [{ op: "apparmor", profile: process.apparmorProfile } as const]),
-    { op: "chdir", target: process.cwd === "" ? "/" : process.cwd, make: true },
+    { op: "chdir", target: process.cwd === "" ? "/" : process.cwd, make: makesDirectory },
     ...(process.noNewPrivileges ? [] : filter),
     { op: "capabilities", bounding: mask, permitted: mask, effective: mask },
     { op: "user", user: process.user, groups: process.additionalGroups },
@@ -51,8 +56,10 @@ function seccompFlags({ flags = DEFAULT_FLAGS }: SeccompProfile): number {
 
 /** A limit that asks for more than this host's hard limit needs CAP_SYS_RESOURCE; defaults may then go without. */
 function limitSteps({ rlimits }: ProcessSpec): readonly ChildStep[] {
-  return rlimits.flatMap(({ type, soft, hard }): ChildStep[] => {
+  return rlimits.flatMap(({ type, soft, hard, isDefault }): ChildStep[] => {
     const resource = rlimitNumber(type);
-    return resource === undefined ? [] : [{ op: "rlimit", resource, soft, hard }];
+    return resource === undefined
+      ? []
+      : [{ op: "rlimit", resource, soft, hard, ...(isDefault ? { optional: true } : {}) }];
   });
 }

@@ -1,5 +1,6 @@
 import { type Cgroups, detectCgroups } from "./cgroups/detect.ts";
 import { cgroupSteps, prepareParentGroup } from "./cgroups/manager.ts";
+import { groupPath } from "./cgroups/path.ts";
 import { deviceSteps, hasForeignDev, mountSteps, propagationOf } from "./compile-mounts.ts";
 import { processSteps } from "./compile-process.ts";
 import { MS } from "./mount-options.ts";
@@ -9,6 +10,8 @@ import type { HostSide, IdMapping, RuntimeSpec } from "./spec.ts";
 export interface CompileOptions {
   /** Absent: as detected. */
   readonly cgroups?: Cgroups;
+  /** The group below which containers get theirs: `bunker`. */
+  readonly cgroupParent?: string;
 }
 
 /**
@@ -16,6 +19,8 @@ export interface CompileOptions {
  * the mount namespace last.
  */
 const JOIN_ORDER: readonly Namespace[] = ["user", "cgroup", "ipc", "uts", "net", "pid", "time", "mnt"];
+
+const DEFAULT_PARENT = "bunker";
 
 const ROOT_PROPAGATION = { private: MS.PRIVATE, rslave: MS.SLAVE, rshared: MS.SHARED } as const;
 
@@ -25,19 +30,24 @@ const ROOT_PROPAGATION = { private: MS.PRIVATE, rslave: MS.SLAVE, rshared: MS.SH
  */
 export function compilePlan(spec: RuntimeSpec, host: HostSide, options: CompileOptions = {}): Plan {
   const cgroups = options.cgroups ?? detectCgroups();
-  prepareParentGroup(cgroups, spec.linux.cgroupsPath);
+  const group = groupPath(spec.linux.cgroupsPath, options.cgroupParent ?? DEFAULT_PARENT);
+  prepareParentGroup(cgroups, group);
   return [
-    ...hostSteps(spec, host, cgroups),
+    ...hostSteps(spec, host, { cgroups, group }),
     ...rootSteps(spec, cgroups),
-    ...processSteps(spec.process, spec.linux.seccomp),
+    ...processSteps(spec.process, { profile: spec.linux.seccomp, makesDirectory: true }),
   ];
 }
 
-function hostSteps(spec: RuntimeSpec, host: HostSide, cgroups: Cgroups): readonly HostStep[] {
+function hostSteps(
+  spec: RuntimeSpec,
+  host: HostSide,
+  { cgroups, group }: { readonly cgroups: Cgroups; readonly group: string },
+): readonly HostStep[] {
   const { namespaces, uidMappings, gidMappings } = spec.linux;
   return [
     ...host.ports.map((port): HostStep => ({ op: "reserve-port", ...port })),
-    ...cgroupSteps(cgroups, { path: spec.linux.cgroupsPath, resources: spec.linux.resources }),
+    ...cgroupSteps(cgroups, { path: group, resources: spec.linux.resources }),
     ...JOIN_ORDER.flatMap((type): HostStep[] => {
       const path = namespaces.find((namespace) => namespace.type === type)?.path;
       return path === undefined ? [] : [{ op: "join", namespace: type, path }];

@@ -18,6 +18,21 @@ export const DEFAULT_MASKED_PATHS: readonly string[] = [
   "/sys/firmware",
 ];
 
+let thermal: readonly string[] | undefined;
+
+/** How often each processor was throttled tells what its neighbours compute; one path a processor that has the counters. */
+export function thermalPaths(): readonly string[] {
+  thermal ??= [
+    ...new Bun.Glob("cpu[0-9]*/thermal_throttle").scanSync({
+      cwd: "/sys/devices/system/cpu",
+      onlyFiles: false,
+    }),
+  ]
+    .sort()
+    .map((path) => `/sys/devices/system/cpu/${path}`);
+  return thermal;
+}
+
 export const DEFAULT_READONLY_PATHS: readonly string[] = [
   "/proc/bus",
   "/proc/fs",
@@ -33,8 +48,9 @@ export function defaultMounts(options: {
   readonly shmBytes: number | undefined;
   readonly hasMqueue: boolean;
   readonly isSysWritable: boolean;
+  readonly isCgroupWritable: boolean;
 }): readonly RuntimeMount[] {
-  const access = options.isSysWritable ? "rw" : "ro";
+  const access = (isWritable: boolean) => (isWritable ? "rw" : "ro");
   const hidden = ["nosuid", "noexec", "nodev"];
   const mounts: RuntimeMount[] = [
     { destination: "/proc", type: "proc", source: "proc", options: hidden },
@@ -50,8 +66,18 @@ export function defaultMounts(options: {
       source: "devpts",
       options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"],
     },
-    { destination: "/sys", type: "sysfs", source: "sysfs", options: [...hidden, access] },
-    { destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: [...hidden, access] },
+    {
+      destination: "/sys",
+      type: "sysfs",
+      source: "sysfs",
+      options: [...hidden, access(options.isSysWritable)],
+    },
+    {
+      destination: "/sys/fs/cgroup",
+      type: "cgroup",
+      source: "cgroup",
+      options: [...hidden, access(options.isCgroupWritable)],
+    },
   ];
   if (options.hasMqueue)
     mounts.push({ destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: hidden });

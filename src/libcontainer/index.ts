@@ -32,13 +32,16 @@ export {
   DEFAULT_READONLY_PATHS,
   DEFAULT_SHM_BYTES,
   defaultMounts,
+  thermalPaths,
 } from "./defaults.ts";
 export {
   ALL_DEVICE_RULES,
   DEFAULT_DEVICE_RULES,
   DEFAULT_DEVICES,
   type DeviceRequest,
+  deviceNumbers,
   hostDevices,
+  isAccess,
   parseDeviceRequest,
   parseDeviceRule,
   resolveDevices,

@@ -19,7 +19,7 @@ export interface RuntimeSpec {
     readonly sysctl: Readonly<Record<string, string>>;
     readonly devices: readonly DeviceNode[];
     readonly resources: Resources;
-    /** Below the daemon's own parent: `bunker/<id>`. */
+    /** Below the engine's own parent group: `<id>`. With a leading slash from the top of every hierarchy: `/other/<id>`. */
     readonly cgroupsPath: string;
     readonly maskedPaths: readonly string[];
     readonly readonlyPaths: readonly string[];
@@ -41,7 +41,13 @@ export interface ProcessSpec {
   readonly user: string;
   readonly additionalGroups: readonly string[];
   readonly capabilities: readonly Capability[];
-  readonly rlimits: readonly { readonly type: string; readonly soft: bigint; readonly hard: bigint }[];
+  readonly rlimits: readonly {
+    readonly type: string;
+    readonly soft: bigint;
+    readonly hard: bigint;
+    /** Of the engine and not of the user: where this host allows less, less it is. */
+    readonly isDefault?: boolean;
+  }[];
   readonly noNewPrivileges: boolean;
   readonly apparmorProfile?: string;
   readonly oomScoreAdj: number;

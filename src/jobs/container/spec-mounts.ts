@@ -1,0 +1,89 @@
+import type { Container, MountPoint } from "#container";
+import { DEFAULT_SHM_BYTES, defaultMounts, type RuntimeMount } from "#libcontainer";
+import type { Sandbox } from "#network";
+import { parseSecurityOptions } from "./spec-security.ts";
+
+/** Stay writable under a read-only root: they hold nothing of the image. */
+const ALWAYS_WRITABLE = ["/proc", "/dev", "/dev/pts", "/dev/shm", "/dev/mqueue"];
+
+export interface MountContext {
+  readonly files: Sandbox["files"];
+  /** A process whose /dev/shm is shared (`--ipc container:…`). */
+  readonly ipcPid?: number;
+}
+
+/**
+ * The default mounts, then the engine's files and the user's mounts by depth, so that what lies deeper is never
+ * covered. A user's mount takes the place of a default one, and one over /dev of everything below it.
+ */
+export function runtimeMounts(container: Container, context: MountContext): readonly RuntimeMount[] {
+  const { host } = container.spec;
+  const own = [...container.mounts.map((mount) => userMount(mount, container))];
+  const taken = new Set(own.map(({ destination }) => destination));
+  const isFree = ({ destination }: RuntimeMount) =>
+    !taken.has(destination) && !(taken.has("/dev") && destination.startsWith("/dev/"));
+  const close = ({ destination, options, ...rest }: RuntimeMount): RuntimeMount => ({
+    ...rest,
+    destination,
+    options: host.readonlyRootfs && !ALWAYS_WRITABLE.includes(destination) ? [...options, "ro"] : options,
+  });
+  const isCgroupWritable = host.privileged || parseSecurityOptions(host.securityOptions).isCgroupWritable;
+  const defaults = defaultMounts({
+    shmBytes: shmBytes(host.ipcMode, host.shmSizeBytes),
+    hasMqueue: true,
+    isSysWritable: host.privileged,
+    isCgroupWritable,
+  });
+  const deeper = [...sharedMemory(host.ipcMode, context), ...networkFiles(context.files)]
+    .filter(isFree)
+    .map(close);
+  return [...defaults.filter(isFree).map(close), ...[...deeper, ...own].sort((a, b) => depth(a) - depth(b))];
+}
+
+function depth({ destination }: RuntimeMount): number {
+  return destination.split("/").filter((part) => part !== "").length;
+}
+
+/** Undefined where /dev/shm is another one's, or there is none. */
+function shmBytes(ipcMode: string, bytes: number): number | undefined {
+  const isOwn = ["", "private", "shareable"].includes(ipcMode);
+  return isOwn ? bytes || DEFAULT_SHM_BYTES : undefined;
+}
+
+function sharedMemory(ipcMode: string, { ipcPid }: MountContext): readonly RuntimeMount[] {
+  if (ipcMode === "host") return [bindMount("/dev/shm", "/dev/shm")];
+  return ipcPid === undefined ? [] : [bindMount(`/proc/${ipcPid}/root/dev/shm`, "/dev/shm")];
+}
+
+function networkFiles(files: Sandbox["files"]): readonly RuntimeMount[] {
+  if (files === undefined) return [];
+  return [
+    bindMount(files.resolvConf, "/etc/resolv.conf"),
+    bindMount(files.hostname, "/etc/hostname"),
+    bindMount(files.hosts, "/etc/hosts"),
+  ];
+}
+
+function bindMount(source: string, destination: string): RuntimeMount {
+  return { type: "bind", source, destination, options: ["rbind", "rprivate"] };
+}
+
+/** Safe until the user says otherwise. Source: docker run reference, `--tmpfs`. */
+const TMPFS_DEFAULTS = ["nosuid", "nodev", "noexec"];
+
+function userMount(mount: MountPoint, container: Container): RuntimeMount {
+  const { destination, source } = mount;
+  if (mount.type === "tmpfs") {
+    const words = (mount.tmpfsOptions ?? "").split(",").filter((word) => word !== "");
+    return { type: "tmpfs", source: "tmpfs", destination, options: [...TMPFS_DEFAULTS, ...words] };
+  }
+  const access = mount.isWritable ? "rw" : isShallow(mount, container) ? "ro" : "rro";
+  const kind = mount.isRecursive ? "rbind" : "bind";
+  return { type: "bind", source, destination, options: [kind, access, mount.propagation || "rprivate"] };
+}
+
+/** Read-only reaches everything below, unless the user asked for the mount's own surface alone. */
+function isShallow(mount: MountPoint, { spec }: Container): boolean {
+  const asked = spec.host.mounts.find(({ target }) => target === mount.destination);
+  return !mount.isRecursive || (asked?.bind?.readOnlyNonRecursive === true && !mount.recursiveReadonly);
+}

@@ -1,0 +1,112 @@
+import type { Container } from "#container";
+import {
+  CAPABILITIES,
+  type Capability,
+  containerCapabilities,
+  type ProcessSpec,
+  rlimitValue,
+} from "#libcontainer";
+import type { ExecSpec } from "../types.ts";
+import { apparmorProfile, parseSecurityOptions, seccompProfile } from "./spec-security.ts";
+
+const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** What the engine's own settings say of every container. */
+export interface ProcessDefaults {
+  readonly noNewPrivileges?: boolean;
+  readonly init?: boolean;
+  readonly ulimits?: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];
+}
+
+/** A container's first process. `hostname` is what HOSTNAME shall say. */
+export function containerProcess(
+  container: Container,
+  context: { readonly hostname: string; readonly defaults: ProcessDefaults },
+): ProcessSpec {
+  const { effective, spec } = container;
+  return {
+    ...confinement(container, context.defaults),
+    terminal: spec.tty,
+    args: [container.path, ...container.args],
+    env: environment([...baseEnvironment(context.hostname, spec.tty), ...effective.env]),
+    cwd: effective.workingDirectory || "/",
+    user: effective.user,
+    init: spec.host.init ?? context.defaults.init ?? false,
+  };
+}
+
+/** One more process in a running container: confined as the first one, with what was asked for in place of its own. */
+export function execProcess(
+  container: Container,
+  spec: ExecSpec,
+  defaults: ProcessDefaults = {},
+): ProcessSpec {
+  const { effective } = container;
+  const base = baseEnvironment(effective.hostname, spec.tty);
+  const own = confinement(container, defaults);
+  const { apparmorProfile: profile, ...withoutProfile } = own;
+  return {
+    ...(spec.privileged || profile === undefined ? withoutProfile : own),
+    ...(spec.privileged ? { capabilities: CAPABILITIES } : {}),
+    terminal: spec.tty,
+    args: spec.args,
+    env: environment([...base, ...effective.env, ...spec.env]),
+    cwd: spec.workingDirectory || effective.workingDirectory || "/",
+    user: spec.user || effective.user,
+    init: false,
+  };
+}
+
+function confinement(container: Container, defaults: ProcessDefaults) {
+  const { host } = container.spec;
+  const capabilities = capabilitiesOf(container);
+  const seccomp = seccompProfile(host, capabilities);
+  const apparmor = apparmorProfile(host);
+  return {
+    additionalGroups: host.groupAdd,
+    capabilities,
+    rlimits: rlimits(container, defaults),
+    noNewPrivileges:
+      parseSecurityOptions(host.securityOptions).noNewPrivileges ?? defaults.noNewPrivileges ?? false,
+    oomScoreAdj: host.oomScoreAdj,
+    ...(apparmor === undefined ? {} : { apparmorProfile: apparmor }),
+    ...(seccomp === undefined ? {} : { seccomp }),
+  };
+}
+
+/** What is asked for; the host's own limits are the launcher's to heed. */
+export function capabilitiesOf({ spec }: Pick<Container, "spec">): readonly Capability[] {
+  return containerCapabilities({
+    add: spec.host.capAdd,
+    drop: spec.host.capDrop,
+    privileged: spec.host.privileged,
+  });
+}
+
+function rlimits({ spec }: Container, { ulimits = [] }: ProcessDefaults): ProcessSpec["rlimits"] {
+  const own = new Set(spec.host.ulimits.map(({ name }) => name));
+  const limit = ({ name, soft, hard }: { name: string; soft: number; hard: number }) => ({
+    type: `RLIMIT_${name.toUpperCase()}`,
+    soft: rlimitValue(soft),
+    hard: rlimitValue(hard),
+  });
+  return [
+    ...ulimits.filter(({ name }) => !own.has(name)).map((one) => ({ ...limit(one), isDefault: true })),
+    ...spec.host.ulimits.map(limit),
+  ];
+}
+
+function baseEnvironment(hostname: string, isTerminal: boolean): readonly string[] {
+  return [`PATH=${DEFAULT_PATH}`, `HOSTNAME=${hostname}`, ...(isTerminal ? ["TERM=xterm"] : [])];
+}
+
+/** A later value takes the place of an earlier one; a name without `=` removes it. */
+export function environment(entries: readonly string[]): readonly string[] {
+  const values = new Map<string, string>();
+  for (const entry of entries) {
+    const equals = entry.indexOf("=");
+    if (equals < 0) values.delete(entry);
+    else values.set(entry.slice(0, equals), entry);
+  }
+  return [...values.values()];
+}
