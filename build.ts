@@ -17,11 +17,23 @@ const KERNEL_HEADERS = [
   "/usr/include/aarch64-linux-gnu",
 ];
 
+/** What git says; empty outside a checkout. */
+async function git(...words: string[]): Promise<string> {
+  return (await $`git ${words}`.nothrow().quiet()).stdout.toString().trim();
+}
+
+/** The program of the embedded image bunker/demo. */
+async function buildDemoServer(): Promise<void> {
+  await $`${compiler()} ${FLAGS} -Os ${WARNINGS} -s -o dist/demo-server src/daemon/demo/server.c`;
+}
+
+function compiler(): string[] {
+  return Bun.which("musl-gcc") === null ? ["cc"] : ["musl-gcc", ...KERNEL_HEADERS];
+}
+
 async function buildLauncher(): Promise<void> {
   const sources = [...new Bun.Glob("src/libcontainer/launcher/*.c").scanSync()].sort();
-  const isMuslThere = Bun.which("musl-gcc") !== null;
-  const compiler = isMuslThere ? ["musl-gcc", ...KERNEL_HEADERS] : ["cc"];
-  await $`${compiler} ${FLAGS} ${WARNINGS} -s -Wl,-z,norelro -Wl,--build-id=none -o dist/launcher ${sources}`;
+  await $`${compiler()} ${FLAGS} ${WARNINGS} -s -Wl,-z,norelro -Wl,--build-id=none -o dist/launcher ${sources}`;
 }
 
 async function buildBunker(): Promise<void> {
@@ -33,7 +45,11 @@ async function buildBunker(): Promise<void> {
     minify: true,
     bytecode: true,
     sourcemap: "inline",
-    define: { BUNKER_VERSION: JSON.stringify(version) },
+    define: {
+      BUNKER_VERSION: JSON.stringify(version),
+      BUNKER_COMMIT: JSON.stringify(await git("rev-parse", "--short", "HEAD")),
+      BUNKER_BUILT: JSON.stringify(await git("log", "-1", "--format=%cI")),
+    },
     compile: {
       outfile: "dist/bunker",
       autoloadDotenv: false,
@@ -47,6 +63,7 @@ async function buildBunker(): Promise<void> {
 
 await mkdir("dist", { recursive: true });
 await buildLauncher();
+await buildDemoServer();
 if (!process.argv.includes("--launcher")) {
   await rm("dist/bunker", { force: true });
   await buildBunker();

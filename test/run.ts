@@ -4,6 +4,7 @@
  */
 import { check } from "./check.ts";
 import { hostDifference, hostState } from "./fixtures/host-state.ts";
+import { prepareFixtures } from "./fixtures/index.ts";
 import { setUp } from "./setup.ts";
 
 interface Count {
@@ -25,6 +26,7 @@ if (names.length === 0) {
   }
 }
 if (process.getuid?.() === 0) {
+  await prepareFixtures();
   const files = [...new Bun.Glob("{conformance,system}/**/*.test.ts").scanSync("test")].sort();
   for (const file of files.filter((path) => names.length === 0 || names.some((name) => path.includes(name))))
     await runFile(`test/${file}`);

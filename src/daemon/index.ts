@@ -1,1 +1,42 @@
-export async function runDaemon(_words: readonly string[]): Promise<void> {}
+/**
+ * Owns the order in which everything starts and stops, and is the only room that names concrete drivers.
+ * Refuses to do any job itself.
+ * Called by `main.ts` for `bunker daemon`, `bunker -d` and `bunker --daemon`.
+ */
+import { sentenceOf } from "#errors";
+import { createLog, selfCommand } from "#host";
+import { boot } from "./boot.ts";
+import { readConfig } from "./config.ts";
+import { shedEnvironment } from "./environment.ts";
+import { daemonHelp, readFlags } from "./flags.ts";
+import { notifySystemd } from "./notify.ts";
+
+/** Runs until SIGTERM or SIGINT. Throws before it listens, with a sentence, when it cannot. */
+export async function runDaemon(words: readonly string[]): Promise<void> {
+  const flags = readFlags(words);
+  if (flags.wantsHelp) return void process.stdout.write(daemonHelp());
+  const config = readConfig(words);
+  if (flags.wantsValidation) return void process.stdout.write("configuration OK\n");
+  if (process.getuid?.() !== 0)
+    throw new Error("Cannot start the daemon: containers need root; run it as root, for instance with sudo");
+  await shedEnvironment(selfCommand(["daemon", ...words]));
+  process.umask(0o022);
+
+  const stop = nextSignal();
+  const log = createLog(config["log-level"]);
+  process.on("unhandledRejection", (thrown) => log("error", `Nobody handled: ${sentenceOf(thrown)}`));
+  const daemon = await boot(config, log);
+  for (const address of daemon.addresses) log("info", `Listening on ${address}`);
+  await notifySystemd("READY=1");
+  log("info", `Stopping after ${await stop}; containers go on`);
+  await notifySystemd("STOPPING=1");
+  await daemon[Symbol.asyncDispose]();
+  process.exit(0);
+}
+
+function nextSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));
+    process.on("SIGHUP", () => undefined);
+  });
+}

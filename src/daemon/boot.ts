@@ -1,0 +1,163 @@
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { Containers } from "#container";
+import { Engine, EventBus } from "#engine";
+import { Fault, sentenceOf } from "#errors";
+import { openGraph } from "#graph";
+import { GraphDB } from "#graphdb";
+import { findProgram, type Log, lockFile } from "#host";
+import {
+  allJobs,
+  type EngineSettings,
+  type Jobs,
+  openContainerRooms,
+  type Rooms,
+  recoverContainers,
+} from "#jobs";
+import { launcherCommand } from "#libcontainer";
+import { openNetworks } from "#network";
+import { openRegistry } from "#registry";
+import { createApp, listen } from "#server";
+import { LocalVolumes } from "#volume";
+import type { Config } from "./config.ts";
+import { withDemoImage } from "./demo/registry.ts";
+import { chooseGraphDriver, NETWORK_DRIVERS, openExecDriver, rememberGraphDriver } from "./drivers.ts";
+import { FACTS } from "./facts.ts";
+
+const LOOPBACK = /^tcp:\/\/(127\.\d+\.\d+\.\d+|localhost|\[::1\])(:|$)/;
+/** Host programs, and what it costs to be without. */
+const WANTED_PROGRAMS: Readonly<Record<string, string>> = {
+  ps: "containers' processes cannot be listed (top)",
+};
+
+/** A daemon that answers. Disposing it stops listening and closes its rooms in the reverse order; containers go on. */
+export interface Daemon extends AsyncDisposable {
+  readonly addresses: readonly string[];
+}
+
+/** Opens the rooms from the cellar up, settles what an earlier daemon left, and listens last. */
+export async function boot(config: Config, log: Log): Promise<Daemon> {
+  refuseOpenTcp(config);
+  await using undo = new AsyncDisposableStack();
+  await mkdir(config["exec-root"], { recursive: true, mode: 0o711 });
+  await mkdir(config["data-root"], { recursive: true, mode: 0o710 });
+  undo.use(lockFile(`${config["data-root"]}/daemon.lock`, `the data root ${config["data-root"]}`));
+  undo.use(lockFile(`${config["exec-root"]}/daemon.lock`, `the exec root ${config["exec-root"]}`));
+  await writeFile(config.pidfile, `${process.pid}\n`, { mode: 0o644 });
+  undo.defer(() => rm(config.pidfile, { force: true }));
+
+  const rooms = await openRooms(config, log, undo);
+  const engine = rooms.engine as Engine<Jobs>;
+  engine.register(allJobs(rooms));
+  const recovery = await recoverContainers(rooms);
+  await rooms.networks.restore(recovery.running);
+  const known = new Set(rooms.containers.list().map(({ id }) => id));
+  const swept = [...(await rooms.exec.sweep(known)), ...(await rooms.graph.sweep(recovery.layers))];
+  if (swept.length > 0) log("info", `Removed what an earlier daemon left: ${swept.join(", ")}`);
+  undo.defer(() => rooms.monitor.close());
+
+  const app = createApp({ engine, facts: FACTS });
+  const group = config.group === undefined ? {} : { group: config.group };
+  const listening = undo.use(await listen({ app, hosts: config.hosts, ...group }));
+  void recovery
+    .settle()
+    .catch((thrown) => log("error", `Cannot settle the containers: ${sentenceOf(thrown)}`));
+  const owned = undo.move();
+  return { addresses: listening.addresses, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+async function openRooms(config: Config, log: Log, undo: AsyncDisposableStack): Promise<Rooms> {
+  const root = config["data-root"];
+  const database = undo.use(new GraphDB(`${root}/bunker.db`));
+  const kind = await chooseGraphDriver(root, config["storage-driver"], log);
+  rememberGraphDriver(database, root, kind);
+  const limits = { downloads: config["max-concurrent-downloads"] };
+  const graph = undo.use(await openGraph({ root, database, kind, limits }));
+  const exec = await openExecDriver({
+    stateDirectory: config["exec-root"],
+    cgroupParent: config["cgroup-parent"],
+  });
+  const networks = undo.use(await openNetworks(networkOptions(config, { database, log })));
+  const events = new EventBus();
+  const complain = (sentence: string, cause: unknown) => log("error", `${sentence}: ${sentenceOf(cause)}`);
+  const containerRooms = openContainerRooms(new Containers(database), { events, complain });
+  for (const [id, reason] of containerRooms.containers.damaged)
+    log("error", `${reason} (${id}); it is left as it is`);
+  return {
+    ...containerRooms,
+    engine: new Engine<Jobs>(),
+    events,
+    graph,
+    networks,
+    exec,
+    complain,
+    volumes: new LocalVolumes(database, `${root}/volumes`),
+    openRegistry: withDemoImage(openRegistry),
+    settings: engineSettings(config, {
+      execDriver: exec.name,
+      warnings: [...networks.warnings(), ...missingPrograms()],
+    }),
+  };
+}
+
+function networkOptions(
+  config: Config,
+  { database, log }: { readonly database: GraphDB; readonly log: Log },
+) {
+  const optional = {
+    ...(config.bip === undefined ? {} : { bip: config.bip }),
+    ...(config["fixed-cidr"] === undefined ? {} : { fixedCidr: config["fixed-cidr"] }),
+  };
+  return {
+    database,
+    log,
+    launcherCommand,
+    kinds: NETWORK_DRIVERS,
+    stateDirectory: config["exec-root"],
+    settings: {
+      ...optional,
+      name: config.bridge,
+      mtu: config.mtu,
+      icc: config.icc,
+      ipForward: config["ip-forward"],
+      ipMasquerade: config["ip-masq"],
+      iptables: config.iptables,
+      defaultAddress: config.ip,
+      addressPools: config["default-address-pools"],
+    },
+  };
+}
+
+function engineSettings(
+  config: Config,
+  { execDriver, warnings }: { readonly execDriver: string; readonly warnings: readonly string[] },
+): EngineSettings {
+  return {
+    dataRoot: config["data-root"],
+    version: FACTS.version,
+    stopTimeoutSeconds: config["default-stop-timeout"],
+    debug: config.debug,
+    labels: config.labels,
+    networkDrivers: NETWORK_DRIVERS.map(({ name }) => (name === "none" ? "null" : name)),
+    execDrivers: [execDriver],
+    registryMirrors: config["registry-mirrors"],
+    insecureRegistries: config["insecure-registries"],
+    addressPools: config["default-address-pools"],
+    warnings,
+  };
+}
+
+function missingPrograms(): string[] {
+  return Object.entries(WANTED_PROGRAMS).flatMap(([name, cost]) =>
+    findProgram(name) === undefined ? [`${name} is not installed: ${cost}`] : [],
+  );
+}
+
+/** Whoever reaches the API is root on this host. */
+function refuseOpenTcp(config: Config): void {
+  const open = config.hosts.find((host) => host.startsWith("tcp://") && !LOOPBACK.test(host));
+  if (open === undefined || config["insecure-tcp"]) return;
+  throw new Fault(
+    "denied",
+    `Cannot listen on ${open}: whoever reaches it would be root on this host, and it has no TLS; listen on a unix socket, or add --insecure-tcp if the network is trusted`,
+  );
+}

@@ -1,0 +1,4 @@
+declare module "*/demo-server" {
+  const path: string;
+  export default path;
+}
