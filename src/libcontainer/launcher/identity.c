@@ -95,6 +95,7 @@ int assume_identity(struct child *child) {
     if (prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0) return -errno;
     if (child->uid != 0) permitted = 0;
   }
+  child->final_capabilities = permitted;
   if (child->seccomp != NULL && !child->no_new_privileges) permitted |= SYS_ADMIN_BIT & child->host_capabilities;
   int error = write_capabilities(permitted, permitted);
   if (error) return error;
@@ -102,6 +103,11 @@ int assume_identity(struct child *child) {
   /* Changing ids clears both, hence here. Whoever kills the supervisor ends the container with it. */
   if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0) return -errno;
   return 0;
+}
+
+int drop_capabilities(struct child *child) {
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) return -errno;
+  return write_capabilities(child->final_capabilities, child->final_capabilities);
 }
 
 int install_seccomp(struct child *child) {

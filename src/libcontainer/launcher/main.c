@@ -264,7 +264,8 @@ static int hear(struct supervisor *self, struct message *message) {
   struct iovec part = {message, sizeof *message};
   struct msghdr head = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof space};
   ssize_t got = recvmsg(self->sync, &head, MSG_CMSG_CLOEXEC);
-  if (got < 0) return errno == EINTR ? hear(self, message) : -errno;
+  /* A child that ends without having read its grants resets the socket; what it said is still there. */
+  if (got < 0) return errno == EINTR || errno == ECONNRESET ? hear(self, message) : -errno;
   if (got != sizeof *message) return 0;
   if (message->word == WORD_TERMINAL) take_terminal(self, &head);
   return 1;
@@ -418,6 +419,7 @@ static int prepare_process(void) {
   sigset_t all;
   sigfillset(&all);
   if (sigprocmask(SIG_SETMASK, &all, NULL) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) return -errno;
+  prctl(PR_SET_NAME, "bunker-launcher");
   syscall(SYS_close_range, 3, ~0u, 0);
   for (int fd; (fd = open("/dev/null", O_RDWR | O_CLOEXEC)) < 3;)
     if (fd < 0 || fcntl(fd, F_SETFD, 0) < 0) return -errno;

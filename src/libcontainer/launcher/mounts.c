@@ -138,15 +138,23 @@ int step_bind(struct child *child, const struct step *step) {
   return target < 0 ? target : place_mount(mount, target);
 }
 
-/* The null device, proven by its numbers: a container that swaps it must not choose what covers a secret. */
-static int open_null(struct child *child) {
-  AUTO_FD fd = child->has_pivoted || child->host_null < 0 ? open_in_root(child->root, "dev/null", O_PATH)
-                                                          : fcntl(child->host_null, F_DUPFD_CLOEXEC, 3);
+static bool is_null(int fd) {
   struct stat null;
-  if (fd < 0) return fd;
-  if (fstat(fd, &null) < 0) return -errno;
-  if (!S_ISCHR(null.st_mode) || null.st_rdev != makedev(1, 3)) return -ENODEV;
-  return clone_mount(fd, "", false);
+  return fd >= 0 && fstat(fd, &null) == 0 && S_ISCHR(null.st_mode) && null.st_rdev == makedev(1, 3);
+}
+
+/*
+ * The null device, proven by its numbers: a container that swaps it must not choose what covers a secret. Where the
+ * container has none the host's stands in, and as its node is the host's, nobody may change it through the mount.
+ */
+static int open_null(struct child *child) {
+  AUTO_FD own = open_in_root(child->root, "dev/null", O_PATH | O_NOFOLLOW);
+  int source = is_null(own) ? own : child->has_pivoted ? -1 : child->host_null;
+  if (!is_null(source)) return -ENODEV;
+  AUTO_FD mount = clone_mount(source, "", false);
+  if (mount < 0) return mount;
+  int error = change_mount(mount, false, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, 0);
+  return error ? error : take_fd(&mount);
 }
 
 static int open_empty(struct child *child) {

@@ -61,6 +61,14 @@ static void reap_until(pid_t program) {
   }
 }
 
+/* As confined as its child: it will never exec, so that it can give up all at once. */
+static void stay_behind(struct child *child, pid_t program) {
+  syscall(SYS_close_range, 3, ~0u, 0);
+  child->no_new_privileges = true;
+  if (drop_capabilities(child) || install_seccomp(child)) _exit(1);
+  reap_until(program);
+}
+
 /* The program gets a process group and the terminal of its own; its parent keeps nothing open of the launcher's. */
 static int fork_program(struct child *child) {
   sigset_t all, before;
@@ -68,11 +76,7 @@ static int fork_program(struct child *child) {
   sigprocmask(SIG_SETMASK, &all, &before);
   pid_t program = fork();
   if (program < 0) return -errno;
-  if (program > 0) {
-    close(child->sync);
-    syscall(SYS_close_range, 3, ~0u, 0);
-    reap_until(program);
-  }
+  if (program > 0) stay_behind(child, program);
   setpgid(0, 0);
   if (child->terminal >= 0) {
     pid_t group = getpid();
@@ -111,8 +115,8 @@ int run_program(struct child *child, const struct step *step) {
   await_grant(child, GRANT_GO);
   if ((error = find_program(argv[0], env, found))) return strcpy(child->detail, "find"), error;
   syscall(SYS_close_range, 3, ~0u, 1u << 2 /* CLOSE_RANGE_CLOEXEC */);
-  if ((error = install_seccomp(child))) return strcpy(child->detail, "seccomp"), error;
   if (arg_number(step, 2) && (error = fork_program(child))) return error;
+  if ((error = install_seccomp(child))) return strcpy(child->detail, "seccomp"), error;
   execve(found, (char *const *)argv, (char *const *)env);
   return strcpy(child->detail, "exec"), -errno;
 }

@@ -146,7 +146,7 @@ struct child {
   const struct step *seccomp;
   bool no_new_privileges;
   uint64_t umask;
-  uint64_t host_capabilities;
+  uint64_t host_capabilities, final_capabilities;
   int terminal; /* The slave end, or -1. */
 };
 
@@ -208,6 +208,7 @@ int step_rlimit(struct child *child, const struct step *step);
 int reset_child(struct child *child);
 int assume_identity(struct child *child);
 int install_seccomp(struct child *child);
+int drop_capabilities(struct child *child);
 int run_program(struct child *child, const struct step *step);
 
 /* child.c */
