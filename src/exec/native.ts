@@ -1,6 +1,13 @@
 import { Fault } from "#errors";
 import { isAlive } from "#host";
-import { type Cgroups, compilePlan, detectCgroups, groupPath, launch, launcherPath } from "#libcontainer";
+import {
+  compilePlan,
+  detectCgroups,
+  groupPath,
+  groupPathOfDirectories,
+  launch,
+  launcherPath,
+} from "#libcontainer";
 import type {
   ExecDriver,
   ExecDriverKind,
@@ -110,7 +117,7 @@ class NativeDriver implements ExecDriver {
     try {
       const answer = await waitForExit(address);
       const groupPath =
-        groupPathOf(this.#means.cgroups, record.groups) ?? `${this.#options.cgroupParent}/${id}`;
+        groupPathOfDirectories(this.#means.cgroups, record.groups) ?? `${this.#options.cgroupParent}/${id}`;
       return new NativeContainer(this.#means, { id, address, record, groupPath, answer });
     } catch {
       // It has stopped listening because its container has ended: its record comes before its own end.
@@ -138,18 +145,4 @@ class NativeDriver implements ExecDriver {
     if (!(await ended(record.supervisor))) await endProcess(record.supervisor);
     await removeGroups(record.groups);
   }
-}
-
-/** `bunker/<id>`, from the directories of the groups that were made: the longest is the container's own. */
-function groupPathOf(cgroups: Cgroups, directories: readonly string[]): string | undefined {
-  const tops =
-    cgroups.version === 2
-      ? [cgroups.mountpoint]
-      : cgroups.version === 1
-        ? cgroups.hierarchies.map(({ mountpoint }) => mountpoint)
-        : [];
-  const paths = directories.flatMap((directory) =>
-    tops.filter((top) => directory.startsWith(`${top}/`)).map((top) => directory.slice(top.length + 1)),
-  );
-  return paths.sort((one, other) => other.length - one.length)[0];
 }

@@ -23,7 +23,7 @@ export {
 export { type Cgroups, detectCgroups } from "./cgroups/detect.ts";
 export { type ContainerStatistics, type Group, openGroup } from "./cgroups/group.ts";
 export { cgroupSteps, prepareParentGroup } from "./cgroups/manager.ts";
-export { groupPath, groupPathOfProcess } from "./cgroups/path.ts";
+export { groupPath, groupPathOfDirectories } from "./cgroups/path.ts";
 export { listGroups, removeParentGroup } from "./cgroups/tree.ts";
 export { type CompileOptions, compilePlan } from "./compile.ts";
 export { compileExecPlan, type ExecPlanRequest } from "./compile-exec.ts";

@@ -1,5 +1,4 @@
-import { readFileSync } from "node:fs";
-import { type Cgroups, parseProcessGroups } from "./detect.ts";
+import type { Cgroups } from "./detect.ts";
 
 /**
  * Where a container's groups are below the top of every hierarchy, without a leading slash. A path that begins with
@@ -13,24 +12,19 @@ export function groupPath(cgroupsPath: string, parent: string): string {
     .join("/");
 }
 
-/** The hierarchies that hold a container at its plain path, best first; the last is that of v2. */
-const TELLING = ["pids", "cpuacct", "freezer", "memory", "name=systemd", ""];
-
-/** Where a process is now, for a container whose path nobody remembers; undefined when it has gone. */
-export function groupPathOfProcess(cgroups: Cgroups, pid: number): string | undefined {
+/**
+ * Of the directories that were made for a container: the path that `openGroup` takes. The longest, for parents may be
+ * among them, but not that in the devices hierarchy, which may lie a level deeper.
+ */
+export function groupPathOfDirectories(cgroups: Cgroups, directories: readonly string[]): string | undefined {
   if (cgroups.version === 0) return undefined;
-  const groups = [...parseProcessGroups(tryRead(`/proc/${pid}/cgroup`))];
-  for (const controller of cgroups.version === 2 ? [""] : TELLING) {
-    const path = groups.find(([controllers]) => controllers.split(",").includes(controller))?.[1];
-    if (path !== undefined) return path.slice(1);
-  }
-  return undefined;
-}
-
-function tryRead(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return "";
-  }
+  const tops =
+    cgroups.version === 2
+      ? [cgroups.mountpoint]
+      : cgroups.hierarchies
+          .filter(({ controllers }) => !controllers.includes("devices"))
+          .map(({ mountpoint }) => mountpoint);
+  return directories
+    .flatMap((one) => tops.filter((top) => one.startsWith(`${top}/`)).map((top) => one.slice(top.length + 1)))
+    .sort((one, other) => other.length - one.length)[0];
 }
