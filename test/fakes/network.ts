@@ -1,3 +1,4 @@
+import { Fault } from "#errors";
 import type { Endpoint, Network, Networks, PublishedPort, Sandbox, SandboxRequest } from "#network";
 
 const BRIDGE: Network = {
@@ -65,6 +66,17 @@ export class FakeNetworks implements Networks {
   }
 
   async restore(): Promise<void> {}
+
+  portConflict({ hostAddress, hostPort }: Omit<PublishedPort, "containerPort">): Fault {
+    return new Fault(
+      "conflict",
+      `Bind for ${hostAddress}:${hostPort} failed: port is already allocated: by another`,
+    );
+  }
+
+  warnings(): readonly string[] {
+    return [];
+  }
 
   endpoints(containerId: string) {
     return this.held.get(containerId) ?? { endpoints: [], ports: [] };

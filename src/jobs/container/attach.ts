@@ -53,6 +53,8 @@ function join(needs: Needs, container: Container, streams: AttachStreams) {
     return { open: socket, cancel };
   }
   const open = process.attach(streams);
+  // Its client may not look at it any more.
+  open.catch(() => {});
   // The client may be gone before it is connected.
   const cancel = () =>
     void open.then(

@@ -25,7 +25,7 @@ import { makeSources } from "./sources.ts";
 export type LaunchNeeds = Pick<Rooms, "attachments" | "events"> & {
   readonly containers: Pick<Rooms["containers"], "change" | "find">;
   readonly monitor: Pick<Rooms["monitor"], "adopt" | "failed">;
-  readonly networks: Pick<Rooms["networks"], "prepare">;
+  readonly networks: Pick<Rooms["networks"], "portConflict" | "prepare">;
   readonly graph: { readonly driver: Pick<Rooms["graph"]["driver"], "mount" | "view"> };
   readonly volumes: Pick<Rooms["volumes"], "isEmpty" | "usersOf">;
   readonly exec: Pick<Rooms["exec"], "prepare">;
@@ -98,7 +98,9 @@ async function acquire(
     stdio: stdioOf(container),
     ...(signal !== undefined && { signal }),
   });
-  const prepared = await together(preparing, { opening: sandbox.open(), undo });
+  const prepared = await together(preparing, { opening: sandbox.open(), undo }).catch((thrown) => {
+    throw portTaken(needs, thrown) ?? thrown;
+  });
   signal?.throwIfAborted();
   await needs.attachments.connect(container.id, prepared);
   const process = await prepared.start();
@@ -107,6 +109,24 @@ async function acquire(
     if (!fate.isAdopted) await end(process);
   });
   return { process, sandbox };
+}
+
+/**
+ * The sentence that names who has a port: the launcher, which found it taken since it was chosen, knows its number
+ * only. Undefined for other errors.
+ */
+function portTaken(needs: LaunchNeeds, thrown: unknown): Fault | undefined {
+  if (!(thrown instanceof Fault && thrown.kind === "conflict")) return undefined;
+  const match = /^Bind for (.+):(\d+) failed: port is already allocated \((tcp|udp|sctp)\)$/.exec(
+    thrown.message,
+  );
+  if (match === null) return undefined;
+  const [, address = "", port, protocol] = match;
+  return needs.networks.portConflict({
+    hostAddress: address.replace(/^\[(.*)\]$/, "$1"),
+    hostPort: Number(port),
+    protocol: protocol as "tcp" | "udp" | "sctp",
+  });
 }
 
 /** Of a start that fails after the program has begun. */

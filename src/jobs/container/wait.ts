@@ -16,7 +16,9 @@ export const waitContainer = (needs: Needs) =>
       condition: z.enum(["not-running", "next-exit", "removed"]),
     }),
 
-    async run({ ref, condition }) {
-      return needs.monitor.wait(needs.containers.find(ref), condition);
+    async run({ ref, condition }, { signal }) {
+      const wait = needs.monitor.wait(needs.containers.find(ref), condition);
+      signal.addEventListener("abort", wait.cancel, { once: true });
+      return wait;
     },
   });

@@ -14,6 +14,7 @@ type Needs = Pick<Rooms, "settings"> & {
     readonly images: Pick<Rooms["graph"]["images"], "list">;
     readonly driver: Pick<Rooms["graph"]["driver"], "name" | "status">;
   };
+  readonly networks: Pick<Rooms["networks"], "warnings">;
   readonly engine: Pick<Rooms["engine"], "list">;
   readonly events: { readonly listenerCount: number };
 };
@@ -46,7 +47,7 @@ export const systemInfo = (needs: Needs) =>
         // Containers always outlive the daemon.
         liveRestore: true,
         defaultAddressPools: settings.addressPools,
-        warnings: settings.warnings,
+        warnings: [...settings.warnings, ...needs.networks.warnings()],
         systemTime: timestamp(nowNanoseconds()),
         version: settings.version,
       };

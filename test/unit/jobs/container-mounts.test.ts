@@ -1,0 +1,256 @@
+import { afterAll, describe, expect, test } from "bun:test";
+import { mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
+import type { ContainerSpec, HostSpec, MountSpecRequest } from "#container";
+import { GraphDB } from "#graphdb";
+import { LocalVolumes } from "#volume";
+import { parseBind } from "../../../src/jobs/container/binds.ts";
+import { copyUp, resolveInRoot } from "../../../src/jobs/container/copy-up.ts";
+import { settleMount, wantedMounts } from "../../../src/jobs/container/mounts.ts";
+import { makeSources } from "../../../src/jobs/container/sources.ts";
+import { recordOf, specOf } from "../../fakes/containers.ts";
+import { FakeGraphDriver } from "../../fakes/graph.ts";
+import { scratch } from "../../fakes/scratch.ts";
+
+const roots: AsyncDisposable[] = [];
+afterAll(() => Promise.all(roots.map((root) => root[Symbol.asyncDispose]())));
+
+async function folder(): Promise<string> {
+  const root = await scratch();
+  roots.push(root);
+  return root.path;
+}
+
+const NOBODY = {
+  containers: {
+    find: (ref: string) => {
+      throw new Error(`No such container: ${ref}`);
+    },
+  },
+};
+
+function mounts(host: Partial<HostSpec>, volumes: readonly string[] = [], spec: Partial<ContainerSpec> = {}) {
+  return wantedMounts(NOBODY, { ...specOf({}, host), ...spec, host: { ...specOf().host, ...host } }, volumes);
+}
+
+function request(overrides: Partial<MountSpecRequest>): MountSpecRequest {
+  return { type: "bind", source: "/", target: "/x", readonly: false, consistency: "", ...overrides };
+}
+
+describe("the grammar of a bind", () => {
+  const cases = [
+    ["/host:/box", { source: "/host", destination: "/box", isReadonly: false }],
+    ["/host/:/box/", { source: "/host", destination: "/box" }],
+    ["/a/../b:/c/./d", { source: "/b", destination: "/c/d" }],
+    ["/host:/box:ro", { isReadonly: true, mode: "ro" }],
+    ["/host:/box:rw,z,rslave", { isReadonly: false, propagation: "rslave", mode: "rw,z,rslave" }],
+    ["/host:/box:cached", { isReadonly: false }],
+    ["data:/box", { source: "data", destination: "/box" }],
+    ["data:/box:nocopy", { noCopy: true }],
+    ["/box", { source: "", destination: "/box" }],
+  ] as const;
+  for (const [text, expected] of cases)
+    test(text, () => {
+      expect(parseBind(text)).toMatchObject(expected);
+    });
+
+  for (const [text, words] of [
+    ["", "invalid volume specification"],
+    [":/box", "invalid volume specification"],
+    ["/host:", "invalid volume specification"],
+    ["/a:/b:ro:x", "invalid volume specification"],
+    ["/host:box", "mount path must be absolute"],
+    ["/host:/", "destination can't be '/'"],
+    ["/host:/..", "destination can't be '/'"],
+    ["/host:/box:bogus", "invalid mode: bogus"],
+    ["/host:/box:ro,rw", "invalid mode: ro,rw"],
+    ["/host:/box:nocopy", "invalid mode: nocopy"],
+    ["data:/box:rshared", "invalid mode: rshared"],
+  ] as const)
+    test(`refuses "${text}"`, () => {
+      expect(() => parseBind(text)).toThrow(words);
+    });
+});
+
+describe("the mounts of a container", () => {
+  test("are binds, volumes, tmpfs and the image's volumes where nothing else is", () => {
+    const wanted = mounts({ binds: ["/host:/a:ro", "data:/b"], tmpfs: { "/c": "size=1m" } }, ["/a", "/d"]);
+    expect(wanted.map(({ kind, mount }) => [kind, mount.destination, mount.type, mount.isWritable])).toEqual([
+      ["settled", "/c", "tmpfs", true],
+      ["settled", "/a", "bind", false],
+      ["volume", "/b", "volume", true],
+      ["volume", "/d", "volume", true],
+    ]);
+    expect(wanted.map(({ mount }) => mount.isAnonymous)).toEqual([false, false, false, true]);
+  });
+
+  for (const host of [
+    { binds: ["/a:/x", "/b:/x/"] },
+    { binds: ["/a:/x"], tmpfs: { "/x": "" } },
+    { binds: ["/:/x"], mounts: [request({})] },
+  ])
+    test(`are refused when two are at one place: ${JSON.stringify(host).slice(0, 60)}`, () => {
+      expect(() => mounts(host)).toThrow("Duplicate mount point: /x");
+    });
+
+  test("by --mount need their source to be there", () => {
+    expect(() => mounts({ mounts: [request({ source: "/does/not/exist" })] })).toThrow(
+      'invalid mount config for type "bind": bind source path does not exist: /does/not/exist',
+    );
+    const bind = {
+      propagation: "",
+      isNonRecursive: true,
+      createMountpoint: true,
+      readOnlyNonRecursive: false,
+      readOnlyForceRecursive: false,
+    };
+    const [made] = mounts({ mounts: [request({ source: "/does/not/exist", bind })] });
+    expect(made?.mount).toMatchObject({ createSource: true, isRecursive: false, propagation: "rprivate" });
+  });
+
+  for (const [overrides, words] of [
+    [{ type: "npipe" }, 'mount type unknown: "npipe"'],
+    [{ source: "" }, "Source must not be empty"],
+    [{ source: "rel" }, "must be absolute"],
+    [{ target: "rel" }, "must be absolute"],
+    [{ type: "tmpfs", source: "x" }, "Source must not be specified"],
+    [{ type: "volume", source: "a/b" }, "includes invalid characters for a local volume name"],
+  ] as const)
+    test(`refuse ${JSON.stringify(overrides)}`, () => {
+      expect(() => mounts({ mounts: [request(overrides)] })).toThrow(words);
+    });
+
+  test("of tmpfs get their size and mode", () => {
+    const tmpfs = { sizeBytes: 65536, mode: 0o1770 };
+    const [one] = mounts({ mounts: [request({ type: "tmpfs", source: "", tmpfs, readonly: true })] });
+    expect(one?.mount).toMatchObject({ tmpfsOptions: "ro,size=65536,mode=1770", isWritable: false });
+  });
+
+  test("are borrowed from another container, read-only when asked, and copy nothing up", () => {
+    const [volume] = mounts({ binds: ["data:/d"] });
+    const [tmpfs] = mounts({ tmpfs: { "/t": "" } });
+    const other = recordOf("o", { mounts: [volume, tmpfs].flatMap((one) => one?.mount ?? []) });
+    const needs = { containers: { find: () => other } };
+    const borrowed = wantedMounts(needs, specOf({}, { volumesFrom: ["o:ro"] }), []);
+    expect(borrowed.map(({ mount }) => mount)).toMatchObject([
+      { destination: "/d", isWritable: false, copyUp: false },
+    ]);
+    const own = wantedMounts(needs, specOf({}, { volumesFrom: ["o"], binds: ["/own:/d"] }), []);
+    expect(own.map(({ mount }) => mount.source)).toEqual(["/own"]);
+  });
+});
+
+describe("volumes of mounts", () => {
+  test("are made when missing and found when there", async () => {
+    const volumes = new LocalVolumes(new GraphDB(":memory:"), `${await folder()}/volumes`);
+    const [wanted] = mounts({ binds: ["data:/d"] });
+    if (wanted === undefined) throw new Error("nothing wanted");
+    expect(settleMount(volumes, wanted)).toMatchObject({
+      made: "data",
+      mount: { name: "data", driver: "local", source: volumes.find("data")?.mountpoint },
+    });
+    expect(settleMount(volumes, wanted).made).toBeUndefined();
+  });
+});
+
+describe("missing sources", () => {
+  test("are made, and unmade while they are empty", async () => {
+    const root = await folder();
+    const [one, two] = mounts({ binds: [`${root}/a/b/c:/x`, `${root}/d:/y`] });
+    const made = await makeSources([one, two].flatMap((wanted) => wanted?.mount ?? []));
+    expect((await readdir(root)).sort()).toEqual(["a", "d"]);
+    await writeFile(`${root}/d/kept`, "");
+    await made[Symbol.asyncDispose]();
+    expect(await readdir(root)).toEqual(["d"]);
+  });
+
+  test("that may not be made end the start, and what was made goes", async () => {
+    const root = await folder();
+    const [one, two] = mounts({ binds: [`${root}/a:/x`, `${root}/gone:/y`] });
+    const mount = two?.mount;
+    if (one === undefined || mount === undefined) throw new Error("nothing wanted");
+    expect(makeSources([one.mount, { ...mount, createSource: false }])).rejects.toThrow(
+      "bind source path does not exist",
+    );
+    await makeSources([one.mount, { ...mount, createSource: false }]).catch(() => {});
+    expect(await readdir(root)).toEqual([]);
+  });
+
+  test("below a file say why", async () => {
+    const root = await folder();
+    await writeFile(`${root}/file`, "");
+    const [one] = mounts({ binds: [`${root}/file/a:/x`] });
+    expect(makeSources([one].flatMap((wanted) => wanted?.mount ?? []))).rejects.toThrow(
+      "error while creating mount source path",
+    );
+  });
+});
+
+describe("copying up", () => {
+  async function house() {
+    const root = await folder();
+    const volumes = new LocalVolumes(new GraphDB(":memory:"), `${root}/volumes`);
+    const driver = new FakeGraphDriver(`${root}/layers`);
+    await driver.create("layer" as never);
+    const tree = driver.path("layer" as never);
+    await mkdir(`${tree}/data/sub`, { recursive: true, mode: 0o750 });
+    await writeFile(`${tree}/data/sub/file`, "from the image", { mode: 0o640 });
+    const volume = volumes.create({ name: "vol" });
+    const [wanted] = mounts({ binds: ["vol:/data"] });
+    if (wanted === undefined) throw new Error("nothing wanted");
+    const { mount } = settleMount(volumes, wanted);
+    const container = recordOf("c", { layer: "layer", mounts: [mount] });
+    return { tree, volumes, volume, driver, container };
+  }
+
+  test("fills an empty volume with what the image has, owner and mode too", async () => {
+    const { volumes, volume, driver, container, tree } = await house();
+    await copyUp({ driver, volumes }, container);
+    expect(await readFile(`${volume.mountpoint}/sub/file`, "utf8")).toBe("from the image");
+    const [there, here] = await Promise.all([stat(`${tree}/data`), stat(volume.mountpoint)]);
+    expect(here.mode).toBe(there.mode);
+    expect([...driver.mounted.values()]).toEqual([0]);
+    expect(await readdir(`${volume.mountpoint}/..`)).toEqual(["_data"]);
+  });
+
+  test("leaves a volume with content, and mounts nothing then", async () => {
+    const { volumes, volume, driver, container } = await house();
+    await writeFile(`${volume.mountpoint}/mine`, "");
+    await copyUp({ driver, volumes }, container);
+    expect(await readdir(volume.mountpoint)).toEqual(["mine"]);
+    expect(driver.mounted.size).toBe(0);
+  });
+
+  test("is not done for nocopy", async () => {
+    const { volumes, volume, driver, container } = await house();
+    const mount = container.mounts[0];
+    if (mount === undefined) throw new Error("no mount");
+    await copyUp({ driver, volumes }, { ...container, mounts: [{ ...mount, copyUp: false }] });
+    expect(await readdir(volume.mountpoint)).toEqual([]);
+  });
+
+  test("unmounts the layer and leaves the volume empty when it fails", async () => {
+    const { volumes, volume, driver, container, tree } = await house();
+    await symlink("/loop", `${tree}/loop`);
+    const mount = container.mounts[0];
+    if (mount === undefined) throw new Error("no mount");
+    const looping = { ...container, mounts: [{ ...mount, destination: "/loop" }] };
+    expect(copyUp({ driver, volumes }, looping)).rejects.toThrow("too many levels of symbolic links");
+    await copyUp({ driver, volumes }, looping).catch(() => {});
+    expect(await readdir(volume.mountpoint)).toEqual([]);
+    expect([...driver.mounted.values()]).toEqual([0]);
+  });
+});
+
+describe("a path in a tree", () => {
+  test("never leads out of it, whatever its links say", async () => {
+    const root = await folder();
+    await mkdir(`${root}/etc`);
+    await writeFile(`${root}/etc/passwd`, "inside");
+    await symlink("/etc", `${root}/absolute`);
+    await symlink("../../../etc", `${root}/climbing`);
+    await symlink("absolute/passwd", `${root}/twice`);
+    for (const path of ["/absolute/passwd", "/climbing/passwd", "/twice", "/../../etc/passwd"])
+      expect(await resolveInRoot(root, path)).toBe(`${root}/etc/passwd`);
+    expect(await resolveInRoot(root, "/absolute/none")).toBeUndefined();
+  });
+});
