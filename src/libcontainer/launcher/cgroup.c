@@ -43,12 +43,19 @@ int write_file(const char *path, const char *value) {
   return write(fd, value, strlen(value)) < 0 ? -errno : 0;
 }
 
-int join_group(const char *path, pid_t pid) {
-  char procs[4096], number[16];
-  int length = snprintf(procs, sizeof procs, "%s/cgroup.procs", path);
-  if (length < 0 || (size_t)length >= sizeof procs) return -ENAMETOOLONG;
-  snprintf(number, sizeof number, "%d", pid);
-  return write_file(procs, number);
+/*
+ * Moves this process, which has one thread. On v1 through `tasks`, because moving oneself alone takes no lock for
+ * which the whole machine would have to pause (some ten milliseconds).
+ */
+int join_group(const char *path) {
+  char file[4096];
+  if (snprintf(file, sizeof file, "%s/cgroup.procs", path) >= (int)sizeof file) return -ENAMETOOLONG;
+  char *name = strrchr(file, '/');
+  strcpy(name, "/tasks");
+  int error = write_file(file, "0");
+  if (error != -ENOENT) return error;
+  strcpy(name, "/cgroup.procs");
+  return write_file(file, "0");
 }
 
 /* Source: bpf(2), BPF_PROG_TYPE_CGROUP_DEVICE; several filters of one group must all agree. */

@@ -23,7 +23,7 @@ int tell(int sync, const struct message *message, const int *fds, size_t count) 
 }
 
 /* Waits until the supervisor has done so much. When it is gone, so is the container. */
-int await_grant(struct child *child, enum grant grant) {
+void await_grant(struct child *child, enum grant grant) {
   while (child->granted < grant) {
     uint8_t byte;
     ssize_t got = read(child->sync, &byte, 1);
@@ -31,9 +31,18 @@ int await_grant(struct child *child, enum grant grant) {
     if (got <= 0) _exit(1);
     child->granted = (enum grant)byte;
   }
-  if (!child->late_cgroup_namespace) return 0;
-  /* Its root is the group the process is in at this moment, hence not made by the clone. */
-  child->late_cgroup_namespace = false;
+}
+
+/* The root of a new cgroup namespace is the group its maker is in, hence not by the clone. */
+static int join_groups(struct child *child) {
+  int error = 0;
+  for (size_t i = 1; !error && i < child->plan->count; i++) {
+    const struct step *step = &child->plan->steps[i];
+    if (step->op != OP_CGROUP_JOIN || step == child->into) continue;
+    child->step = step;
+    error = join_group(arg_string(step, 0));
+  }
+  if (error || !child->late_cgroup_namespace) return error;
   return unshare(CLONE_NEWCGROUP) < 0 ? -errno : 0;
 }
 
@@ -91,16 +100,13 @@ static bool has_step(const struct plan *plan, enum op op) {
 /* All the namespaces of one process at once, so that they and the pid belong together. */
 static int join_target(struct child *child) {
   if (child->target < 0) return 0;
-  int error = await_grant(child, GRANT_GROUPS);
-  if (error) return error;
   if (setns(child->target, (int)child->join_flags) < 0) return -errno;
   return 0;
 }
 
 static int enter_user_namespace(struct child *child) {
   if (!has_step(child->plan, OP_ID_MAP)) return 0;
-  int error = await_grant(child, GRANT_GROUPS);
-  if (error) return error;
+  await_grant(child, GRANT_IDS);
   if (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0) return -errno;
   return syscall(SYS_setgroups, 0, NULL) < 0 && errno != EPERM ? -errno : 0;
 }
@@ -110,7 +116,8 @@ int child_main(struct child *child) {
   struct message word = {.word = WORD_FAILED};
   child->detail = word.detail;
   child->step = child->plan->steps;
-  int error = enter_user_namespace(child);
+  int error = join_groups(child);
+  if (!error) error = enter_user_namespace(child);
   if (!error) error = join_target(child);
   if (!error) error = reset_child(child);
   if (!error && !has_step(child->plan, OP_ROOT)) child->root = (int)checked(open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));

@@ -23,7 +23,6 @@
 #endif
 #define CLONE_PIDFD_FLAG 0x1000ull
 #define CLONE_INTO_CGROUP_FLAG 0x200000000ull
-#define MAX_JOINED 64
 
 /* Source: clone3(2). */
 struct clone_request {
@@ -35,8 +34,7 @@ struct start {
   struct supervisor *self;
   const struct step *step; /* The one being obeyed. */
   char detail[84];
-  const char *joined[MAX_JOINED];
-  size_t joined_count;
+  const struct step *into; /* The group that the clone itself puts the child into. */
   uint64_t clone_flags, join_flags;
   int target;
   int child_streams[3];
@@ -98,18 +96,10 @@ static int note_join(struct start *start, const struct step *step) {
   return setns(fd, CLONE_NEWPID) < 0 ? -errno : 0;
 }
 
-static int note_group(struct start *start, const struct step *step) {
-  if (start->self->pid != 0) return join_group(arg_string(step, 0), start->self->pid);
-  if (start->joined_count == MAX_JOINED) return -E2BIG;
-  start->joined[start->joined_count++] = arg_string(step, 0);
-  return 0;
-}
-
 static int obey_host_step(struct start *start, const struct step *step) {
   struct supervisor *self = start->self;
   switch (step->op) {
     case OP_CGROUP: return make_group(&self->groups, arg_string(step, 0));
-    case OP_CGROUP_JOIN: return note_group(start, step);
     case OP_WRITE: return write_setting(step);
     case OP_DEVICE_FILTER: return attach_device_filter(step);
     case OP_RESERVE_PORT: return step_reserve_port(self, step);
@@ -155,7 +145,7 @@ static void close_child_streams(struct start *start) {
 
 static void run_child(struct start *start, int sync) {
   struct supervisor *self = start->self;
-  struct child child = {.plan = &self->plan, .sync = sync, .target = start->target, .join_flags = start->join_flags,
+  struct child child = {.plan = &self->plan, .sync = sync, .target = start->target, .into = start->into, .join_flags = start->join_flags,
                         .root = -1, .host_null = -1, .proc = -1, .proc_sys = -1, .empty = -1, .terminal = -1, .umask = 022};
   child.late_cgroup_namespace = start->clone_flags & CLONE_NEWCGROUP;
   for (int fd = 0; fd < 3; fd++)
@@ -163,15 +153,18 @@ static void run_child(struct start *start, int sync) {
   _exit(child_main(&child));
 }
 
+/* Only a group of v2 can be cloned into. */
 static int open_into_group(struct start *start) {
-  for (size_t i = 0; i < start->joined_count; i++) {
+  const struct plan *plan = &start->self->plan;
+  for (size_t i = 0; i < plan->count; i++) {
     char path[4096];
-    if (snprintf(path, sizeof path, "%s/cgroup.controllers", start->joined[i]) >= (int)sizeof path) continue;
-    if (access(path, F_OK) == 0) {
-      int fd = open(start->joined[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
-      if (fd >= 0) start->joined[i] = NULL;
-      return fd;
-    }
+    if (plan->steps[i].op != OP_CGROUP_JOIN) continue;
+    const char *group = arg_string(&plan->steps[i], 0);
+    if (snprintf(path, sizeof path, "%s/cgroup.controllers", group) >= (int)sizeof path) continue;
+    if (access(path, F_OK) < 0) continue;
+    int fd = open(group, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) start->into = &plan->steps[i];
+    return fd;
   }
   return -1;
 }
@@ -180,15 +173,13 @@ static int clone_child(struct start *start) {
   struct supervisor *self = start->self;
   int pair[2], pidfd = -1;
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) return -errno;
-  const char *joined[MAX_JOINED];
-  memcpy(joined, start->joined, sizeof joined);
   AUTO_FD group = open_into_group(start);
   uint64_t late = start->clone_flags & ~(uint64_t)CLONE_NEWCGROUP;
   struct clone_request request = {.flags = late | CLONE_PIDFD_FLAG | (group >= 0 ? CLONE_INTO_CGROUP_FLAG : 0),
                                   .pidfd = (uintptr_t)&pidfd, .exit_signal = SIGCHLD, .cgroup = group < 0 ? 0 : (uint64_t)group};
   long pid = syscall(SYS_clone3, &request, sizeof request);
   if (pid < 0 && group >= 0) { /* As a member of a group that is a domain of threads, say: then it is moved. */
-    memcpy(start->joined, joined, sizeof joined);
+    start->into = NULL;
     request.flags &= ~CLONE_INTO_CGROUP_FLAG;
     pid = syscall(SYS_clone3, &request, offsetof(struct clone_request, cgroup));
   }
@@ -206,13 +197,9 @@ static int grant(const struct supervisor *self, enum grant what) {
   return send(self->sync, &byte, 1, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-/* What the child must have before it may go far: its groups and its ids. */
+/* What the child must have before it may go far: its ids. */
 static int settle_child(struct start *start) {
   struct supervisor *self = start->self;
-  for (size_t i = 0; i < start->joined_count; i++) {
-    int error = start->joined[i] == NULL ? 0 : join_group(start->joined[i], self->pid);
-    if (error) return snprintf(start->detail, sizeof start->detail, "%.83s", start->joined[i]), error;
-  }
   for (size_t i = 0; i < self->plan.count; i++)
     if (self->plan.steps[i].op == OP_ID_MAP) {
       int error = write_id_map(self, &self->plan.steps[i]);
@@ -224,7 +211,7 @@ static int settle_child(struct start *start) {
     self->links.child = open(path, O_RDONLY | O_CLOEXEC);
     if (self->links.child < 0) return -errno;
   }
-  return grant(self, GRANT_GROUPS);
+  return grant(self, GRANT_IDS);
 }
 
 static int obey_host_steps(struct start *start) {

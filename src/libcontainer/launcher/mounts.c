@@ -78,14 +78,12 @@ int step_mount(struct child *child, const struct step *step) {
     AUTO_FD there = open_in_root(child->root, target, O_PATH);
     return there < 0 ? there : change_mount(there, false, attributes_of(flags), 0);
   }
-  int error = strncmp(type, "cgroup", 6) == 0 ? await_grant(child, GRANT_GROUPS) : 0;
-  if (error) return error;
   AUTO_FD directory = make_in_root(child->root, target, mode == 0 ? 0755 : (mode_t)(mode - 1));
   if (directory < 0) return directory;
   AUTO_FD mount = new_mount(type, arg_string(step, 1), arg_string(step, 4), flags);
   if (mount < 0) return mount;
   if (strcmp(type, "proc") == 0) keep_procfs(child, mount);
-  error = place_mount(mount, directory);
+  int error = place_mount(mount, directory);
   return error ? error : change_mount(mount, false, 0, MS_PRIVATE);
 }
 

@@ -50,8 +50,8 @@ int step_sysctl(struct child *child, const struct step *step) {
   size_t first = strcspn(path, "./");
   if (path[first] == '.')
     for (char *at = path; *at != 0; at++) *at = *at == '.' ? '/' : *at == '/' ? '.' : *at;
-  int error = strncmp(path, "net/", 4) == 0 ? await_grant(child, GRANT_LINKS) : 0;
-  if (!error) error = need_procfs(child);
+  if (strncmp(path, "net/", 4) == 0) await_grant(child, GRANT_LINKS);
+  int error = need_procfs(child);
   return error ? error : write_below(child->proc_sys, path, arg_string(step, 1));
 }
 

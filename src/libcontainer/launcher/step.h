@@ -107,7 +107,7 @@ struct message {
 };
 
 /* What the supervisor has done for the child, in this order. */
-enum grant { GRANT_NONE, GRANT_GROUPS, GRANT_LINKS, GRANT_GO };
+enum grant { GRANT_NONE, GRANT_IDS, GRANT_LINKS, GRANT_GO };
 
 #define MAX_GROUPS 256
 #define MAX_SHARED 32
@@ -121,6 +121,7 @@ struct child {
   int sync;
   enum grant granted;
   bool late_cgroup_namespace;
+  const struct step *into;
   int target; /* pidfd of the container that a process is added to, or -1. */
   uint64_t join_flags;
   int root; /* O_PATH of the container's root. */
@@ -213,7 +214,7 @@ int run_program(struct child *child, const struct step *step);
 
 /* child.c */
 int child_main(struct child *child);
-int await_grant(struct child *child, enum grant grant);
+void await_grant(struct child *child, enum grant grant);
 int tell(int sync, const struct message *message, const int *fds, size_t count);
 
 /* cgroup.c */
@@ -222,7 +223,7 @@ struct groups {
   size_t count;
 };
 int make_group(struct groups *groups, const char *path);
-int join_group(const char *path, pid_t pid);
+int join_group(const char *path);
 int attach_device_filter(const struct step *step);
 int write_file(const char *path, const char *value);
 bool was_out_of_memory(const struct groups *groups);
