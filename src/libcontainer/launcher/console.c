@@ -33,15 +33,14 @@ static int cover_console(struct child *child, int slave) {
 }
 
 /* Both ends go to the supervisor: while it holds the slave, a program that closes its own does not hang up. */
-int step_console(struct child *child, const struct step *step) {
-  (void)step;
+int open_terminal(struct child *child, bool covers_console) {
   int unlock = 0;
   AUTO_FD master = open_master(child);
   if (master < 0) return master;
   if (ioctl(master, TIOCSPTLCK, &unlock) < 0) return -errno;
   AUTO_FD slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
   if (slave < 0) return -errno;
-  int error = child->has_root ? cover_console(child, slave) : 0;
+  int error = covers_console ? cover_console(child, slave) : 0;
   if (error) return error;
   const struct step *settings = &child->plan->steps[0];
   struct winsize size = {.ws_row = (unsigned short)arg_number(settings, SET_ROWS),
@@ -52,4 +51,9 @@ int step_console(struct child *child, const struct step *step) {
   if ((error = tell(child->sync, &word, ends, 2))) return error;
   child->terminal = take_fd(&slave);
   return 0;
+}
+
+int step_console(struct child *child, const struct step *step) {
+  (void)step;
+  return open_terminal(child, child->has_root);
 }

@@ -87,7 +87,10 @@ static int fork_program(struct child *child) {
 }
 
 static int take_streams(struct child *child) {
-  if (child->terminal < 0) return 0;
+  if (!(arg_number(child->plan->steps, SET_FLAGS) & STDIO_TERMINAL)) return 0;
+  /* Nothing is put into a /dev that is somebody else's, so no step came for it. */
+  int error = child->terminal < 0 ? open_terminal(child, false) : 0;
+  if (error) return error;
   if (ioctl(child->terminal, TIOCSCTTY, 0) < 0) return -errno;
   for (int fd = 0; fd < 3; fd++)
     if (dup2(child->terminal, fd) < 0) return -errno;

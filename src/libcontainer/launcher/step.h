@@ -198,6 +198,7 @@ int change_mount(int mount, bool recursive, uint64_t attributes, uint64_t propag
 
 /* console.c, procfs.c */
 int step_console(struct child *child, const struct step *step);
+int open_terminal(struct child *child, bool covers_console);
 int step_sysctl(struct child *child, const struct step *step);
 int step_oom_score(struct child *child, const struct step *step);
 int step_apparmor(struct child *child, const struct step *step);
@@ -313,3 +314,23 @@ struct supervisor {
 int supervise(struct supervisor *self);
 int write_state_file(const struct supervisor *self, const char *name, const char *text, size_t length);
 void undo(struct supervisor *self);
+
+/* Everything that lives only until the program runs. */
+struct start {
+  struct supervisor *self;
+  const struct step *step; /* The one being obeyed. */
+  char detail[84];
+  const struct step *into; /* The group that the clone itself puts the child into. */
+  uint64_t clone_flags, join_flags;
+  int target;
+  int child_streams[3];
+};
+
+/* host.c, state.c */
+int obey_host_step(struct start *start, const struct step *step);
+int clone_child(struct start *start);
+int write_id_map(const struct supervisor *self, const struct step *step);
+int open_streams(struct start *start);
+void close_child_streams(struct start *start);
+int open_state(struct supervisor *self);
+int write_pids(struct supervisor *self);

@@ -1,0 +1,127 @@
+/* The steps on the host: settings, ports, the namespaces to join, and the cloning itself. */
+#include "step.h"
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#define CLONE_PIDFD_FLAG 0x1000ull
+#define CLONE_INTO_CGROUP_FLAG 0x200000000ull
+
+/* Source: clone3(2). */
+struct clone_request {
+  uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup;
+};
+
+static int step_reserve_port(struct supervisor *self, const struct step *step) {
+  bool is_six = arg_number(step, 0) == 6;
+  const char *protocol = arg_string(step, 1);
+  struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)arg_number(step, 3))};
+  struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons((uint16_t)arg_number(step, 3))};
+  int kind = strcmp(protocol, "udp") == 0 ? SOCK_DGRAM : SOCK_STREAM, on = 1;
+  AUTO_FD fd = socket(is_six ? AF_INET6 : AF_INET, kind | SOCK_CLOEXEC, strcmp(protocol, "sctp") == 0 ? IPPROTO_SCTP : 0);
+  /* A host that speaks no such protocol has nobody to reserve it from. */
+  if (fd < 0) return errno == EPROTONOSUPPORT || errno == EAFNOSUPPORT ? 0 : -errno;
+  if (inet_pton(is_six ? AF_INET6 : AF_INET, arg_string(step, 2), is_six ? (void *)&six.sin6_addr : &four.sin_addr) != 1)
+    return -EINVAL;
+  if (is_six && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0) return -errno;
+  const struct sockaddr *address = is_six ? (const void *)&six : (const void *)&four;
+  if (bind(fd, address, is_six ? sizeof six : sizeof four) < 0) return -errno;
+  int *ports = realloc(self->ports, (self->port_count + 1) * sizeof *ports);
+  if (ports == NULL) return -ENOMEM;
+  self->ports = ports;
+  ports[self->port_count++] = take_fd(&fd);
+  return 0;
+}
+
+static int write_setting(const struct step *step) {
+  int error = write_file(arg_string(step, 0), arg_string(step, 1));
+  return error == -ENOENT && arg_number(step, 2) ? 0 : error;
+}
+
+int write_id_map(const struct supervisor *self, const struct step *step) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%d/uid_map", self->pid);
+  int error = write_file(path, arg_string(step, 0));
+  snprintf(path, sizeof path, "/proc/%d/gid_map", self->pid);
+  return error ? error : write_file(path, arg_string(step, 1));
+}
+
+/* A pid namespace is joined by who clones; those of a target all at once, by the child. */
+static int note_join(struct start *start, const struct step *step) {
+  uint64_t kind = arg_number(step, 0);
+  const char *path = arg_string(step, 1);
+  if (*path == 0 && kind != CLONE_NEWPID) start->join_flags |= kind;
+  if (kind != CLONE_NEWPID) return 0;
+  AUTO_FD opened = *path == 0 ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+  int fd = *path == 0 ? start->target : opened;
+  if (fd < 0) return -errno;
+  return setns(fd, CLONE_NEWPID) < 0 ? -errno : 0;
+}
+
+int obey_host_step(struct start *start, const struct step *step) {
+  struct supervisor *self = start->self;
+  switch (step->op) {
+    case OP_CGROUP: return make_group(&self->groups, arg_string(step, 0));
+    case OP_WRITE: return write_setting(step);
+    case OP_DEVICE_FILTER: return attach_device_filter(step);
+    case OP_RESERVE_PORT: return step_reserve_port(self, step);
+    case OP_JOIN: return self->pid == 0 ? note_join(start, step) : 0;
+    case OP_ID_MAP: return 0; /* Before everything else, right after the clone. */
+    case OP_NETLINK: return step_netlink(&self->links, step, start->detail);
+    default: return 0;
+  }
+}
+
+static void run_child(struct start *start, int sync) {
+  struct supervisor *self = start->self;
+  struct child child = {.plan = &self->plan, .sync = sync, .target = start->target, .into = start->into, .join_flags = start->join_flags,
+                        .root = -1, .host_null = -1, .proc = -1, .proc_sys = -1, .empty = -1, .terminal = -1, .umask = 022};
+  child.late_cgroup_namespace = start->clone_flags & CLONE_NEWCGROUP;
+  for (int fd = 0; fd < 3; fd++)
+    if (dup2(start->child_streams[fd], fd) < 0) _exit(1);
+  _exit(child_main(&child));
+}
+
+/* Only a group of v2 can be cloned into. */
+static int open_into_group(struct start *start) {
+  const struct plan *plan = &start->self->plan;
+  for (size_t i = 0; i < plan->count; i++) {
+    char path[4096];
+    if (plan->steps[i].op != OP_CGROUP_JOIN) continue;
+    const char *group = arg_string(&plan->steps[i], 0);
+    if (snprintf(path, sizeof path, "%s/cgroup.controllers", group) >= (int)sizeof path) continue;
+    if (access(path, F_OK) < 0) continue;
+    int fd = open(group, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) start->into = &plan->steps[i];
+    return fd;
+  }
+  return -1;
+}
+
+int clone_child(struct start *start) {
+  struct supervisor *self = start->self;
+  int pair[2], pidfd = -1;
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) return -errno;
+  AUTO_FD group = open_into_group(start);
+  uint64_t late = start->clone_flags & ~(uint64_t)CLONE_NEWCGROUP;
+  struct clone_request request = {.flags = late | CLONE_PIDFD_FLAG | (group >= 0 ? CLONE_INTO_CGROUP_FLAG : 0),
+                                  .pidfd = (uintptr_t)&pidfd, .exit_signal = SIGCHLD, .cgroup = group < 0 ? 0 : (uint64_t)group};
+  long pid = syscall(SYS_clone3, &request, sizeof request);
+  if (pid < 0 && group >= 0) { /* As a member of a group that is a domain of threads, say: then it is moved. */
+    start->into = NULL;
+    request.flags &= ~CLONE_INTO_CGROUP_FLAG;
+    pid = syscall(SYS_clone3, &request, offsetof(struct clone_request, cgroup));
+  }
+  if (pid < 0) return -errno;
+  if (pid == 0) run_child(start, pair[1]);
+  close(pair[1]);
+  self->sync = pair[0];
+  self->pid = (pid_t)pid;
+  self->pidfd = pidfd;
+  return start_ticks(self->pid, self->ticks);
+}

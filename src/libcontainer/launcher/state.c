@@ -1,0 +1,79 @@
+/* What a supervisor keeps: its state directory, its socket, its record of who is who, and the ends of the streams. */
+#include "step.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+/* Makes the pipes; a terminal is made by the child, in its own devpts. */
+int open_streams(struct start *start) {
+  struct terminal *terminal = &start->self->terminal;
+  uint64_t flags = arg_number(start->self->plan.steps, SET_FLAGS);
+  int ends[2], null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (null < 0) return -errno;
+  start->child_streams[0] = start->child_streams[1] = start->child_streams[2] = null;
+  terminal->is_pty = flags & STDIO_TERMINAL;
+  terminal->stdin_once = flags & STDIO_STDIN_ONCE;
+  if (terminal->is_pty) return 0;
+  if (flags & STDIO_OPEN_STDIN) {
+    if (pipe2(ends, O_CLOEXEC) < 0) return -errno;
+    start->child_streams[0] = ends[0];
+    terminal->in = ends[1];
+    if (fcntl(terminal->in, F_SETFL, O_NONBLOCK) < 0) return -errno;
+  }
+  for (int stream = 1; stream < 3; stream++) {
+    if (pipe2(ends, O_CLOEXEC) < 0) return -errno;
+    start->child_streams[stream] = ends[1];
+    *(stream == 1 ? &terminal->out : &terminal->err) = ends[0];
+    if (fcntl(ends[0], F_SETFL, O_NONBLOCK) < 0) return -errno;
+  }
+  return 0;
+}
+
+void close_child_streams(struct start *start) {
+  int *streams = start->child_streams;
+  for (int i = 2; i >= 0; i--) {
+    bool is_shared = (i > 0 && streams[i] == streams[i - 1]) || (i > 1 && streams[i] == streams[0]);
+    if (!is_shared && streams[i] >= 0) close(streams[i]);
+  }
+}
+
+/* The socket's name is short, and the state directory is where this process stands. */
+int open_state(struct supervisor *self) {
+  const struct step *settings = self->plan.steps;
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  self->socket_name = strdup(arg_string(settings, SET_SOCKET));
+  self->exit_name = strdup(arg_string(settings, SET_EXIT_FILE));
+  self->pid_name = strdup(arg_string(settings, SET_PID_FILE));
+  if (self->socket_name == NULL || self->exit_name == NULL || self->pid_name == NULL) return -ENOMEM;
+  if (strlen(self->socket_name) >= sizeof address.sun_path) return -ENAMETOOLONG;
+  strcpy(address.sun_path, self->socket_name);
+  self->state = open(arg_string(settings, SET_STATE), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (self->state < 0 || fchdir(self->state) < 0) return -errno;
+  if (unlinkat(self->state, self->socket_name, 0) < 0 && errno != ENOENT) return -errno;
+  AUTO_FD listening = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  umask(0177);
+  if (listening < 0 || bind(listening, (void *)&address, sizeof address) < 0) return -errno;
+  if (listen(listening, 1024) < 0 || chdir("/") < 0) return -errno;
+  umask(022);
+  self->terminal.listen = take_fd(&listening);
+  return log_open(&self->log, arg_string(settings, SET_LOG), arg_number(settings, SET_LOG_BYTES),
+                  (unsigned)arg_number(settings, SET_LOG_FILES));
+}
+
+/* For the daemon that comes after this one: who supervises, who is supervised, and which groups are theirs. */
+int write_pids(struct supervisor *self) {
+  char ticks[24], *text;
+  size_t length = 0, room = 128;
+  int error = start_ticks(getpid(), ticks);
+  if (error || *self->pid_name == 0) return error;
+  for (size_t i = 0; i < self->groups.count; i++) room += strlen(self->groups.paths[i]) + 1;
+  if ((text = malloc(room)) == NULL) return -ENOMEM;
+  length += (size_t)snprintf(text, room, "%d %s %d %s\n", getpid(), ticks, self->pid, self->ticks);
+  for (size_t i = 0; i < self->groups.count; i++)
+    length += (size_t)snprintf(text + length, room - length, "%s\n", self->groups.paths[i]);
+  error = write_state_file(self, self->pid_name, text, length);
+  free(text);
+  return error;
+}
