@@ -19,7 +19,7 @@ export async function runDaemon(words: readonly string[]): Promise<void> {
   if (flags.wantsValidation) return void process.stdout.write("configuration OK\n");
   if (process.getuid?.() !== 0)
     throw new Error("Cannot start the daemon: containers need root; run it as root, for instance with sudo");
-  await shedEnvironment(selfCommand(["daemon", ...words]));
+  shedEnvironment(selfCommand(["daemon", ...words]));
   process.umask(0o022);
 
   const stop = nextSignal();

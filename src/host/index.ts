@@ -4,18 +4,20 @@
  * Called by every room below `jobs` that needs the machine.
  */
 
+export { forgetFlows, type TrackedFlow } from "./conntrack.ts";
+export * from "./files.ts";
+export * from "./links.ts";
 export { lockFile } from "./lock.ts";
 export { createLog, type Log, type LogLevel } from "./log.ts";
-export { sealedMemoryFile, signalProcess } from "./process.ts";
-export { isAlive, processStartTicks } from "./procfs.ts";
-export { selfCommand } from "./self.ts";
-export { findProgram, type ProgramResult, type RunOptions, run, tryRun } from "./spawn.ts";
-export * from "./files.ts";
 export * from "./mount.ts";
-export * from "./syscalls.ts";
-export { forgetFlows, type TrackedFlow } from "./conntrack.ts";
-export * from "./links.ts";
 export * from "./netlink.ts";
 export * from "./netlink-message.ts";
+export { sealedMemoryFile, signalProcess } from "./process.ts";
+export { isAlive, processStartTicks } from "./procfs.ts";
+export { replaceProcess } from "./replace.ts";
+export { selfCommand } from "./self.ts";
+export { type BoundSocket, listBoundSockets } from "./socket-list.ts";
 export { type HostPort, RawSocket, tryBind } from "./sockets.ts";
+export { findProgram, type ProgramResult, type RunOptions, run, tryRun } from "./spawn.ts";
+export * from "./syscalls.ts";
 export { readSysctl, writeSysctl } from "./sysctl.ts";
