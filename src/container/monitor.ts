@@ -41,7 +41,7 @@ export interface Clock {
 }
 
 export interface MonitorNeeds {
-  readonly containers: Pick<Containers, "change" | "get">;
+  readonly containers: Pick<Containers, "believe" | "change" | "get">;
   /** Says what happened to a container, after its record tells the same. */
   announce(container: Container, action: string, attributes?: Readonly<Record<string, string>>): void;
   /** Told of what went wrong while cleaning up: there is no caller to throw at. */
@@ -160,25 +160,36 @@ export class Monitor<Process extends Watched = Watched> {
     if (this.#isClosed) return;
     const name = this.#needs.containers.get(id)?.name ?? id;
     await this.#attempt(`Cannot give back what container ${name} held`, () => owned[Symbol.asyncDispose]());
-    const ended = this.#commit(id, ending);
+    if (this.#isClosed) return;
+    const { container, isWritten } = this.#commit(id, ending);
     this.#watches.delete(id);
     commit();
-    if (ended === undefined) return;
-    this.#tell(ended, ending);
-    await this.#attempt(`Cannot clear the run-time files of container ${name}`, () => after.settled(id));
-    if (ended.state.status === "restarting") this.#schedule(ended, ending, after);
-    else if (ended.spec.host.autoRemove && !this.#kept.has(id))
+    if (container === undefined) return;
+    this.#tell(container, ending);
+    // Without a row that says so, the exit record is all that a later daemon would know the end by.
+    if (isWritten)
+      await this.#attempt(`Cannot clear the run-time files of container ${name}`, () => after.settled(id));
+    if (container.state.status === "restarting") this.#schedule(container, ending, after);
+    else if (container.spec.host.autoRemove && !this.#kept.has(id))
       await this.#attempt(`Cannot remove container ${name}`, () => after.remove(id));
   }
 
-  #commit(id: string, ending: Ending): Container | undefined {
-    if (this.#needs.containers.get(id) === undefined) return undefined;
+  #commit(
+    id: string,
+    ending: Ending,
+  ): { readonly container: Container | undefined; readonly isWritten: boolean } {
     const next = (container: Container): Container => {
       const policy = container.spec.host.restartPolicy;
       const isToRestart = shouldRestart(policy, { ...lifeOf(container, ending), exitCode: ending.code });
       return ended(container, ending, isToRestart ? "await-restart" : "exit");
     };
-    return this.#needs.containers.change(id, next, { durable: false });
+    if (this.#needs.containers.get(id) === undefined) return { container: undefined, isWritten: false };
+    try {
+      return { container: this.#needs.containers.change(id, next, { durable: false }), isWritten: true };
+    } catch (thrown) {
+      this.#needs.complain(`Cannot write down the end of container ${id}`, thrown);
+      return { container: this.#needs.containers.believe(id, next), isWritten: false };
+    }
   }
 
   #tell(container: Container, ending: Ending): void {

@@ -127,6 +127,15 @@ export class Containers {
     return changed;
   }
 
+  /** In memory alone: for what has happened whether or not it can be written down. */
+  believe(id: string, next: (container: Container) => Container): Container | undefined {
+    const current = this.#records.get(id);
+    if (current === undefined) return undefined;
+    const changed = next(current);
+    this.#records.set(id, changed);
+    return changed;
+  }
+
   /** Throws `conflict` when the name is another's, `invalid` when it is none. */
   rename(id: string, wanted: string): Container {
     using reserved = this.reserve(id, checkName(wanted));

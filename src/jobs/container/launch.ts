@@ -23,7 +23,7 @@ import { runtimeSpec } from "./runtime-spec.ts";
 import { makeSources } from "./sources.ts";
 
 export type LaunchNeeds = Pick<Rooms, "attachments" | "events"> & {
-  readonly containers: Pick<Rooms["containers"], "change" | "find">;
+  readonly containers: Pick<Rooms["containers"], "believe" | "change" | "find">;
   readonly monitor: Pick<Rooms["monitor"], "adopt" | "failed">;
   readonly networks: Pick<Rooms["networks"], "portConflict" | "prepare">;
   readonly graph: { readonly driver: Pick<Rooms["graph"]["driver"], "mount" | "view"> };
@@ -212,12 +212,16 @@ function fail(needs: LaunchNeeds, container: Container, thrown: unknown): unknow
   const error = thrown instanceof Error ? thrown.message : String(thrown);
   const result: WaitResult = { code: exitCodeOf(error), error };
   needs.attachments.refuse(container.id, thrown);
-  if (!isCancelled)
-    needs.containers.change(
-      container.id,
-      (current) => ({ ...current, state: { ...current.state, error, exitCode: result.code } }),
-      { durable: false },
-    );
+  const next = (current: Container): Container => ({
+    ...current,
+    state: { ...current.state, error, exitCode: result.code },
+  });
+  try {
+    if (!isCancelled) needs.containers.change(container.id, next, { durable: false });
+  } catch {
+    // The caller is to read why the start failed, not that this could not be written down as well.
+    needs.containers.believe(container.id, next);
+  }
   needs.monitor.failed(container.id, result);
   return thrown;
 }

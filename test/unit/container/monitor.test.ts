@@ -95,6 +95,22 @@ describe("the end of a container", () => {
     expect(log[0]).toBe("Cannot give back what container web held");
   });
 
+  test("is believed when it cannot be written, and its exit record stays", async () => {
+    const { containers, monitor, process, log } = house();
+    containers.change = () => {
+      throw new Error("disk full");
+    };
+    process.end({ code: 9, ...END });
+    await monitor.committed(ID);
+    await Bun.sleep(0);
+    expect(now(containers).state).toMatchObject({ status: "exited", exitCode: 9 });
+    expect(log).toEqual([
+      "given back running",
+      `Cannot write down the end of container ${ID}`,
+      "die exited 9 5",
+    ]);
+  });
+
   test("out of memory is said before it", async () => {
     const { process, log, done } = house();
     process.end({ code: 137, outOfMemory: true, ...END });

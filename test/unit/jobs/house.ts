@@ -1,0 +1,114 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { type Container, Containers } from "#container";
+import { Engine, type EngineEvent, EventBus } from "#engine";
+import { Fault } from "#errors";
+import { GraphDB } from "#graphdb";
+import { allJobs, type Jobs, openContainerRooms, type Rooms } from "#jobs";
+import { parseReference } from "#oci";
+import { LocalVolumes } from "#volume";
+import { specOf } from "../../fakes/containers.ts";
+import { FakeExecDriver } from "../../fakes/exec.ts";
+import { FakeGraphDriver } from "../../fakes/graph.ts";
+import { FakeImages, FakeLayers } from "../../fakes/images.ts";
+import { FakeNetworks } from "../../fakes/network.ts";
+import { scratch } from "../../fakes/scratch.ts";
+
+/** All rooms, with fakes where the machine would begin, and an engine that knows every job. */
+export async function openHouse() {
+  const root = await scratch();
+  const db = new GraphDB(":memory:");
+  const events = new EventBus();
+  const engine = new Engine<Jobs>();
+  const complaints: string[] = [];
+  const complain = (sentence: string) => complaints.push(sentence);
+  const driver = new FakeGraphDriver(join(root.path, "layers"));
+  const images = new FakeImages();
+  const networks = new FakeNetworks();
+  const exec = new FakeExecDriver();
+  const containers = new Containers(db);
+  const rooms: Rooms = {
+    ...openContainerRooms(containers, { events, complain }),
+    engine,
+    events,
+    complain,
+    networks,
+    exec,
+    volumes: new LocalVolumes(db, join(root.path, "volumes")),
+    graph: { driver, images, layers: new FakeLayers() } as unknown as Rooms["graph"],
+    openRegistry: () => {
+      throw new Fault("unavailable", "There are no registries here");
+    },
+    settings: {
+      dataRoot: root.path,
+      version: "1",
+      stopTimeoutSeconds: 10,
+      debug: false,
+      labels: [],
+      networkDrivers: [],
+      execDrivers: [],
+      registryMirrors: [],
+      insecureRegistries: [],
+      addressPools: [],
+      warnings: [],
+    },
+  };
+  engine.register(allJobs(rooms));
+  await mkdir(join(root.path, "layers"));
+  addImage(images, "busybox", { Cmd: ["/bin/sh"] });
+  const seen: EngineEvent[] = [];
+  const listening = new AbortController();
+  void (async () => {
+    for await (const event of events.subscribe({ signal: listening.signal })) seen.push(event);
+  })();
+  const run = engine.run.bind(engine);
+  return {
+    root: root.path,
+    rooms,
+    engine,
+    run,
+    db,
+    driver,
+    images,
+    networks,
+    exec,
+    containers,
+    complaints,
+    /** `type action` of what has happened, in order, once the events have been delivered. */
+    happened: async () => {
+      await Bun.sleep(0);
+      return seen.map(({ type, action }) => (type === "container" ? action : `${type} ${action}`));
+    },
+    create: async (
+      host: Parameters<typeof specOf>[1] = {},
+      spec: Parameters<typeof specOf>[0] = {},
+      name?: string,
+    ): Promise<Container> => {
+      const { id } = await run("container.create", {
+        spec: specOf(spec, host),
+        ...(name !== undefined && { name }),
+      });
+      return containers.find(id);
+    },
+    [Symbol.asyncDispose]: async () => {
+      listening.abort();
+      rooms.monitor.close();
+      db[Symbol.dispose]();
+      await root[Symbol.asyncDispose]();
+    },
+  };
+}
+
+export function addImage(images: FakeImages, name: string, config: Record<string, unknown>): void {
+  images.register({
+    config: new TextEncoder().encode(
+      JSON.stringify({
+        architecture: process.arch === "arm64" ? "arm64" : "amd64",
+        os: "linux",
+        config,
+        rootfs: { type: "layers", diff_ids: [] },
+      }),
+    ),
+    tag: parseReference(name),
+  });
+}
