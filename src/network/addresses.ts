@@ -36,7 +36,8 @@ function parseV4(text: string): bigint | undefined {
 function parseV6(text: string): bigint | undefined {
   const halves = text.split("::");
   if (halves.length > 2) return undefined;
-  const groups = halves.map((half) => (half === "" ? [] : groupsOf(half)));
+  const last = halves.length - 1;
+  const groups = halves.map((half, index) => (half === "" ? [] : groupsOf(half, index === last)));
   const [head, tail] = groups;
   if (head === undefined || groups.includes(undefined)) return undefined;
   const missing = 8 - head.length - (tail?.length ?? 0);
@@ -45,13 +46,13 @@ function parseV6(text: string): bigint | undefined {
   return all.reduce((value, group) => value * 65536n + BigInt(group), 0n);
 }
 
-/** The 16-bit groups of one side of `::`; the last may be a dotted IPv4 address. */
-function groupsOf(half: string): number[] | undefined {
+/** The 16-bit groups of one side of `::`; the last one of all may be a dotted IPv4 address. */
+function groupsOf(half: string, isLast: boolean): number[] | undefined {
   const groups: number[] = [];
   const parts = half.split(":");
   for (const [index, part] of parts.entries()) {
     if (part.includes(".")) {
-      const v4 = index === parts.length - 1 ? parseV4(part) : undefined;
+      const v4 = isLast && index === parts.length - 1 ? parseV4(part) : undefined;
       if (v4 === undefined) return undefined;
       groups.push(Number(v4 >> 16n), Number(v4 & 0xffffn));
     } else if (/^[0-9a-fA-F]{1,4}$/.test(part)) groups.push(Number.parseInt(part, 16));

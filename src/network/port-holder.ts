@@ -1,9 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { addressBytes, type IpAddress, parseAddress } from "./addresses.ts";
-
-/** Of /proc/net/tcp: the socket listens. UDP sockets that are bound and not connected have state 07. */
-const LISTENING = "0A";
-const UNCONNECTED = "07";
+import { type BoundSocket, listBoundSockets } from "#host";
+import { addressOf, parseAddress } from "./addresses.ts";
 
 export interface HeldPort {
   readonly protocol: "tcp" | "udp" | "sctp";
@@ -12,45 +9,24 @@ export interface HeldPort {
 }
 
 /** `nginx (pid 812)`: the process of this host that has a socket there, or undefined when none is to be seen. */
-export function portHolder({ protocol, hostAddress, hostPort }: HeldPort): string | undefined {
-  const wanted = parseAddress(hostAddress);
-  if (protocol === "sctp" || wanted === undefined) return undefined;
-  const inodes = [protocol, `${protocol}6`].flatMap((file) =>
-    findSockets(readText(`/proc/net/${file}`), { address: wanted, port: hostPort }),
-  );
-  for (const inode of inodes) {
-    const pid = ownerOf(`socket:[${inode}]`);
-    if (pid !== undefined) return `${readText(`/proc/${pid}/comm`).trim()} (pid ${pid})`;
+export function portHolder(port: HeldPort): string | undefined {
+  if (port.protocol === "sctp") return undefined;
+  for (const socket of listBoundSockets(port.protocol)) {
+    if (!isInTheWay(socket, port)) continue;
+    const pid = ownerOf(`socket:[${socket.inode}]`);
+    if (pid !== undefined) return `${nameOf(pid)} (pid ${pid})`;
   }
   return undefined;
 }
 
-/** Inodes of sockets that are in the way of binding there. Format: proc(5), /proc/net/tcp. */
-export function findSockets(table: string, wanted: { address: IpAddress; port: number }): string[] {
-  return table.split("\n").flatMap((line) => {
-    const [, local = "", , state = "", , , , , , inode = ""] = line.trim().split(/\s+/);
-    const [hex = "", port = ""] = local.split(":");
-    if (state !== LISTENING && state !== UNCONNECTED) return [];
-    if (Number.parseInt(port, 16) !== wanted.port) return [];
-    return isInTheWay(hex, wanted.address) ? [inode] : [];
-  });
-}
-
-/** Equal, or one of both is the wildcard; the wildcard of IPv6 may stand for IPv4 too. */
-function isInTheWay(hex: string, wanted: IpAddress): boolean {
-  if (/^0*$/.test(hex)) return hex.length === 32 || wanted.family === 4;
-  if (wanted.value === 0n) return hex.length === (wanted.family === 4 ? 8 : 32);
-  return hex.toUpperCase() === kernelHex(wanted);
-}
-
-/** As the kernel prints an address: 32-bit words, each in the machine's (little endian) order. */
-function kernelHex(address: IpAddress): string {
-  const bytes = addressBytes(address);
-  const words = Array.from({ length: bytes.length / 4 }, (_, index) => bytes.slice(4 * index, 4 * index + 4));
-  return words
-    .map((word) => Array.from(word.reverse(), (byte) => byte.toString(16).padStart(2, "0")).join(""))
-    .join("")
-    .toUpperCase();
+/** The same port, and the same address or one of both the wildcard; IPv6's wildcard may stand for IPv4 too. */
+export function isInTheWay({ bytes, port }: BoundSocket, wanted: HeldPort): boolean {
+  const address = parseAddress(wanted.hostAddress);
+  if (address === undefined || port !== wanted.hostPort) return false;
+  const held = addressOf(bytes);
+  if (held.family === 6 && held.value === 0n) return true;
+  if (held.family !== address.family) return false;
+  return held.value === 0n || address.value === 0n || held.value === address.value;
 }
 
 function ownerOf(link: string): string | undefined {
@@ -66,10 +42,10 @@ function ownerOf(link: string): string | undefined {
   return undefined;
 }
 
-function readText(path: string): string {
+function nameOf(pid: string): string {
   try {
-    return readFileSync(path, "utf8");
+    return readFileSync(`/proc/${pid}/comm`, "utf8").trim();
   } catch {
-    return "";
+    return "one that has just ended";
   }
 }

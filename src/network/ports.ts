@@ -66,8 +66,8 @@ export class PortTable {
 
   /** One row for each address that the port is published on. */
   #choose(request: PortRequest): PublishedPort[] {
-    const addresses = this.#addresses(request.hostAddress);
     const { containerPort, protocol } = request;
+    const addresses = this.#addresses(request);
     const rows = (hostPort: number): PublishedPort[] =>
       addresses.map((hostAddress) => ({ containerPort, protocol, hostAddress, hostPort }));
     if (request.hostPort === 0) return this.#chooseEphemeral(rows);
@@ -94,10 +94,11 @@ export class PortTable {
     );
   }
 
-  #addresses(asked: string): string[] {
+  #addresses({ hostAddress: asked, protocol }: PortRequest): string[] {
     const address = asked === "" ? this.#defaultAddress : asked;
     if (asked === "" && ["", "0.0.0.0"].includes(address))
-      return this.#hasIpv6 ? ["0.0.0.0", "::"] : ["0.0.0.0"];
+      // Nothing relays SCTP.
+      return this.#hasIpv6 && protocol !== "sctp" ? ["0.0.0.0", "::"] : ["0.0.0.0"];
     if (parseAddress(address) === undefined)
       throw new Fault("invalid", `Cannot publish a port on ${address}: it is not an IP address`);
     return [address];

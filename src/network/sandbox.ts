@@ -1,11 +1,17 @@
-import { readFileSync } from "node:fs";
 import { Fault, sentenceOf } from "#errors";
 import type { GraphDB } from "#graphdb";
 import { type Log, Netlink } from "#host";
-import { formatAddress, type IpAddress, parseAddress, parsePrefix } from "./addresses.ts";
+import { type IpAddress, parseAddress, parsePrefix } from "./addresses.ts";
+import {
+  DEFAULT_NETWORKS,
+  DRIVER_SHOWN,
+  defaultNetwork,
+  hostHasIpv6,
+  NO_BRIDGE,
+  requireBridgeName,
+} from "./defaults.ts";
 import type {
   BridgeSettings,
-  Endpoint,
   EndpointRecord,
   Joined,
   Network,
@@ -16,6 +22,7 @@ import type {
   Sandbox,
   SandboxRequest,
 } from "./driver.ts";
+import { endpointOf, requireMac, reservationsOf } from "./endpoint.ts";
 import { filesIn, writeFiles } from "./files.ts";
 import { Firewall } from "./firewall.ts";
 import { AddressRange } from "./ipam.ts";
@@ -35,48 +42,19 @@ export interface NetworkOptions {
   readonly log: Log;
 }
 
-/** Those that every daemon has, by driver; `bridge` unless the bridge's name is `none`. */
-const DEFAULT_NETWORKS = ["bridge", "host", "none"];
-/** Docker shows the driver of the network `none` so. */
-const DRIVER_SHOWN: Readonly<Record<string, string>> = { none: "null" };
-
 /** Reads the records and makes the default networks' ones; touches nothing on the host until `restore`. */
 export async function openNetworks(options: NetworkOptions): Promise<Networks> {
+  requireBridgeName(options.settings.name);
   await using undo = new AsyncDisposableStack();
   const netlink = undo.use(new Netlink());
   const store = new NetworkStore(options.database);
+  const kinds = options.kinds.filter(({ name }) => name !== "bridge" || options.settings.name !== NO_BRIDGE);
   for (const name of DEFAULT_NETWORKS)
-    if (store.named(name) === undefined && options.kinds.some((kind) => kind.name === name))
+    if (store.named(name) === undefined && kinds.some((kind) => kind.name === name))
       store.create(defaultNetwork(name));
-  const networks = new HostNetworks(options, store, netlink);
+  const networks = new HostNetworks({ ...options, kinds }, store, netlink);
   undo.move();
   return networks;
-}
-
-function defaultNetwork(name: string): Network {
-  return {
-    id: randomId(),
-    name,
-    driver: DRIVER_SHOWN[name] ?? name,
-    created: Date.now(),
-    subnet: "",
-    gateway: "",
-    ipv6Subnet: "",
-    options: {},
-    labels: {},
-    isInternal: false,
-  };
-}
-
-/** 64 hexadecimal digits, as Docker's ids. */
-function randomId(): string {
-  return Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("hex");
-}
-
-/** `02:42:` and the IPv4 address, as Docker: the same address always has the same one, so no neighbour is misled. */
-function macOf(address: IpAddress): string {
-  const bytes = [24n, 16n, 8n, 0n].map((shift) => Number((address.value >> shift) & 255n));
-  return [0x02, 0x42, ...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join(":");
 }
 
 const SHARED: Joined = { links: [], sysctls: {} };
@@ -161,9 +139,10 @@ class HostNetworks implements Networks {
     const asked = driver.isAddressed ? request.ports : [];
     this.#requireCarrier(asked.length);
     const range = driver.isAddressed ? this.#rangeOf(network) : undefined;
+    const macAddress = request.macAddress === undefined ? undefined : requireMac(request.macAddress);
     const ports = this.#ports.take(owner, asked);
     const address = this.#give(range, () => this.#ports.release(containerId, ports));
-    const endpoint = endpointOf(network, address, request.macAddress);
+    const endpoint = endpointOf(network, address, macAddress);
     const link = address === undefined ? "" : `veth${endpoint.endpointId.slice(0, 8)}`;
     const record = { ...owner, networkId: network.id, directory, link, endpoint, ports };
     try {
@@ -186,8 +165,9 @@ class HostNetworks implements Networks {
   }
 
   #requireCarrier(ports: number): void {
-    const missing = this.#options.settings.iptables ? this.#firewall.missing() : undefined;
-    if (ports > 0 && missing !== undefined)
+    if (ports === 0 || !this.#options.settings.iptables) return;
+    const missing = this.#firewall.missing();
+    if (missing !== undefined)
       throw new Fault(
         "unsupported",
         `Cannot publish ports: ${missing}; install iptables, or start without ports`,
@@ -322,51 +302,10 @@ class HostNetworks implements Networks {
   async [Symbol.asyncDispose](): Promise<void> {
     using netlink = this.#netlink;
     void netlink;
+    for (const driver of this.#drivers.values()) await driver[Symbol.asyncDispose]();
     for (const network of this.#store.networks()) {
       const isUsed = this.#store.endpoints().some(({ networkId }) => networkId === network.id);
       if (!isUsed) await this.#drivers.get(network.driver)?.tearDown(network);
     }
-  }
-}
-
-function endpointOf(
-  network: Network,
-  address: IpAddress | undefined,
-  macAddress: string | undefined,
-): Endpoint {
-  const prefixLength = parsePrefix(network.subnet)?.subnet.prefixLength ?? 0;
-  return {
-    networkId: network.id,
-    networkName: network.name,
-    endpointId: randomId(),
-    macAddress: address === undefined ? "" : (macAddress ?? macOf(address)),
-    address: address === undefined ? "" : formatAddress(address),
-    prefixLength: address === undefined ? 0 : prefixLength,
-    gateway: address === undefined ? "" : network.gateway,
-    ipv6Address: "",
-    ipv6PrefixLength: 0,
-    ipv6Gateway: "",
-    aliases: [],
-  };
-}
-
-/** Held by the supervisor; those of a relay are held by the relay, which listens on them. */
-function reservationsOf(ports: readonly PublishedPort[]): Sandbox["reservations"] {
-  return ports
-    .filter(({ hostAddress }) => !hostAddress.includes(":"))
-    .map(({ protocol, hostAddress, hostPort }) => ({
-      family: 4 as const,
-      protocol,
-      address: hostAddress,
-      port: hostPort,
-    }));
-}
-
-/** Whether any interface has an IPv6 address. Format: proc(5), /proc/net/if_inet6. */
-function hostHasIpv6(): boolean {
-  try {
-    return readFileSync("/proc/net/if_inet6", "utf8").length > 0;
-  } catch {
-    return false;
   }
 }

@@ -1,5 +1,5 @@
 import { Fault, sentenceOf } from "#errors";
-import { listLinks, readSysctl, writeSysctl } from "#host";
+import { findLink, listLinks, readSysctl, writeSysctl } from "#host";
 import { parseAddress } from "../../addresses.ts";
 import type {
   EndpointRecord,
@@ -25,11 +25,13 @@ import {
 import { portInUse } from "../../ports.ts";
 import type { RelayRequest, RelayStart } from "../../relays.ts";
 import { forgetStaleFlows } from "../../stale-flows.ts";
-import { aliasOf, raiseBridge } from "./raise.ts";
+import { aliasOf, DEFAULT_MTU, raiseBridge } from "./raise.ts";
 
 /** The container's end of its link. */
 const CONTAINER_LINK = "eth0";
-const DEFAULT_MTU = 1500;
+/** How often, and how many times, an ended container's link is looked for before it is removed by request. */
+const LEAVING_POLL_MILLISECONDS = 10;
+const LEAVING_LOOKS = 20;
 /** How links of containers are called; nothing else on a bridge is touched. */
 const LINK_NAME = /^veth[0-9a-f]{8}$/;
 
@@ -44,6 +46,8 @@ class BridgeDriver implements NetworkDriver {
   readonly namespace = "new";
   readonly isAddressed = true;
   readonly #host: NetworkHost;
+  /** Links of containers that have ended, on their way out. */
+  readonly #leaving = new Map<string, Promise<void>>();
 
   constructor(host: NetworkHost) {
     this.#host = host;
@@ -105,6 +109,7 @@ class BridgeDriver implements NetworkDriver {
 
   async tearDown(network: Network): Promise<void> {
     const { settings, netlink, firewall } = this.#host;
+    await Promise.all(this.#leaving.values());
     if (settings.iptables && firewall.missing() === undefined) await firewall.clear();
     const links = listLinks(netlink);
     const bridge = links.find(({ name }) => name === settings.name);
@@ -148,12 +153,37 @@ class BridgeDriver implements NetworkDriver {
   }
 
   async close(_network: Network, record: EndpointRecord): Promise<void> {
-    const { netlink, firewall, relays } = this.#host;
+    const { firewall, relays } = this.#host;
+    this.#letGo(record.link);
     await using undo = new AsyncDisposableStack();
     undo.defer(() => this.#forgetFlows(record.ports));
     undo.defer(() => firewall.withdraw(record.containerId));
     undo.defer(() => relays.stop(record.containerId));
-    performOnHost(netlink, deleteLink(record.link));
+  }
+
+  /**
+   * The kernel removes the link when the container's namespace ends, within some 20 ms. To remove it by request takes
+   * as long, and all of this process would stand still: so that is only for a namespace that is kept.
+   */
+  #letGo(link: string): void {
+    if (this.#leaving.has(link)) return;
+    const work = this.#removeLink(link)
+      .catch((error: unknown) => this.#host.log("error", sentenceOf(error)))
+      .finally(() => this.#leaving.delete(link));
+    this.#leaving.set(link, work);
+  }
+
+  async #removeLink(link: string): Promise<void> {
+    const { netlink } = this.#host;
+    for (let looks = 0; looks < LEAVING_LOOKS; looks += 1) {
+      if (findLink(netlink, link) === undefined) return;
+      await Bun.sleep(LEAVING_POLL_MILLISECONDS);
+    }
+    performOnHost(netlink, deleteLink(link));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#leaving.values());
   }
 
   #forgetFlows(ports: readonly PublishedPort[], keep?: string): void {

@@ -18,7 +18,7 @@ import { performOnHost } from "../../host-steps.ts";
 import { chooseSubnet, DEFAULT_POOLS, firstAddress } from "../../ipam.ts";
 import { addAddress, configureLink, makeBridge, removeAddress } from "../../netlink-steps.ts";
 
-const DEFAULT_MTU = 1500;
+export const DEFAULT_MTU = 1500;
 
 interface BridgeAddress {
   readonly gateway: IpAddress;
