@@ -50,8 +50,7 @@ export async function boot(config: Config, log: Log): Promise<Daemon> {
   engine.register(allJobs(rooms));
   const recovery = await recoverContainers(rooms);
   await rooms.networks.restore(recovery.running);
-  const known = new Set(rooms.containers.list().map(({ id }) => id));
-  const swept = [...(await rooms.exec.sweep(known)), ...(await rooms.graph.sweep(recovery.layers))];
+  const swept = [...(await rooms.exec.sweep(recovery.known)), ...(await rooms.graph.sweep(recovery.layers))];
   if (swept.length > 0) log("info", `Removed what an earlier daemon left: ${swept.join(", ")}`);
   undo.defer(() => rooms.monitor.close());
 

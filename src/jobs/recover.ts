@@ -37,7 +37,9 @@ type Needs = Pick<
 export interface Recovery {
   /** Containers that run, from before. */
   readonly running: ReadonlySet<string>;
-  /** Writable layers that belong to a record. */
+  /** All that have a record, also one that cannot be read: what belongs to them is not to be swept. */
+  readonly known: ReadonlySet<string>;
+  /** Their writable layers. */
   readonly layers: ReadonlySet<LayerId>;
   /** Starts what restart policies want to run, and removes what was only to live once. Not awaited by who listens first. */
   settle(): Promise<void>;
@@ -58,9 +60,12 @@ export async function recoverContainers(needs: Needs): Promise<Recovery> {
       needs.complain(`Cannot find out how container ${container.name} is`, thrown);
     }
   }
+  const damaged = [...needs.containers.damaged.keys()];
   return {
     running,
-    layers: new Set(needs.containers.list().map(({ layer }) => layer as LayerId)),
+    known: new Set([...needs.containers.list().map(({ id }) => id), ...damaged]),
+    // A container's layer goes by its id.
+    layers: new Set([...needs.containers.list().map(({ layer }) => layer), ...damaged] as LayerId[]),
     settle: () => settle(needs),
   };
 }

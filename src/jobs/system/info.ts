@@ -14,7 +14,6 @@ type Needs = Pick<Rooms, "settings"> & {
     readonly images: Pick<Rooms["graph"]["images"], "list">;
     readonly driver: Pick<Rooms["graph"]["driver"], "name" | "status">;
   };
-  readonly networks: Pick<Rooms["networks"], "warnings">;
   readonly engine: Pick<Rooms["engine"], "list">;
   readonly events: { readonly listenerCount: number };
 };
@@ -47,7 +46,7 @@ export const systemInfo = (needs: Needs) =>
         // Containers always outlive the daemon.
         liveRestore: true,
         defaultAddressPools: settings.addressPools,
-        warnings: [...settings.warnings, ...needs.networks.warnings()],
+        warnings: settings.warnings,
         systemTime: timestamp(nowNanoseconds()),
         version: settings.version,
       };

@@ -131,7 +131,7 @@ describe("creating a container", () => {
 
 describe("a create that fails half-way leaves nothing (F13)", () => {
   const breakages: readonly (readonly [string, (house: House) => void])[] = [
-    ["at the layer", (house) => void (house.driver.createFailure = new Error("broken"))],
+    ["at the layer", (house) => void Object.assign(house.driver, { createFailure: new Error("broken") })],
     [
       "at a volume",
       ({ rooms }) => {
