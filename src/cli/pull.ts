@@ -12,10 +12,19 @@ export async function pullTo(
   session: Session,
   {
     name,
+    isWhole = false,
     platform,
     sink,
     descriptor,
-  }: { name: string; platform?: string; sink: ((text: string) => void) | undefined; descriptor: 1 | 2 },
+  }: {
+    name: string;
+    /** Every tag of the repository. */
+    isWhole?: boolean;
+    platform?: string;
+    sink: ((text: string) => void) | undefined;
+    /** Where the sink leads: bars are for terminals. */
+    descriptor: 1 | 2;
+  },
 ): Promise<void> {
   const { repository, tag } = splitName(name);
   const isTerminal = session.console.isTerminal(descriptor) && session.env.TERM !== "dumb";
@@ -26,7 +35,7 @@ export async function pullTo(
   });
   for await (const line of pullImage(session.daemon, {
     name: repository,
-    tag,
+    ...(isWhole ? {} : { tag }),
     ...(platform ? { platform } : {}),
   })) {
     const failure = line.errorDetail?.message ?? line.error;

@@ -1,3 +1,4 @@
+import { Fault } from "#errors";
 import type { Console } from "./console.ts";
 
 /** What a person types, or a pipe brings, until `dispose`; a terminal is in raw mode meanwhile if asked. */
@@ -118,4 +119,17 @@ export async function* watchKeys(
     }
     yield bytes;
   }
+}
+
+export const DETACH_KEYS_FLAG = {
+  kind: "text",
+  hint: "string",
+  about: "Override the key sequence for detaching a container",
+} as const;
+
+/** @throws Fault `invalid` when the text is no list of keys */
+export function detachKeys(text: string): number[] {
+  const keys = keysOf(text);
+  if (keys === undefined) throw new Fault("invalid", `invalid detach keys (${text}) provided`);
+  return keys;
 }

@@ -12,26 +12,221 @@ export interface Group {
   readonly about: string;
   /** Every spelling, with its leaf. The first spelling of a leaf is the one that help shows. */
   readonly commands: Readonly<Record<string, Leaf>>;
+  /** What the group's name alone means; without it, the group's help page. */
+  readonly preset?: string;
 }
 
 const leaf = (about: string, load: () => Promise<Command>): Leaf => ({ about, load });
 
+const attach = leaf(
+  "Attach local standard input, output, and error streams to a running container",
+  async () => (await import("./commands/attach.ts")).attach,
+);
+const create = leaf("Create a new container", async () => (await import("./commands/create.ts")).create);
+const diff = leaf(
+  "Inspect changes to files or directories on a container's filesystem",
+  async () => (await import("./commands/diff.ts")).diff,
+);
+const events = leaf(
+  "Get real time events from the server",
+  async () => (await import("./commands/events.ts")).events,
+);
+const exec = leaf(
+  "Execute a command in a running container",
+  async () => (await import("./commands/exec.ts")).exec,
+);
+const history = leaf(
+  "Show the history of an image",
+  async () => (await import("./commands/history.ts")).history,
+);
+const images = leaf("List images", async () => (await import("./commands/images.ts")).images);
+const info = leaf("Display system-wide information", async () => (await import("./commands/info.ts")).info);
+const inspect = leaf(
+  "Return low-level information on Docker objects",
+  async () => (await import("./commands/inspect.ts")).inspect,
+);
+const jobsCancel = leaf(
+  "Cancel one or more running jobs",
+  async () => (await import("./commands/jobs.ts")).jobsCancel,
+);
+const jobsList = leaf(
+  "List running and recent jobs of the daemon",
+  async () => (await import("./commands/jobs.ts")).jobsList,
+);
+const kill = leaf(
+  "Kill one or more running containers",
+  async () => (await import("./commands/kill.ts")).kill,
+);
+const logs = leaf("Fetch the logs of a container", async () => (await import("./commands/logs.ts")).logs);
+const networkList = leaf("List networks", async () => (await import("./commands/network.ts")).networkList);
+const pause = leaf(
+  "Pause all processes within one or more containers",
+  async () => (await import("./commands/kill.ts")).pause,
+);
+const port = leaf(
+  "List port mappings or a specific mapping for the container",
+  async () => (await import("./commands/port.ts")).port,
+);
+const ps = leaf("List containers", async () => (await import("./commands/ps.ts")).ps);
+const pull = leaf("Download an image from a registry", async () => (await import("./commands/pull.ts")).pull);
+const rename = leaf("Rename a container", async () => (await import("./commands/rename.ts")).rename);
+const restart = leaf(
+  "Restart one or more containers",
+  async () => (await import("./commands/stop.ts")).restart,
+);
+const rm = leaf("Remove one or more containers", async () => (await import("./commands/rm.ts")).rm);
+const rmi = leaf("Remove one or more images", async () => (await import("./commands/rmi.ts")).rmi);
 const run = leaf(
   "Create and run a new container from an image",
   async () => (await import("./commands/run.ts")).run,
 );
-const ps = leaf("List containers", async () => (await import("./commands/ps.ts")).ps);
-const logs = leaf("Fetch the logs of a container", async () => (await import("./commands/logs.ts")).logs);
-const rm = leaf("Remove one or more containers", async () => (await import("./commands/rm.ts")).rm);
+const start = leaf(
+  "Start one or more stopped containers",
+  async () => (await import("./commands/start.ts")).start,
+);
+const stats = leaf(
+  "Display a live stream of container(s) resource usage statistics",
+  async () => (await import("./commands/stats.ts")).stats,
+);
+const stop = leaf(
+  "Stop one or more running containers",
+  async () => (await import("./commands/stop.ts")).stop,
+);
+const tag = leaf(
+  "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE",
+  async () => (await import("./commands/tag.ts")).tag,
+);
+const top = leaf(
+  "Display the running processes of a container",
+  async () => (await import("./commands/top.ts")).top,
+);
+const unpause = leaf(
+  "Unpause all processes within one or more containers",
+  async () => (await import("./commands/kill.ts")).unpause,
+);
+const update = leaf(
+  "Update configuration of one or more containers",
+  async () => (await import("./commands/update.ts")).update,
+);
 const version = leaf(
   "Show the version of client and daemon",
   async () => (await import("./commands/version.ts")).version,
 );
+const volumeCreate = leaf("Create a volume", async () => (await import("./commands/volume.ts")).volumeCreate);
+const volumeList = leaf("List volumes", async () => (await import("./commands/volume.ts")).volumeList);
+const volumeRemove = leaf(
+  "Remove one or more volumes",
+  async () => (await import("./commands/volume.ts")).volumeRemove,
+);
+const wait = leaf(
+  "Block until one or more containers stop, then print their exit codes",
+  async () => (await import("./commands/wait.ts")).wait,
+);
+const containerInspect = leaf(
+  "Display detailed information on one or more containers",
+  async () => (await import("./commands/inspect.ts")).containerInspect,
+);
+const imageInspect = leaf(
+  "Display detailed information on one or more images",
+  async () => (await import("./commands/inspect.ts")).imageInspect,
+);
+const networkInspect = leaf(
+  "Display detailed information on one or more networks",
+  async () => (await import("./commands/inspect.ts")).networkInspect,
+);
+const volumeInspect = leaf(
+  "Display detailed information on one or more volumes",
+  async () => (await import("./commands/inspect.ts")).volumeInspect,
+);
 
-export const TOP: Readonly<Record<string, Leaf>> = { run, ps, logs, rm, version };
+/** Commands that need no group: the short old spellings. */
+export const TOP: Readonly<Record<string, Leaf>> = {
+  attach,
+  create,
+  diff,
+  events,
+  exec,
+  history,
+  images,
+  info,
+  inspect,
+  kill,
+  logs,
+  pause,
+  port,
+  ps,
+  pull,
+  rename,
+  restart,
+  rm,
+  rmi,
+  run,
+  start,
+  stats,
+  stop,
+  tag,
+  top,
+  unpause,
+  update,
+  version,
+  wait,
+};
 
 export const GROUPS: Readonly<Record<string, Group>> = {
-  container: { about: "Manage containers", commands: { run, ls: ps, list: ps, ps, logs, rm, remove: rm } },
+  container: {
+    about: "Manage containers",
+    commands: {
+      attach,
+      create,
+      diff,
+      exec,
+      inspect: containerInspect,
+      kill,
+      logs,
+      ls: ps,
+      list: ps,
+      ps,
+      pause,
+      port,
+      rename,
+      restart,
+      rm,
+      remove: rm,
+      run,
+      start,
+      stats,
+      stop,
+      top,
+      unpause,
+      update,
+      wait,
+    },
+  },
+  image: {
+    about: "Manage images",
+    commands: { history, inspect: imageInspect, ls: images, list: images, pull, rm: rmi, remove: rmi, tag },
+  },
+  jobs: {
+    about: "Manage jobs of the daemon",
+    commands: { ls: jobsList, list: jobsList, cancel: jobsCancel },
+    preset: "ls",
+  },
+  network: {
+    about: "Manage networks",
+    commands: { inspect: networkInspect, ls: networkList, list: networkList },
+  },
+  system: { about: "Manage bunker", commands: { events, info } },
+  volume: {
+    about: "Manage volumes",
+    commands: {
+      create: volumeCreate,
+      inspect: volumeInspect,
+      ls: volumeList,
+      list: volumeList,
+      rm: volumeRemove,
+      remove: volumeRemove,
+    },
+  },
 };
 
 /** Keys like `toString` must not be found, so the table has no prototype. */
@@ -55,11 +250,12 @@ export function commandTree(session: Session): CommandDef {
         ] as const,
     );
   const groups = Object.entries(GROUPS).map(
-    ([name, { about, commands }]) =>
+    ([name, { about, commands, preset }]) =>
       [
         name,
         defineCommand({
           meta: { name, description: about },
+          ...(preset === undefined ? {} : { default: preset }),
           subCommands: () => bare(branch(commands, `bunker ${name}`)),
         }),
       ] as const,

@@ -1,5 +1,5 @@
 import { Demultiplexer, type Sink } from "./frames.ts";
-import type { Upgraded } from "./transport.ts";
+import type { Reply, Upgraded } from "./transport.ts";
 
 /** A handed-over connection: input one way, output (in frames, or raw from a terminal) the other way. */
 export class Duplex implements Disposable {
@@ -44,12 +44,11 @@ export class Duplex implements Disposable {
 
 /** Passes the body of a logs reply on, whichever of the two forms it has. */
 export async function passOutput(
-  reply: { readonly fields: ReadonlyMap<string, string>; readonly body: AsyncIterable<Uint8Array> },
+  { body, isMultiplexed }: Pick<Reply, "body" | "isMultiplexed">,
   sink: Sink,
 ): Promise<void> {
-  const isMultiplexed = (reply.fields.get("content-type") ?? "").includes("multiplexed-stream");
   const frames = isMultiplexed ? new Demultiplexer(sink) : undefined;
-  for await (const bytes of reply.body) {
+  for await (const bytes of body) {
     if (frames === undefined) sink("stdout", bytes);
     else frames.push(bytes);
   }

@@ -17,6 +17,8 @@ export interface Call {
 /** A reply whose body is still on its way. It must be read to its end, or closed. */
 export interface Reply {
   readonly status: number;
+  /** Whether output comes in frames. Undefined when the daemon is too old to say. */
+  readonly isMultiplexed: boolean | undefined;
   readonly fields: ReadonlyMap<string, string>;
   readonly body: AsyncIterable<Uint8Array>;
   close(): void;
@@ -127,9 +129,7 @@ export class Transport implements Disposable {
       if (this.#lowersVersion(fault)) return this.upgrade(path, call);
       throw fault;
     }
-    const type = head.fields.get("content-type") ?? "";
-    const isKnown = type.includes("multiplexed-stream") || head.status === 101;
-    return { wire, isMultiplexed: isKnown && type !== "" ? type.includes("multiplexed-stream") : undefined };
+    return { wire, isMultiplexed: isMultiplexed(head.fields, this.#apiVersion) };
   }
 
   [Symbol.dispose](): void {
@@ -193,7 +193,14 @@ export class Transport implements Disposable {
     };
     if (framing.kind === "none") release(true);
     const body = framing.kind === "none" ? nothing() : content(wire, framing, release);
-    return { status: head.status, fields: head.fields, body, close: () => this.#drop(wire) };
+    const frames = isMultiplexed(head.fields, this.#apiVersion);
+    return {
+      status: head.status,
+      isMultiplexed: frames,
+      fields: head.fields,
+      body,
+      close: () => this.#drop(wire),
+    };
   }
 
   /** An older daemon names the newest version that it knows; from then on that one is spoken. */
@@ -267,6 +274,16 @@ async function* chunks(wire: Wire): AsyncGenerator<Uint8Array> {
 
 function cutShort(): Fault {
   return new Fault("unavailable", "Cannot read the whole reply: the daemon closed the connection");
+}
+
+/** Daemons below API 1.42 call both forms raw. */
+const TELLS_FRAMES_MINOR = 42;
+
+/** Whether output comes in frames, by the reply's content type. */
+function isMultiplexed(fields: ReadonlyMap<string, string>, apiVersion: string): boolean | undefined {
+  const type = fields.get("content-type") ?? "";
+  if (type.includes("multiplexed-stream")) return true;
+  return Number(apiVersion.split(".")[1]) < TELLS_FRAMES_MINOR ? undefined : false;
 }
 
 export async function textOf(reply: Reply): Promise<string> {

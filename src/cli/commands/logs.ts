@@ -1,4 +1,4 @@
-import { containerLogs, passOutput } from "#client";
+import { containerLogs, inspectContainer, passOutput } from "#client";
 import { defineCli } from "../command.ts";
 import { timestampOf } from "../output/time.ts";
 
@@ -45,7 +45,8 @@ export const logs = defineCli({
       ...(since === undefined ? {} : { since: timestampOf(since, now) }),
       ...(until === undefined ? {} : { until: timestampOf(until, now) }),
     });
-    await passOutput(reply, (stream, bytes) =>
+    const isMultiplexed = reply.isMultiplexed ?? !(await inspectContainer(session.daemon, name)).Config.Tty;
+    await passOutput({ body: reply.body, isMultiplexed }, (stream, bytes) =>
       stream === "stdout" ? console.out(bytes) : console.err(bytes),
     );
     return 0;

@@ -7,6 +7,16 @@ import type { CreateFlags } from "./flags.ts";
 
 const PULL = ["always", "missing", "never"];
 
+/** @throws Fault `invalid` */
+export function checkPull(flags: Flags<CreateFlags>): void {
+  const pull = flags.text("pull");
+  if (!PULL.includes(pull))
+    throw new Fault(
+      "invalid",
+      `invalid pull option: '${pull}': must be one of "always", "missing" or "never"`,
+    );
+}
+
 /**
  * Creates the container, pulling its image when the daemon lacks it (progress goes where errors go), and writes the file for
  * its id. No question is asked before: in the usual case this is one call.
@@ -16,12 +26,8 @@ export async function createFromImage(
   session: Session,
   { flags, body }: { flags: Flags<CreateFlags>; body: CreateBody },
 ): Promise<string> {
+  checkPull(flags);
   const pull = flags.text("pull");
-  if (!PULL.includes(pull))
-    throw new Fault(
-      "invalid",
-      `invalid pull option: '${pull}': must be one of "always", "missing" or "never"`,
-    );
   const idFile = flags.text("cidfile");
   if (idFile !== "" && existsSync(idFile))
     throw new Fault(

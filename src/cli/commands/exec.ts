@@ -1,0 +1,97 @@
+import {
+  createExec,
+  Duplex,
+  type ExecBody,
+  inspectExec,
+  resizeExec,
+  startExecAttached,
+  startExecDetached,
+} from "#client";
+import { Fault } from "#errors";
+import { Attachment } from "../attachment.ts";
+import { defineCli } from "../command.ts";
+import { checkEnv } from "../create/checks.ts";
+import { environment } from "../create/environment.ts";
+import type { Flags } from "../flags.ts";
+import type { Session } from "../session.ts";
+import { DETACH_KEYS_FLAG, detachKeys, terminalSize } from "../terminal.ts";
+
+const EXEC_FLAGS = {
+  detach: { kind: "bool", short: "d", about: "Detached mode: run command in the background" },
+  "detach-keys": DETACH_KEYS_FLAG,
+  env: { kind: "list", short: "e", about: "Set environment variables", check: checkEnv },
+  "env-file": { kind: "list", about: "Read in a file of environment variables" },
+  interactive: { kind: "bool", short: "i", about: "Keep STDIN open even if not attached" },
+  privileged: { kind: "bool", about: "Give extended privileges to the command" },
+  tty: { kind: "bool", short: "t", about: "Allocate a pseudo-TTY" },
+  user: {
+    kind: "text",
+    hint: "string",
+    short: "u",
+    about: 'Username or UID (format: "<name|uid>[:<group|gid>]")',
+  },
+  workdir: { kind: "text", hint: "string", short: "w", about: "Working directory inside the container" },
+} as const;
+
+/** `bunker exec`. */
+export const exec = defineCli({
+  synopsis: "[OPTIONS] CONTAINER COMMAND [ARG...]",
+  about: "Execute a command in a running container",
+  example: "bunker exec -it web sh",
+  flags: EXEC_FLAGS,
+  words: { min: 2 },
+  stopsAtWord: true,
+  async run({ flags, words: [name = "", ...command], session }) {
+    const isTerminal = flags.bool("tty");
+    const takesInput = flags.bool("interactive") && !flags.bool("detach");
+    if (isTerminal && takesInput && !session.console.isTerminal(0))
+      throw new Fault("invalid", "the input device is not a TTY");
+    const keys = detachKeys(flags.text("detach-keys"));
+    const size = isTerminal ? terminalSize(session.console) : undefined;
+    const consoleSize: { size?: [number, number] } =
+      size === undefined ? {} : { size: [size.rows, size.columns] };
+    const { Id: id } = await createExec(
+      session.daemon,
+      name,
+      bodyOf(flags, { command, session, ...consoleSize }),
+    );
+    if (flags.bool("detach")) {
+      await startExecDetached(session.daemon, id);
+      return 0;
+    }
+    const upgraded = await startExecAttached(session.daemon, id, { isTerminal, ...consoleSize });
+    using attachment = new Attachment(session, new Duplex(upgraded, isTerminal), {
+      id,
+      isTerminal,
+      takesInput,
+      keys,
+      proxiesSignals: false, // There is no call that signals a command, only one that signals the container.
+      resize: (next) => resizeExec(session.daemon, id, next),
+    });
+    attachment.followSize();
+    const { isDetached } = await attachment.ended;
+    if (isDetached) return 0;
+    return (await inspectExec(session.daemon, id)).ExitCode ?? 0;
+  },
+});
+
+function bodyOf(
+  flags: Flags<typeof EXEC_FLAGS>,
+  { command, session, size }: { command: readonly string[]; session: Session; size?: [number, number] },
+): ExecBody {
+  const isAttached = !flags.bool("detach");
+  const variables = environment(flags.list("env-file"), flags.list("env"), session.env);
+  return {
+    Cmd: command,
+    AttachStdin: isAttached && flags.bool("interactive"),
+    AttachStdout: isAttached,
+    AttachStderr: isAttached,
+    Tty: flags.bool("tty"),
+    Privileged: flags.bool("privileged"),
+    ...(variables.length > 0 ? { Env: variables } : {}),
+    ...(flags.has("user") ? { User: flags.text("user") } : {}),
+    ...(flags.has("workdir") ? { WorkingDir: flags.text("workdir") } : {}),
+    ...(flags.has("detach-keys") ? { DetachKeys: flags.text("detach-keys") } : {}),
+    ...(size === undefined ? {} : { ConsoleSize: size }),
+  };
+}

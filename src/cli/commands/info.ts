@@ -1,0 +1,96 @@
+import { daemonInfo } from "#client";
+import { Fault } from "#errors";
+import { defineCli } from "../command.ts";
+import { cleanCell } from "../output/clean.ts";
+import { renderOne } from "../output/one.ts";
+import { binarySize } from "../output/units.ts";
+
+type Info = Readonly<Record<string, unknown>>;
+
+/** `bunker info`. */
+export const info = defineCli({
+  synopsis: "[OPTIONS]",
+  about: "Display system-wide information",
+  example: "bunker info -f '{{.Driver}} {{.CgroupVersion}}'",
+  flags: {
+    format: { kind: "text", hint: "string", short: "f", about: "Format output: 'json' or a Go template" },
+  },
+  words: { min: 0, max: 0 },
+  async run({ flags, session }) {
+    const format = flags.text("format");
+    if (format !== "") {
+      session.console.out(
+        renderOne({ ...(await daemonInfo(session.daemon)), ClientInfo: { Context: "default" } }, format),
+      );
+      return 0;
+    }
+    session.console.out("Client:\n Context:    default\n Debug Mode: false\n\nServer:\n");
+    const known = await daemonInfo(session.daemon).catch((thrown: unknown) => {
+      if (thrown instanceof Fault)
+        throw new Fault(thrown.kind, `${thrown.message}\nerrors pretty printing info`, { cause: thrown });
+      throw thrown;
+    });
+    session.console.out(infoText(known));
+    for (const warning of texts(known.Warnings)) session.complain(cleanCell(warning));
+    return 0;
+  },
+});
+
+const texts = (value: unknown) => (Array.isArray(value) ? value.map(String) : []);
+
+/** Lines of docker's page for what the daemon tells; what it does not tell has no line. */
+function infoText(info: Info): string {
+  const plugins = (info.Plugins ?? {}) as Readonly<Record<string, readonly string[] | null>>;
+  const line = (name: string, value: unknown, indent = 1) =>
+    value === undefined || value === null || value === ""
+      ? ""
+      : `${" ".repeat(indent)}${name}: ${cleanCell(String(value))}\n`;
+  const status = Array.isArray(info.DriverStatus) ? info.DriverStatus : [];
+  const runtimes = Object.keys((info.Runtimes ?? {}) as object).join(" ");
+  return [
+    line("Containers", info.Containers),
+    line("Running", info.ContainersRunning, 2),
+    line("Paused", info.ContainersPaused, 2),
+    line("Stopped", info.ContainersStopped, 2),
+    line("Images", info.Images),
+    line("Server Version", info.ServerVersion),
+    line("Storage Driver", info.Driver),
+    ...status.map((pair) => (Array.isArray(pair) ? line(String(pair[0]), pair[1], 2) : "")),
+    line("Logging Driver", info.LoggingDriver),
+    line("Cgroup Driver", info.CgroupDriver),
+    line("Cgroup Version", info.CgroupVersion),
+    " Plugins:\n",
+    ...Object.entries(plugins).map(([name, values]) => line(name, (values ?? []).join(" "), 2)),
+    line("Runtimes", runtimes),
+    line("Default Runtime", info.DefaultRuntime),
+    line("Init Binary", info.InitBinary),
+    texts(info.SecurityOptions).length > 0 ? " Security Options:\n" : "",
+    ...texts(info.SecurityOptions).map(
+      (option) =>
+        `  ${cleanCell(
+          option
+            .replace(/^name=/, "")
+            .replaceAll(",", "\n   ")
+            .replaceAll("=", ": "),
+        )}\n`,
+    ),
+    ...["KernelVersion", "OperatingSystem", "OSType", "Architecture"].map((key) =>
+      line(TITLES[key] ?? key, info[key]),
+    ),
+    line("CPUs", info.NCPU),
+    line("Total Memory", typeof info.MemTotal === "number" ? binarySize(info.MemTotal) : undefined),
+    ...["Name", "ID", "DockerRootDir"].map((key) => line(TITLES[key] ?? key, info[key])),
+    line("Debug Mode", info.Debug),
+    line("Experimental", info.ExperimentalBuild),
+    line("Live Restore Enabled", info.LiveRestoreEnabled),
+    "\n",
+  ].join("");
+}
+
+const TITLES: Readonly<Record<string, string>> = {
+  KernelVersion: "Kernel Version",
+  OperatingSystem: "Operating System",
+  OSType: "OSType",
+  Architecture: "Architecture",
+  DockerRootDir: "Docker Root Dir",
+};

@@ -1,0 +1,150 @@
+import { inspectContainer, inspectImage, inspectNetwork, inspectVolume, type Transport } from "#client";
+import { Fault } from "#errors";
+import { type Command, defineCli, FAILURE_EXIT } from "../command.ts";
+import { cleanText } from "../output/clean.ts";
+import { withTemplate } from "../output/one.ts";
+import type { Session } from "../session.ts";
+
+type Kind = "container" | "image" | "network" | "volume";
+type Look = (transport: Transport, name: string, size: boolean) => Promise<unknown>;
+
+/** In the order in which a name without a type is tried. */
+const LOOKS: Readonly<Record<Kind, Look>> = {
+  container: (transport, name, size) => inspectContainer(transport, name, size),
+  image: (transport, name) => inspectImage(transport, name),
+  network: (transport, name) => inspectNetwork(transport, name),
+  volume: (transport, name) => inspectVolume(transport, name),
+};
+const KINDS = Object.keys(LOOKS) as Kind[];
+
+const INSPECT_FLAGS = {
+  format: {
+    kind: "text",
+    hint: "string",
+    short: "f",
+    about: "Format output using a custom template: 'json' or a Go template",
+  },
+  size: { kind: "bool", short: "s", about: "Display total file sizes if the type is container" },
+  type: { kind: "text", hint: "string", about: "Only inspect objects of the given type" },
+} as const;
+
+/** `bunker inspect`. */
+export const inspect = defineCli({
+  synopsis: "[OPTIONS] NAME|ID [NAME|ID...]",
+  about: "Return low-level information on Docker objects",
+  example: "bunker inspect -f '{{.State.Status}}' web",
+  flags: INSPECT_FLAGS,
+  words: { min: 1 },
+  async run({ flags, words, session }) {
+    const type = flags.text("type");
+    const known = KINDS.find((kind) => kind === type);
+    if (flags.has("type") && type === "")
+      throw new Fault("invalid", `type is empty: must be one of "${KINDS.join('", "')}"`);
+    if (type !== "" && known === undefined)
+      throw new Fault(
+        "invalid",
+        `unknown type: ${JSON.stringify(type)}: must be one of "${KINDS.join('", "')}"`,
+      );
+    return show(words, {
+      session,
+      format: flags.text("format"),
+      size: flags.bool("size"),
+      kinds: known ? [known] : KINDS,
+    });
+  },
+});
+
+const only = (kind: Kind, synopsis: string, about: string): Command =>
+  defineCli({
+    synopsis: `[OPTIONS] ${synopsis}`,
+    about,
+    example: `bunker ${kind} inspect -f '{{json .}}' NAME`,
+    flags: {
+      format: INSPECT_FLAGS.format,
+      ...(kind === "container" ? { size: INSPECT_FLAGS.size } : {}),
+    } as Pick<typeof INSPECT_FLAGS, "format" | "size">,
+    words: { min: 1 },
+    run: ({ flags, words, session }) =>
+      show(words, {
+        session,
+        format: flags.text("format"),
+        size: kind === "container" && flags.bool("size"),
+        kinds: [kind],
+      }),
+  });
+
+export const containerInspect = only(
+  "container",
+  "CONTAINER [CONTAINER...]",
+  "Display detailed information on one or more containers",
+);
+export const imageInspect = only(
+  "image",
+  "IMAGE [IMAGE...]",
+  "Display detailed information on one or more images",
+);
+export const networkInspect = only(
+  "network",
+  "NETWORK [NETWORK...]",
+  "Display detailed information on one or more networks",
+);
+export const volumeInspect = only(
+  "volume",
+  "VOLUME [VOLUME...]",
+  "Display detailed information on one or more volumes",
+);
+
+interface Options {
+  readonly session: Session;
+  readonly format: string;
+  readonly size: boolean;
+  readonly kinds: readonly Kind[];
+}
+
+/** Shows what was found even when something was not; then the errors, and exit code 1. */
+async function show(names: readonly string[], options: Options): Promise<number> {
+  const { session, format } = options;
+  return withTemplate(format === "json" ? "" : format, async (template) => {
+    const found: unknown[] = [];
+    const problems: string[] = [];
+    for (const name of names) {
+      try {
+        const value = await look(name, options);
+        if (format === "") found.push(value);
+        else if (format === "json") session.say(JSON.stringify(value));
+        else found.push(template.render(value));
+      } catch (thrown) {
+        const problem = problemOf(thrown);
+        problems.push(problem);
+        if (thrown instanceof Fault && thrown.message.startsWith("Cannot connect")) break;
+      }
+    }
+    if (format === "") session.say(found.length === 0 ? "[]" : JSON.stringify(found, null, 4));
+    else if (format !== "json") for (const text of found) session.say(shownText(session, String(text)));
+    for (const problem of problems) session.complain(problem);
+    return problems.length > 0 ? FAILURE_EXIT : 0;
+  });
+}
+
+/** A script gets the text as it is; on a terminal control characters are spelt out. */
+const shownText = (session: Session, text: string) =>
+  session.console.isTerminal(1) ? cleanText(text) : text;
+
+async function look(name: string, { session, size, kinds }: Options): Promise<unknown> {
+  for (const kind of kinds) {
+    try {
+      return await LOOKS[kind](session.daemon, name, size);
+    } catch (thrown) {
+      const isElsewhere = thrown instanceof Fault && thrown.kind === "not_found" && kinds.length > 1;
+      if (!isElsewhere) throw thrown;
+    }
+  }
+  throw new Fault("not_found", `Error: No such object: ${name}`);
+}
+
+function problemOf(thrown: unknown): string {
+  if (thrown instanceof Fault) return thrown.message;
+  if (thrown instanceof Error && thrown.name === "ExecutionProblem")
+    return `template parsing error: ${thrown.message}`;
+  throw thrown;
+}

@@ -1,0 +1,67 @@
+import { cancelJob, type JobSummary, listJobs } from "#client";
+import { defineCli, forEach } from "../command.ts";
+import { FORMAT_FLAG } from "../listing.ts";
+import { type Columns, renderList } from "../output/list.ts";
+import { ellipsis, humanDuration } from "../output/units.ts";
+
+const STANDARD = "{{.ID}}\t{{.Name}}\t{{.Arguments}}\t{{.Started}}\t{{.Duration}}\t{{.Phase}}\t{{.Status}}";
+const ARGUMENTS_WIDTH = 40;
+
+/** `bunker jobs ls`. */
+export const jobsList = defineCli({
+  synopsis: "[OPTIONS]",
+  about: "List running and recent jobs of the daemon",
+  example: "bunker jobs ls --format '{{.ID}} {{.Status}}'",
+  flags: {
+    format: FORMAT_FLAG,
+    "no-trunc": { kind: "bool", about: "Don't truncate output" },
+    quiet: { kind: "bool", short: "q", about: "Only display job IDs" },
+  },
+  words: { min: 0, max: 0 },
+  async run({ flags, session }) {
+    const rows = await listJobs(session.daemon);
+    const columns = columnsOf(!flags.bool("no-trunc"), Date.now());
+    const format = flags.bool("quiet") ? "{{.ID}}" : flags.text("format");
+    session.console.out(renderList(rows, { columns, standard: STANDARD, format }));
+    return 0;
+  },
+});
+
+/** `bunker jobs cancel`. */
+export const jobsCancel = defineCli({
+  synopsis: "JOB [JOB...]",
+  about: "Cancel one or more running jobs",
+  example: "bunker jobs cancel 42",
+  flags: {},
+  words: { min: 1 },
+  run: ({ words, session }) =>
+    forEach(words, { session, prints: true }, (id) => cancelJob(session.daemon, id)),
+});
+
+function columnsOf(isShort: boolean, now: number): Columns<JobSummary> {
+  const since = (time: string, until: number) => humanDuration((until - Date.parse(time)) / 1000);
+  return {
+    ID: { heading: "JOB ID", value: ({ Id }) => String(Id) },
+    Name: { heading: "NAME", value: ({ Name }) => Name },
+    Arguments: {
+      heading: "ARGUMENTS",
+      value: ({ Arguments }) => {
+        const text = (Arguments ?? []).join(" ");
+        return isShort ? ellipsis(text, ARGUMENTS_WIDTH) : text;
+      },
+    },
+    Started: { heading: "STARTED", value: ({ StartedAt }) => `${since(StartedAt, now)} ago` },
+    Duration: {
+      heading: "DURATION",
+      value: ({ StartedAt, EndedAt }) => since(StartedAt, EndedAt ? Date.parse(EndedAt) : now),
+    },
+    Phase: { heading: "PHASE", value: ({ Phase = "" }) => Phase },
+    Status: {
+      heading: "STATUS",
+      value: ({ Status, Error: failure }) => (failure ? `${Status}: ${failure}` : Status),
+    },
+    Error: { heading: "ERROR", value: ({ Error: failure }) => failure ?? "" },
+    StartedAt: { heading: "STARTED AT", value: ({ StartedAt }) => StartedAt },
+    EndedAt: { heading: "ENDED AT", value: ({ EndedAt }) => EndedAt ?? "" },
+  };
+}

@@ -1,0 +1,43 @@
+import { listNetworks, type NetworkSummary } from "#client";
+import { defineCli } from "../command.ts";
+import { FILTER_FLAG, FORMAT_FLAG, filtersOf, labelColumns } from "../listing.ts";
+import { type Columns, renderList } from "../output/list.ts";
+
+const STANDARD = "{{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}";
+const ID_LETTERS = 12;
+
+/** `bunker network ls`. */
+export const networkList = defineCli({
+  synopsis: "[OPTIONS]",
+  about: "List networks",
+  example: "bunker network ls --filter driver=bridge",
+  flags: {
+    filter: FILTER_FLAG,
+    format: FORMAT_FLAG,
+    "no-trunc": { kind: "bool", about: "Do not truncate the output" },
+    quiet: { kind: "bool", short: "q", about: "Only display network IDs" },
+  },
+  words: { min: 0, max: 0 },
+  async run({ flags, session }) {
+    const found = await listNetworks(session.daemon, filtersOf(flags.list("filter")));
+    const rows = [...found].sort((left, right) => (left.Name < right.Name ? -1 : 1));
+    const format = flags.bool("quiet") && flags.text("format") === "" ? "{{.ID}}" : flags.text("format");
+    session.console.out(
+      renderList(rows, { columns: columnsOf(!flags.bool("no-trunc")), standard: STANDARD, format }),
+    );
+    return 0;
+  },
+});
+
+function columnsOf(isShort: boolean): Columns<NetworkSummary> {
+  return {
+    ID: { heading: "NETWORK ID", value: ({ Id }) => (isShort ? Id.slice(0, ID_LETTERS) : Id) },
+    Name: { heading: "NAME", value: ({ Name }) => Name },
+    Driver: { heading: "DRIVER", value: ({ Driver }) => Driver },
+    Scope: { heading: "SCOPE", value: ({ Scope }) => Scope },
+    IPv6: { heading: "IPV6", value: ({ EnableIPv6 = false }) => String(EnableIPv6) },
+    Internal: { heading: "INTERNAL", value: ({ Internal = false }) => String(Internal) },
+    CreatedAt: { heading: "CREATED AT", value: ({ Created = "" }) => Created },
+    ...labelColumns<NetworkSummary>(({ Labels }) => Labels),
+  };
+}
