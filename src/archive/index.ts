@@ -7,6 +7,7 @@ export { type Compression, compressionOf, decompress } from "./decompress.ts";
 export type { ByteString, Entry, EntrySink, EntryType, Segment } from "./entry.ts";
 export { TarReader } from "./reader.ts";
 export { serveArchive } from "./serve.ts";
+export { sync } from "./sync.ts";
 export { type Unpacked, type UnpackInput, type UnpackRequest, unpack } from "./unpack.ts";
 export type { WhiteoutStyle } from "./whiteouts.ts";
 export { headerOf, paddingAfter, TRAILER } from "./writer.ts";

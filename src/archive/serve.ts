@@ -20,6 +20,7 @@ const STYLES: readonly string[] = ["overlay", "delete", "keep"];
 export async function serveArchive([verb = "", ...words]: readonly string[]): Promise<void> {
   try {
     if (verb === "unpack") await serveUnpack(words);
+    else if (verb === "sync") serveSync(words);
     else throw new Fault("invalid", `Cannot serve "${verb}": the archive room knows no such verb`);
   } catch (thrown) {
     const kind = thrown instanceof Fault ? thrown.kind : "internal";
@@ -44,7 +45,6 @@ async function serveUnpack([directory = "", style = "", input = ""]: readonly st
   }
   reader.end();
   const totals = unpacker.end();
-  sync();
   say({ diffId: `sha256:${hash.digest("hex")}`, expanded, ...totals });
 }
 
@@ -58,11 +58,14 @@ function enter(directory: string): void {
   must(changeRoot("."), `change the root to ${directory}`);
 }
 
-/** What is reported as unpacked shall outlive a power cut. */
-function sync(): void {
-  const root = must(openAt(AT_FDCWD, ".", constants.O_RDONLY | constants.O_DIRECTORY), "open the root");
-  must(syncFileSystem(root), "write the files to disk");
-  close(root);
+/** `sync DIRECTORY`: blocks as long as the disk does, which is why it is done here. */
+function serveSync([directory = ""]: readonly string[]): void {
+  const descriptor = must(
+    openAt(AT_FDCWD, directory, constants.O_RDONLY | constants.O_DIRECTORY),
+    `open ${directory}`,
+  );
+  must(syncFileSystem(descriptor), `write ${directory} to disk`);
+  close(descriptor);
 }
 
 async function* counted(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {

@@ -11,6 +11,8 @@ export interface LayerRow {
   readonly mediaType: string | undefined;
   /** Bytes of file data when unpacked. */
   readonly size: number;
+  /** The boot in which it was unpacked; undefined once its tree is known to have reached the disk. */
+  readonly unsyncedBoot: string | undefined;
 }
 
 interface Stored {
@@ -20,6 +22,7 @@ interface Stored {
   readonly blob: Digest | null;
   readonly media_type: string | null;
   readonly size: number;
+  readonly unsynced_boot: string | null;
 }
 
 /** The rows of image layers: this is their one writer. */
@@ -30,16 +33,20 @@ export class LayerTable {
   readonly #delete;
   readonly #all;
   readonly #blobUses;
+  readonly #markSynced;
 
   constructor(database: GraphDB) {
     const { sql } = database;
     this.#database = database;
     this.#find = sql.query<Stored, [string]>("SELECT * FROM layer WHERE chain_id = ?");
     this.#insert = sql.query<unknown, (string | number | null)[]>(
-      "INSERT OR REPLACE INTO layer (chain_id, parent, diff_id, blob, media_type, size) VALUES (?, ?, ?, ?, ?, ?)",
+      "INSERT OR REPLACE INTO layer (chain_id, parent, diff_id, blob, media_type, size, unsynced_boot) VALUES (?, ?, ?, ?, ?, ?, ?)",
     );
     this.#delete = sql.query<unknown, [string]>("DELETE FROM layer WHERE chain_id = ?");
     this.#all = sql.query<Stored, []>("SELECT * FROM layer");
+    this.#markSynced = sql.query<unknown, [string]>(
+      "UPDATE layer SET unsynced_boot = NULL WHERE chain_id = ?",
+    );
     this.#blobUses = sql.query<{ uses: number }, [string]>(
       "SELECT count(*) AS uses FROM layer WHERE blob = ?",
     );
@@ -67,16 +74,24 @@ export class LayerTable {
   }
 
   add(row: LayerRow): void {
+    const { id, parent = null, diffId, blob = null, mediaType = null, size, unsyncedBoot = null } = row;
     this.#database.transaction(() =>
-      this.#insert.run(
-        row.id,
-        row.parent ?? null,
-        row.diffId,
-        row.blob ?? null,
-        row.mediaType ?? null,
-        row.size,
-      ),
+      this.#insert.run(id, parent, diffId, blob, mediaType, size, unsyncedBoot),
     );
+  }
+
+  /** Base before what stands on it. */
+  unsynced(): readonly LayerRow[] {
+    const rows = this.all().filter(({ unsyncedBoot }) => unsyncedBoot !== undefined);
+    const depths = new Map(rows.map(({ id }) => [id, this.chain(id).length]));
+    return rows.sort((a, b) => (depths.get(a.id) ?? 0) - (depths.get(b.id) ?? 0));
+  }
+
+  /** Their trees have reached the disk. */
+  markSynced(ids: Iterable<LayerId>): void {
+    this.#database.transaction(() => {
+      for (const id of ids) this.#markSynced.run(id);
+    });
   }
 
   /** Children before parents, whatever the order given. */
@@ -102,5 +117,6 @@ function toRow(stored: Stored): LayerRow {
     blob: stored.blob ?? undefined,
     mediaType: stored.media_type ?? undefined,
     size: stored.size,
+    unsyncedBoot: stored.unsynced_boot ?? undefined,
   };
 }

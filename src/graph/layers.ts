@@ -1,9 +1,11 @@
 import { unpack } from "#archive";
 import { Fault } from "#errors";
+import { bootId } from "#host";
 import { type Digest, sha256 } from "#oci";
 import type { Content } from "./content.ts";
 import { type Arrival, Downloads } from "./download.ts";
 import type { GraphDriver, LayerId, UnpackTarget } from "./driver.ts";
+import type { Durability } from "./durability.ts";
 import { Flights, type Passenger, type Voyage } from "./flights.ts";
 import type { Collector } from "./gc.ts";
 import type { LayerTable } from "./layer-table.ts";
@@ -23,6 +25,7 @@ export interface LayerNeeds {
   readonly leases: Leases;
   readonly limits: LayerLimits;
   readonly collector: Pick<Collector, "settled">;
+  readonly durability: Pick<Durability, "schedule">;
   /** Layers that have a row but no tree any more. */
   readonly missing: Set<LayerId>;
 }
@@ -95,8 +98,10 @@ export class LayerStore implements Layers {
       await this.#waitFor(parent);
       inner.throwIfAborted();
     });
-    table.add({ id: layer, parent, diffId, blob: descriptor.digest, mediaType: descriptor.mediaType, size });
+    const { digest: blob, mediaType } = descriptor;
+    table.add({ id: layer, parent, diffId, blob, mediaType, size, unsyncedBoot: bootId() });
     missing.delete(layer);
+    this.#needs.durability.schedule();
     report("done");
     return layer;
   }

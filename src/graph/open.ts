@@ -2,6 +2,7 @@ import { mkdir } from "node:fs/promises";
 import type { GraphDB } from "#graphdb";
 import { Content } from "./content.ts";
 import type { GraphDriver, GraphDriverKind, LayerId } from "./driver.ts";
+import { Durability } from "./durability.ts";
 import { Collector } from "./gc.ts";
 import { LayerTable } from "./layer-table.ts";
 import { type LayerLimits, LayerStore } from "./layers.ts";
@@ -28,13 +29,17 @@ export async function openGraph({ root, database, kind, limits }: GraphOptions):
   const leases = new Leases();
   const collector = new Collector({ database, driver, content, table, leases });
   const images = new ImageStore({ database, layers: table, leases, collector });
+  const durability = new Durability({ root: `${root}/${kind.name}`, driver, content, table });
+  const lost = await durability.restore();
   const missing = await treelessLayers(driver, table);
+  for (const { id } of lost) missing.add(id);
   const layers = new LayerStore({
     driver,
     content,
     table,
     leases,
     collector,
+    durability,
     missing,
     limits: { ...LIMITS, ...limits },
   });
@@ -44,7 +49,10 @@ export async function openGraph({ root, database, kind, limits }: GraphOptions):
     images,
     layers,
     sweep: (keep) => collector.sweep(keep),
-    [Symbol.asyncDispose]: () => driver[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      await durability[Symbol.asyncDispose]();
+      await driver[Symbol.asyncDispose]();
+    },
   };
 }
 

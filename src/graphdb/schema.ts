@@ -73,4 +73,9 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (volume, container)
   ) WITHOUT ROWID;
   `,
+  `
+  -- The boot in which a layer was unpacked, until its tree is known to have reached the disk: after a power cut
+  -- the tree of such a layer is made again from its blob, which always has.
+  ALTER TABLE layer ADD COLUMN unsynced_boot TEXT;
+  `,
 ];

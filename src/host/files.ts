@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 
@@ -19,4 +20,9 @@ export async function writeWhole(path: string, data: string | Uint8Array): Promi
   }
   await rename(aside, path);
   await syncDirectory(dirname(path));
+}
+
+/** Differs after every start of the machine. Source: random(4). */
+export function bootId(): string {
+  return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
 }

@@ -5,6 +5,7 @@ import { gzipSync } from "node:zlib";
 import {
   type Graph,
   type GraphDriverKind,
+  type LayerId,
   type LayerPhase,
   type LayerSource,
   openGraph,
@@ -17,6 +18,7 @@ import { scratch } from "../fakes/scratch.ts";
 import { type TarMember, tarOf } from "../fakes/tar.ts";
 
 const isRoot = process.getuid?.() === 0;
+const BOX = "box" as LayerId;
 const PIECE = 4096;
 
 for (const kind of [overlay2, vfs]) {
@@ -219,6 +221,27 @@ for (const kind of [overlay2, vfs]) {
       expect([...(await scene.graph.driver.list())].sort()).toEqual([kept, top]);
     });
 
+    test("a tree that a power cut may have cut short is made again from its blob", async () => {
+      await using root = await scratch();
+      const { source, requests } = layerOf("hello");
+      {
+        await using scene = await open(kind, root.path);
+        const top = await scene.graph.layers.obtain(source, quiet());
+        scene.graph.images.register({ config: configOf(source.diffId), top });
+        await scene.graph.driver.create(BOX, { parent: top, writable: true });
+        scene.database.sql.run("UPDATE layer SET unsynced_boot = 'an earlier one'");
+      }
+      for (const path of names(`${root.path}/${kind.name}`).filter((name) => /^sha256@.*\/file$/.test(name)))
+        await writeFile(`${root.path}/${kind.name}/${path}`, "");
+      await using scene = await open(kind, root.path);
+      const top = scene.graph.layers.chain(undefined, source.diffId);
+      await using tree = await scene.graph.driver.mount(top);
+      expect(await readFile(`${tree.path}/file`, "utf8")).toStartWith("hello");
+      expect(requests).toEqual([0]);
+      await using box = await scene.graph.driver.mount(BOX);
+      expect(await readdir(box.path)).toContain("file");
+    });
+
     test("a process that is killed in the middle leaves no half layer, and its bytes for the next", async () => {
       await using root = await scratch();
       const { blob } = layerFrom(gzipSync(tarOf(noisyFiles(40))));
@@ -347,6 +370,7 @@ function names(directory: string): string[] {
 
 interface Scene extends AsyncDisposable {
   readonly root: string;
+  readonly database: GraphDB;
   readonly graph: Graph;
 }
 
@@ -357,5 +381,5 @@ async function open(kind: GraphDriverKind, path?: string): Promise<Scene> {
   const database = undo.use(new GraphDB(`${root}/bunker.db`));
   const graph = undo.use(await openGraph({ root, database, kind }));
   const owned = undo.move();
-  return { root, graph, [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose]() };
+  return { root, database, graph, [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose]() };
 }

@@ -1,16 +1,5 @@
 import type { Stats } from "node:fs";
-import {
-  chmod,
-  chown,
-  mkdir,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  symlink,
-  unlink,
-  writeFile,
-} from "node:fs/promises";
+import { chmod, chown, mkdir, readdir, rename, rm, symlink, unlink } from "node:fs/promises";
 import { Fault } from "#errors";
 import { MS_RDONLY, syncDirectory } from "#host";
 import type { MountSpec } from "#oci";
@@ -24,9 +13,17 @@ import { bytesBelow } from "../usage.ts";
 import { overlayChanges } from "./changes.ts";
 import { Mounts } from "./mounts.ts";
 import { overlayFeatures, probeOverlay } from "./probe.ts";
-import { exists, resolveStack, type Stack, stackBelow, stackWith } from "./stack.ts";
+import {
+  exists,
+  LINKS,
+  resolveStack,
+  type Stack,
+  shortName,
+  stackBelow,
+  stackWith,
+  writeStack,
+} from "./stack.ts";
 
-const LINKS = "l";
 const INIT = ".init";
 const STAGING = ".staging";
 const REMOVED = ".removed";
@@ -67,7 +64,7 @@ class Overlay2 implements GraphDriver {
     undo.defer(() => this.#removals.remove(path));
     await this.#makeDiff(path, parent);
     await mkdir(`${path}/work`, { mode: 0o700 });
-    await writeFile(`${path}/lower`, [init, ...image].join(":"), { mode: 0o644 });
+    await writeStack(path, [init, ...image]);
     undo.move();
   }
 
@@ -88,11 +85,10 @@ class Overlay2 implements GraphDriver {
     await this.#makeDiff(staging, undefined);
     await unpack({ directory: `${staging}/diff`, whiteouts: "overlay" });
     const below = parent === undefined ? [] : await stackWith(this.#root, parent);
-    const link = shortName();
-    await writeFile(`${staging}/lower`, below.join(":"));
-    await writeFile(`${staging}/link`, link);
-    await symlink(`../${directoryOf(layer)}/diff`, `${this.#root}/${LINKS}/${link}`);
-    undo.defer(() => rm(`${this.#root}/${LINKS}/${link}`, { force: true }));
+    await writeStack(staging, below);
+    const link = `${this.#root}/${LINKS}/${shortName(layer)}`;
+    await rm(link, { force: true });
+    await symlink(`../${directoryOf(layer)}/diff`, link);
     await rename(staging, this.#path(layer)).catch((thrown) => {
       throw taken(thrown, layer);
     });
@@ -134,10 +130,8 @@ class Overlay2 implements GraphDriver {
   async remove(layer: LayerId): Promise<void> {
     if (this.#mounts.isHeld(layer))
       throw new Fault("conflict", `Cannot remove layer ${layer}: it is mounted`);
-    const path = this.#path(layer);
-    const link = await readFile(`${path}/link`, "utf8").catch(() => undefined);
-    await this.#removals.remove(path);
-    if (link !== undefined) await rm(`${this.#root}/${LINKS}/${link}`, { force: true });
+    await this.#removals.remove(this.#path(layer));
+    await rm(`${this.#root}/${LINKS}/${shortName(layer)}`, { force: true });
   }
 
   async list(): Promise<readonly LayerId[]> {
@@ -214,12 +208,6 @@ async function topmost(layers: readonly string[], path: string): Promise<Stats |
 function lookOf(stats: Stats | undefined): DirectoryLook | undefined {
   if (!stats?.isDirectory()) return undefined;
   return { mode: stats.mode & 0o7777, uid: stats.uid, gid: stats.gid };
-}
-
-/** 60 bits: short, so that 128 of them fit on one page. */
-function shortName(): string {
-  const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-  return [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => alphabet[byte & 31]).join("");
 }
 
 function taken(thrown: unknown, layer: LayerId): unknown {

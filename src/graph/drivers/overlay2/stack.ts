@@ -1,4 +1,4 @@
-import { lstat, readFile, readlink } from "node:fs/promises";
+import { lstat, readlink, symlink } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { Fault } from "#errors";
 import type { LayerId } from "../../driver.ts";
@@ -7,28 +7,46 @@ import { directoryOf } from "../layer-directory.ts";
 /** The kernel stacks no more. Source: fs/overlayfs, OVL_MAX_STACK is 500; Docker's limit is 128. */
 export const LAYERS_LIMIT = 128;
 
+export const LINKS = "l";
+const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+
 /** Short names of layers, topmost first, relative to the driver's root: `l/ABC` or `.init/0123`. */
 export type Stack = readonly string[];
 
-/** What a layer stands on, without itself. Throws `not_found`. */
+/**
+ * What a layer stands on, without itself. Kept as the target of a symbolic link, which journaled file systems
+ * commit together with the names around it: no power cut leaves the file there and its contents not.
+ */
 export async function stackBelow(root: string, layer: LayerId): Promise<Stack> {
   const text = await readOr(`${root}/${directoryOf(layer)}/lower`, "");
   return text === "" ? [] : text.split(":");
 }
 
-/** What stands on a layer has this below. Throws `not_found` when the layer is not there or is not to stand upon. */
+/** A layer that stands on nothing has no such link. */
+export async function writeStack(path: string, stack: Stack): Promise<void> {
+  if (stack.length > 0) await symlink(stack.join(":"), `${path}/lower`);
+}
+
+/** What stands on a layer has this below. Throws `not_found` when the layer is not there. */
 export async function stackWith(root: string, layer: LayerId): Promise<Stack> {
-  const link = await readOr(`${root}/${directoryOf(layer)}/link`, "");
-  if (link === "") throw new Fault("not_found", `Cannot build on layer ${layer}: it is not in the graph`);
-  const stack = [`l/${link}`, ...(await stackBelow(root, layer))];
+  const link = `${LINKS}/${shortName(layer)}`;
+  if (!(await exists(`${root}/${link}`)) || !(await exists(`${root}/${directoryOf(layer)}`)))
+    throw new Fault("not_found", `Cannot build on layer ${layer}: it is not in the graph`);
+  const stack = [link, ...(await stackBelow(root, layer))];
   if (stack.length > LAYERS_LIMIT)
     throw new Fault("invalid", `Cannot stack more than ${LAYERS_LIMIT} layers: max depth exceeded`);
   return stack;
 }
 
+/** 60 bits of the id's hash: so short that 128 of them fit on one page, and the same when a layer is made again. */
+export function shortName(layer: LayerId): string {
+  const hash = new Bun.CryptoHasher("sha256").update(layer).digest();
+  return [...hash.subarray(0, 12)].map((byte) => ALPHABET[byte & 31]).join("");
+}
+
 async function readOr(path: string, missing: string): Promise<string> {
   try {
-    return (await readFile(path, "utf8")).trim();
+    return await readlink(path);
   } catch (thrown) {
     if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return missing;
     throw thrown;

@@ -1,7 +1,7 @@
-import { chmod, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { z } from "zod";
 import { Fault } from "#errors";
-import { MS_BIND, MS_RDONLY, syncDirectory } from "#host";
+import { MS_BIND, MS_RDONLY, syncDirectory, writeWhole } from "#host";
 import type { MountSpec } from "#oci";
 import type { Change, GraphDriver, GraphDriverKind, LayerId, Mounted, UnpackTarget } from "../../driver.ts";
 import { backingFileSystem } from "../backing.ts";
@@ -138,7 +138,7 @@ class Vfs implements GraphDriver {
       await chmod(`${staging}/tree`, 0o755);
     } else await copyTree(this.#tree(note.parent), `${staging}/tree`);
     await work(`${staging}/tree`);
-    await writeFile(
+    await writeWhole(
       `${staging}/note.json`,
       JSON.stringify({ parent: note.parent, isWritable: note.isWritable }),
     );
