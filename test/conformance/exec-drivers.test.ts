@@ -1,0 +1,4 @@
+import { nativeKind } from "#exec";
+import { execDriverConformance } from "./exec-driver.ts";
+
+await execDriverConformance(nativeKind);
