@@ -33,9 +33,10 @@ export async function* readLog(path: string, query: LogQuery): AsyncGenerator<Lo
   }
 }
 
-/** How far a file has been read. */
+/** How far a file has been read, and where to stop: who does not follow a busy log is to come to an end. */
 interface Place {
   readonly file: OpenLog;
+  readonly limit: number;
   offset: number;
 }
 
@@ -60,7 +61,8 @@ class Reader implements AsyncDisposable {
       const found =
         query.tail === undefined ? { offset: 0, missing } : await tailOffset(file.handle, missing);
       missing = found.missing;
-      reader.#files.unshift({ file, offset: found.offset });
+      const limit = query.follow === undefined ? (await file.handle.stat()).size : Number.POSITIVE_INFINITY;
+      reader.#files.unshift({ file, limit, offset: found.offset });
     }
     return reader;
   }
@@ -96,14 +98,15 @@ class Reader implements AsyncDisposable {
     const opened = this.#files.shift();
     if (opened !== undefined || this.#query.follow === undefined) return opened;
     const file = await openNext(this.#path, current?.inode);
-    return file === undefined ? undefined : { file, offset: 0 };
+    return file === undefined ? undefined : { file, limit: Number.POSITIVE_INFINITY, offset: 0 };
   }
 
   /** The lines from the place to the present end of the file. */
   async *#drain(place: Place): AsyncGenerator<Uint8Array> {
     for (;;) {
       const block = Buffer.allocUnsafe(BLOCK);
-      const { bytesRead } = await place.file.handle.read(block, 0, BLOCK, place.offset);
+      const length = Math.min(BLOCK, place.limit - place.offset);
+      const { bytesRead } = await place.file.handle.read(block, 0, length, place.offset);
       if (bytesRead === 0) return;
       place.offset += bytesRead;
       yield* this.#split(block.subarray(0, bytesRead));

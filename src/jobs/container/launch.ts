@@ -210,7 +210,7 @@ function runningState(status: Container["state"]["status"], process: RunningCont
 function fail(needs: LaunchNeeds, container: Container, thrown: unknown): unknown {
   const isCancelled = thrown instanceof Fault && thrown.kind === "cancelled";
   const error = thrown instanceof Error ? thrown.message : String(thrown);
-  const result: WaitResult = { code: exitCodeOf(error), error };
+  const result: WaitResult = { code: exitCodeOf(error) };
   needs.attachments.refuse(container.id, thrown);
   const next = (current: Container): Container => ({
     ...current,

@@ -57,6 +57,15 @@ describe("a log", () => {
     expect(await read(path)).toEqual(["whole\n"]);
   });
 
+  test("ends where it ended when the reading began, also while it grows", async () => {
+    const path = await logged({ "": line(1, "a\n") + line(1, "b\n") });
+    const entries = readLog(path, {});
+    await entries.next();
+    await appendFile(path, line(2, "later\n").repeat(5000));
+    const rest = await Array.fromAsync(entries);
+    expect(rest.length).toBe(1);
+  });
+
   test("that does not exist is empty", async () => {
     expect(await read("/nonexistent/x-json.log")).toEqual([]);
   });
