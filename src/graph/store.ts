@@ -27,7 +27,7 @@ export interface ImageNeeds {
   readonly database: GraphDB;
   readonly layers: LayerTable;
   readonly leases: Leases;
-  readonly collector: Collector;
+  readonly collector: Pick<Collector, "collect">;
 }
 
 export type RemoveOptions = Parameters<Images["remove"]>[1];
