@@ -48,7 +48,8 @@ export function defaultMounts(options: {
   readonly shmBytes: number | undefined;
   readonly hasMqueue: boolean;
   readonly isSysWritable: boolean;
-  readonly isCgroupWritable: boolean;
+  /** Absent: as /sys. */
+  readonly isCgroupWritable?: boolean;
 }): readonly RuntimeMount[] {
   const access = (isWritable: boolean) => (isWritable ? "rw" : "ro");
   const hidden = ["nosuid", "noexec", "nodev"];
@@ -76,7 +77,7 @@ export function defaultMounts(options: {
       destination: "/sys/fs/cgroup",
       type: "cgroup",
       source: "cgroup",
-      options: [...hidden, access(options.isCgroupWritable)],
+      options: [...hidden, access(options.isCgroupWritable ?? options.isSysWritable)],
     },
   ];
   if (options.hasMqueue)

@@ -86,11 +86,15 @@ export function isAccess(text: string): boolean {
   return /^[rwm]{1,3}$/.test(text) && new Set(text).size === text.length;
 }
 
-/** `c 1:3 rwm`, `b 8:* r`, `a *:* rwm`, as `--device-cgroup-rule` takes it. Throws `invalid`. */
+/**
+ * `c 1:3 rwm`, `b 8:* r`, `a *:* rwm`, as `--device-cgroup-rule` takes it. The kernel takes `a` as everything whatever
+ * numbers follow, so no others may. Throws `invalid`.
+ */
 export function parseDeviceRule(text: string): DeviceRule {
   const match = /^([acb]) ([0-9]+|\*):([0-9]+|\*) ([rwm]{1,3})$/.exec(text);
   const [, type = "", major = "", minor = "", access = ""] = match ?? [];
-  if (match === null || !isAccess(access))
+  const isEverything = major === "*" && minor === "*" && access.length === 3;
+  if (match === null || !isAccess(access) || (type === "a" && !isEverything))
     throw new Fault(
       "invalid",
       `invalid device cgroup rule format: '${text}' is not like 'c 1:3 rwm' or 'b 8:* r'`,
