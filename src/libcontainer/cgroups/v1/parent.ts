@@ -29,9 +29,18 @@ function inheritProcessors({ mountpoint }: Hierarchy, level: string): void {
 
 const prepared = new Set<string>();
 
-/** Another version of the engine may have left the group with other rules, so the first use writes them anew. */
+/**
+ * Another version of the engine may have left the group with other rules, so the first use looks. Rules that are
+ * right are not written anew: with groups below, of containers that an earlier daemon started, the kernel refuses.
+ */
 function confine(directory: string): void {
-  if (!makeGroup(directory) && prepared.has(directory)) return;
+  if (!makeGroup(directory) && (prepared.has(directory) || isConfined(directory))) return;
   for (const { file, value } of CONFINED_WRITES) writeSetting(`${directory}/${file}`, value);
   prepared.add(directory);
+}
+
+function isConfined(directory: string): boolean {
+  const there = tryReadSetting(`${directory}/devices.list`)?.split("\n").sort().join("\n");
+  const wanted = CONFINED_WRITES.filter(({ file }) => file === "devices.allow").map(({ value }) => value);
+  return there === wanted.sort().join("\n");
 }
