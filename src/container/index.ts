@@ -13,6 +13,7 @@ export {
   ended,
   Monitor,
   type MonitorNeeds,
+  secondsOfLife,
   type Watched,
 } from "./monitor.ts";
 export { checkName } from "./names.ts";

@@ -197,7 +197,7 @@ export class Monitor<Process extends Watched = Watched> {
     if (ending.outOfMemory) this.#needs.announce(container, "oom");
     this.#needs.announce(container, "die", {
       exitCode: String(ending.code),
-      execDuration: String(Math.max(0, Math.floor(lifeOf(container, ending).duration / 1000))),
+      execDuration: String(secondsOfLife(container, ending)),
     });
   }
 
@@ -238,6 +238,11 @@ export function ended(container: Container, ending: Ending, step: "exit" | "awai
       finishedAt: timestamp(ending.time),
     },
   };
+}
+
+/** Whole seconds, for the event that tells of its end. */
+export function secondsOfLife(container: Container, ending: Ending): number {
+  return Math.max(0, Math.floor(lifeOf(container, ending).duration / 1000));
 }
 
 function lifeOf(container: Container, ending: Ending) {

@@ -5,9 +5,9 @@ import {
   ended,
   NEVER,
   nowNanoseconds,
+  secondsOfLife,
   shouldStartWithDaemon,
 } from "#container";
-import { sentenceOf } from "#errors";
 import type { RunningContainer } from "#exec";
 import type { LayerId } from "#graph";
 import { announcer } from "./container/announce.ts";
@@ -112,7 +112,10 @@ async function readopt(
 
 function end(needs: Needs, container: Container, ending: Ending): void {
   const changed = needs.containers.change(container.id, (current) => ended(current, ending, "exit"));
-  announcer(needs.events)(changed, "die", { exitCode: String(ending.code), execDuration: "0" });
+  announcer(needs.events)(changed, "die", {
+    exitCode: String(ending.code),
+    execDuration: String(secondsOfLife(container, ending)),
+  });
 }
 
 async function settle(needs: Needs): Promise<void> {
@@ -122,7 +125,7 @@ async function settle(needs: Needs): Promise<void> {
     try {
       await work();
     } catch (thrown) {
-      needs.complain(`${sentence}: ${sentenceOf(thrown)}`, thrown);
+      needs.complain(sentence, thrown);
     }
   };
   for (const { id, name, spec, state } of needs.containers.list()) {
