@@ -61,7 +61,9 @@ export async function perform(
     }
     const problem = countProblem(command, parsed.words.length);
     if (problem !== undefined) {
-      session.console.err(`bunker: '${path}' ${problem}\n\n${usage(command, path)}`);
+      session.console.err(
+        `bunker: '${path}' ${problem}\n\n${usage(command, path, problem.includes("at least") ? "See" : "Run")}`,
+      );
       return FAILURE_EXIT;
     }
     return await command.run({ flags: parsed.flags, words: parsed.words, session, path });
@@ -70,8 +72,8 @@ export async function perform(
   }
 }
 
-function usage({ synopsis }: Command, path: string): string {
-  return `Usage:  ${path}${synopsis === "" ? "" : ` ${synopsis}`}\n\nRun '${path} --help' for more information\n`;
+function usage({ synopsis }: Command, path: string, verb = "Run"): string {
+  return `Usage:  ${path}${synopsis === "" ? "" : ` ${synopsis}`}\n\n${verb} '${path} --help' for more information\n`;
 }
 
 function countProblem({ words: { min, max } }: Command, count: number): string | undefined {

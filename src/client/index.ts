@@ -4,6 +4,7 @@
  * Called by `cli`.
  */
 
+export type { JobSummary } from "#api";
 export { DEFAULT_HOST, hostFromEnvironment, parseAddress } from "./address.ts";
 export { Duplex, passOutput } from "./attach.ts";
 export * from "./containers.ts";

@@ -1,7 +1,8 @@
+import type { JobSummary } from "#api";
 import { filtersQuery, segment } from "./filters.ts";
-import { valuesOf } from "./lines.ts";
+import { linesOf } from "./lines.ts";
 import type { Transport } from "./transport.ts";
-import type { EventMessage, Filters, JobSummary, VersionReply } from "./types.ts";
+import type { EventMessage, Filters, VersionReply } from "./types.ts";
 
 /** The endpoints of the daemon itself: version, info, events, and its jobs. */
 export function daemonVersion(transport: Transport): Promise<VersionReply> {
@@ -10,6 +11,14 @@ export function daemonVersion(transport: Transport): Promise<VersionReply> {
 
 export function daemonInfo(transport: Transport): Promise<Readonly<Record<string, unknown>>> {
   return transport.json("GET", "/info");
+}
+
+/** An event, and what a number of JavaScript cannot hold: its nanoseconds since 1970 in all their digits. */
+export interface TimedEvent {
+  readonly event: EventMessage;
+  readonly nanoseconds: string;
+  /** The event as it came, in JSON. */
+  readonly line: string;
 }
 
 /** Events as they come; with `until` the stream has an end. */
@@ -21,10 +30,13 @@ export async function* daemonEvents(
     filters,
     signal,
   }: { since?: string; until?: string; filters?: Filters; signal?: AbortSignal },
-): AsyncGenerator<EventMessage> {
+): AsyncGenerator<TimedEvent> {
   const query = { since, until, filters: filtersQuery(filters) };
   const reply = await transport.call("GET", "/events", { query, ...(signal ? { signal } : {}) });
-  yield* valuesOf<EventMessage>(reply.body);
+  for await (const line of linesOf(reply.body)) {
+    const [, nanoseconds = "0"] = /"timeNano":(\d+)/.exec(line) ?? [];
+    yield { event: JSON.parse(line) as EventMessage, nanoseconds, line };
+  }
 }
 
 export function listJobs(transport: Transport): Promise<JobSummary[]> {

@@ -318,22 +318,11 @@ export interface NetworkSummary {
   readonly Name: string;
   readonly Driver: string;
   readonly Scope: string;
+  readonly EnableIPv4?: boolean;
   readonly EnableIPv6?: boolean;
   readonly Internal?: boolean;
   readonly Created?: string;
   readonly Labels?: Labels | null;
-}
-
-export interface JobSummary {
-  readonly Id: string;
-  readonly Name: string;
-  readonly Arguments?: readonly string[] | null;
-  readonly Phase?: string;
-  readonly Status: string;
-  readonly Error?: string;
-  /** RFC 3339. */
-  readonly StartedAt: string;
-  readonly EndedAt?: string;
 }
 
 interface CpuSample {

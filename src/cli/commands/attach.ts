@@ -17,10 +17,12 @@ export const attach = defineCli({
   words: { min: 1, max: 1 },
   async run({ flags, words: [name = ""], session }) {
     const { Id: id, State, Config } = await inspectContainer(session.daemon, name);
-    if (!State.Running) throw new Fault("conflict", "cannot attach to a stopped container, start it first");
-    if (State.Paused) throw new Fault("conflict", "cannot attach to a paused container, unpause it first");
+    if (!State.Running)
+      throw new Fault("conflict", "You cannot attach to a stopped container, start it first");
+    if (State.Paused)
+      throw new Fault("conflict", "You cannot attach to a paused container, unpause it first");
     if (State.Restarting)
-      throw new Fault("conflict", "cannot attach to a restarting container, wait until it is running");
+      throw new Fault("conflict", "You cannot attach to a restarting container, wait until it is running");
     const isTerminal = Config.Tty === true;
     const takesInput = !flags.bool("no-stdin") && Config.OpenStdin === true;
     if (isTerminal && takesInput && !session.console.isTerminal(0))

@@ -2,7 +2,7 @@ import { type HistoryEntry, imageHistory } from "#client";
 import { defineCli } from "../command.ts";
 import { FORMAT_FLAG } from "../listing.ts";
 import { type Columns, renderList } from "../output/list.ts";
-import { ellipsis, humanDuration, humanSize, shortId, timeText } from "../output/units.ts";
+import { ellipsis, humanDuration, humanSize, shortId } from "../output/units.ts";
 
 const STANDARD = "{{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}";
 const CREATED_BY_WIDTH = 45;
@@ -58,7 +58,7 @@ function columnsOf({
     },
     CreatedAt: {
       heading: "CREATED AT",
-      value: ({ Created }) => (isHuman ? timeText(Created) : isoTime(Created)),
+      value: ({ Created }) => isoTime(Created),
     },
     CreatedBy: {
       heading: "CREATED BY",

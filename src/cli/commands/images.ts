@@ -1,6 +1,6 @@
 import { type ImageSummary, listImages } from "#client";
 import { defineCli } from "../command.ts";
-import { FILTER_FLAG, FORMAT_FLAG, filtersOf, labelColumns } from "../listing.ts";
+import { FILTER_FLAG, FORMAT_FLAG, filtersOf } from "../listing.ts";
 import { type Columns, renderList } from "../output/list.ts";
 import { humanDuration, humanSize, shortId, timeText } from "../output/units.ts";
 
@@ -61,7 +61,7 @@ function columnsOf(isShort: boolean, now: number): Columns<Row> {
     },
     CreatedAt: { heading: "CREATED AT", value: ({ image }) => timeText(image.Created) },
     Size: { heading: "SIZE", value: ({ image }) => humanSize(image.Size) },
-    VirtualSize: { heading: "SIZE", value: ({ image }) => humanSize(image.Size) },
+    VirtualSize: { heading: "SIZE", value: ({ image }) => humanSize(image.Size, 4) },
     Containers: { heading: "CONTAINERS", value: ({ image }) => knownCount(image.Containers) },
     SharedSize: { heading: "SHARED SIZE", value: ({ image }) => knownSize(image.SharedSize) },
     UniqueSize: {
@@ -69,7 +69,6 @@ function columnsOf(isShort: boolean, now: number): Columns<Row> {
       value: ({ image }) =>
         knownSize((image.SharedSize ?? -1) < 0 ? -1 : image.Size - (image.SharedSize ?? 0)),
     },
-    ...labelColumns<Row>(({ image }) => image.Labels),
   };
 }
 

@@ -61,19 +61,12 @@ function infoText(info: Info): string {
     line("Cgroup Version", info.CgroupVersion),
     " Plugins:\n",
     ...Object.entries(plugins).map(([name, values]) => line(name, (values ?? []).join(" "), 2)),
+    line("Swarm", ((info.Swarm ?? {}) as Info).LocalNodeState),
     line("Runtimes", runtimes),
     line("Default Runtime", info.DefaultRuntime),
     line("Init Binary", info.InitBinary),
     texts(info.SecurityOptions).length > 0 ? " Security Options:\n" : "",
-    ...texts(info.SecurityOptions).map(
-      (option) =>
-        `  ${cleanCell(
-          option
-            .replace(/^name=/, "")
-            .replaceAll(",", "\n   ")
-            .replaceAll("=", ": "),
-        )}\n`,
-    ),
+    ...texts(info.SecurityOptions).map(securityLines),
     ...["KernelVersion", "OperatingSystem", "OSType", "Architecture"].map((key) =>
       line(TITLES[key] ?? key, info[key]),
     ),
@@ -94,3 +87,11 @@ const TITLES: Readonly<Record<string, string>> = {
   Architecture: "Architecture",
   DockerRootDir: "Docker Root Dir",
 };
+
+/** `name=seccomp,profile=builtin` as a name with indented settings. */
+function securityLines(option: string): string {
+  const [name = "", ...settings] = option.split(",").map((field) => field.replace(/^name=/, ""));
+  const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
+  const lines = settings.map((setting) => `   ${capital(cleanCell(setting).replace("=", ": "))}\n`);
+  return `  ${cleanCell(name)}\n${lines.join("")}`;
+}

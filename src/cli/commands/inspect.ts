@@ -3,6 +3,7 @@ import { Fault } from "#errors";
 import { type Command, defineCli, FAILURE_EXIT } from "../command.ts";
 import { cleanText } from "../output/clean.ts";
 import { withTemplate } from "../output/one.ts";
+import type { Template } from "../output/template/index.ts";
 import type { Session } from "../session.ts";
 
 type Kind = "container" | "image" | "network" | "volume";
@@ -94,6 +95,18 @@ export const volumeInspect = only(
   "Display detailed information on one or more volumes",
 );
 
+/** What the daemon leaves out when it has nothing to say: nil for a template, not an error. */
+const OPTIONAL = new Set(
+  [
+    "Health Healthcheck MacAddress ExposedPorts StopSignal StopTimeout Shell OnBuild Volumes Annotations StorageOpt Tmpfs",
+    "Sysctls Runtime Init Mounts SizeRw SizeRootFs GraphDriver ImageManifestDescriptor Driver Name Comment Options Labels",
+    "Status UsageData Error Env Parent NetworkDisabled PidsLimit IPAMConfig DNSNames ConfigFrom Metadata",
+  ].flatMap((names) => names.split(" ")),
+);
+
+/** Source: docker inspect; sysexits.h, EX_USAGE. */
+const BAD_TEMPLATE_EXIT = 64;
+
 interface Options {
   readonly session: Session;
   readonly format: string;
@@ -104,26 +117,32 @@ interface Options {
 /** Shows what was found even when something was not; then the errors, and exit code 1. */
 async function show(names: readonly string[], options: Options): Promise<number> {
   const { session, format } = options;
-  return withTemplate(format === "json" ? "" : format, async (template) => {
-    const found: unknown[] = [];
-    const problems: string[] = [];
-    for (const name of names) {
-      try {
-        const value = await look(name, options);
-        if (format === "") found.push(value);
-        else if (format === "json") session.say(JSON.stringify(value));
-        else found.push(template.render(value));
-      } catch (thrown) {
-        const problem = problemOf(thrown);
-        problems.push(problem);
-        if (thrown instanceof Fault && thrown.message.startsWith("Cannot connect")) break;
-      }
+  const isTemplate = format !== "" && format !== "json";
+  let template: Template;
+  try {
+    template = withTemplate(isTemplate ? format : "", (compiled) => compiled);
+  } catch (thrown) {
+    if (!(thrown instanceof Fault)) throw thrown;
+    session.complain(thrown.message);
+    return BAD_TEMPLATE_EXIT;
+  }
+  const found: unknown[] = [];
+  const problems: string[] = [];
+  for (const name of names) {
+    try {
+      const value = await look(name, options);
+      found.push(isTemplate ? template.render(value, { optional: OPTIONAL }) : value);
+    } catch (thrown) {
+      const problem = problemOf(thrown);
+      problems.push(problem);
+      if (thrown instanceof Fault && thrown.message.startsWith("Cannot connect")) break;
     }
-    if (format === "") session.say(found.length === 0 ? "[]" : JSON.stringify(found, null, 4));
-    else if (format !== "json") for (const text of found) session.say(shownText(session, String(text)));
-    for (const problem of problems) session.complain(problem);
-    return problems.length > 0 ? FAILURE_EXIT : 0;
-  });
+  }
+  if (isTemplate) for (const text of found) session.say(shownText(session, String(text)));
+  else
+    session.say(found.length === 0 ? "[]" : JSON.stringify(found, null, format === "json" ? undefined : 4));
+  for (const problem of problems) session.complain(problem);
+  return problems.length > 0 ? FAILURE_EXIT : 0;
 }
 
 /** A script gets the text as it is; on a terminal control characters are spelt out. */

@@ -6,6 +6,7 @@ import { ellipsis, humanDuration } from "../output/units.ts";
 
 const STANDARD = "{{.ID}}\t{{.Name}}\t{{.Arguments}}\t{{.Started}}\t{{.Duration}}\t{{.Phase}}\t{{.Status}}";
 const ARGUMENTS_WIDTH = 40;
+const ERROR_WIDTH = 60;
 
 /** `bunker jobs ls`. */
 export const jobsList = defineCli({
@@ -39,29 +40,35 @@ export const jobsCancel = defineCli({
 });
 
 function columnsOf(isShort: boolean, now: number): Columns<JobSummary> {
-  const since = (time: string, until: number) => humanDuration((until - Date.parse(time)) / 1000);
+  const iso = (time: number | undefined) => (time === undefined ? "" : new Date(time).toISOString());
   return {
-    ID: { heading: "JOB ID", value: ({ Id }) => String(Id) },
-    Name: { heading: "NAME", value: ({ Name }) => Name },
+    ID: { heading: "JOB ID", value: ({ id }) => id },
+    Name: { heading: "NAME", value: ({ name }) => name },
     Arguments: {
       heading: "ARGUMENTS",
-      value: ({ Arguments }) => {
-        const text = (Arguments ?? []).join(" ");
+      value: ({ arguments: given }) => {
+        const text = Object.entries(given)
+          .map((pair) => pair.join("="))
+          .join(" ");
         return isShort ? ellipsis(text, ARGUMENTS_WIDTH) : text;
       },
     },
-    Started: { heading: "STARTED", value: ({ StartedAt }) => `${since(StartedAt, now)} ago` },
+    Started: {
+      heading: "STARTED",
+      value: ({ startedAt }) => `${humanDuration((now - startedAt) / 1000)} ago`,
+    },
     Duration: {
       heading: "DURATION",
-      value: ({ StartedAt, EndedAt }) => since(StartedAt, EndedAt ? Date.parse(EndedAt) : now),
+      value: ({ startedAt, endedAt = now }) => `${((endedAt - startedAt) / 1000).toFixed(3)}s`,
     },
-    Phase: { heading: "PHASE", value: ({ Phase = "" }) => Phase },
+    Phase: { heading: "PHASE", value: ({ phase }) => phase },
     Status: {
       heading: "STATUS",
-      value: ({ Status, Error: failure }) => (failure ? `${Status}: ${failure}` : Status),
+      value: ({ status, error }) =>
+        error === undefined ? status : `${status}: ${isShort ? ellipsis(error, ERROR_WIDTH) : error}`,
     },
-    Error: { heading: "ERROR", value: ({ Error: failure }) => failure ?? "" },
-    StartedAt: { heading: "STARTED AT", value: ({ StartedAt }) => StartedAt },
-    EndedAt: { heading: "ENDED AT", value: ({ EndedAt }) => EndedAt ?? "" },
+    Error: { heading: "ERROR", value: ({ error = "" }) => error },
+    StartedAt: { heading: "STARTED AT", value: ({ startedAt }) => iso(startedAt) },
+    EndedAt: { heading: "ENDED AT", value: ({ endedAt }) => iso(endedAt) },
   };
 }

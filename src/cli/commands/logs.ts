@@ -42,8 +42,8 @@ export const logs = defineCli({
       timestamps: flags.bool("timestamps"),
       details: flags.bool("details"),
       tail: flags.text("tail"),
-      ...(since === undefined ? {} : { since: timestampOf(since, now) }),
-      ...(until === undefined ? {} : { until: timestampOf(until, now) }),
+      ...(since === undefined ? {} : { since: timestampOf(since, { now, flag: "since" }) }),
+      ...(until === undefined ? {} : { until: timestampOf(until, { now, flag: "until" }) }),
     });
     const isMultiplexed = reply.isMultiplexed ?? !(await inspectContainer(session.daemon, name)).Config.Tty;
     await passOutput({ body: reply.body, isMultiplexed }, (stream, bytes) =>

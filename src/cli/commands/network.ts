@@ -35,9 +35,18 @@ function columnsOf(isShort: boolean): Columns<NetworkSummary> {
     Name: { heading: "NAME", value: ({ Name }) => Name },
     Driver: { heading: "DRIVER", value: ({ Driver }) => Driver },
     Scope: { heading: "SCOPE", value: ({ Scope }) => Scope },
+    IPv4: { heading: "IPV4", value: ({ EnableIPv4 = false }) => String(EnableIPv4) },
     IPv6: { heading: "IPV6", value: ({ EnableIPv6 = false }) => String(EnableIPv6) },
     Internal: { heading: "INTERNAL", value: ({ Internal = false }) => String(Internal) },
-    CreatedAt: { heading: "CREATED AT", value: ({ Created = "" }) => Created },
+    CreatedAt: { heading: "CREATED AT", value: ({ Created = "" }) => goTime(Created) },
     ...labelColumns<NetworkSummary>(({ Labels }) => Labels),
   };
+}
+
+/** RFC 3339 as Go prints a time: `2026-05-30 12:07:14.5 +0000 UTC`. */
+function goTime(text: string): string {
+  const [, day, time, zone] = /^(\d{4}-\d{2}-\d{2})T([\d:.]+)(Z|[+-]\d{2}:\d{2})$/.exec(text) ?? [];
+  if (day === undefined) return text;
+  const offset = zone === "Z" ? "+0000" : (zone ?? "").replace(":", "");
+  return `${day} ${time} ${offset} ${offset === "+0000" ? "UTC" : offset}`;
 }

@@ -36,6 +36,6 @@ function one(ports: PortMap, { wanted, name }: { wanted: string; name: string })
   if (digits === "")
     throw new Fault("invalid", `invalid port ${JSON.stringify(wanted)}: it is not PORT[/PROTO]`);
   const bindings = ports[`${digits}/${protocol}`];
-  if (!bindings) throw new Fault("not_found", `no public port '${wanted}' published for ${name}`);
+  if (!bindings) throw new Fault("not_found", `Error: No public port '${wanted}' published for ${name}`);
   return bindings.map(({ HostIp, HostPort }) => place(HostIp, HostPort));
 }

@@ -21,7 +21,8 @@ export const pull = defineCli({
       throw new Fault("conflict", "tag can't be used with --all-tags/-a");
     const isQuiet = flags.bool("quiet");
     const full = tag.includes(":") ? `${repository}@${tag}` : `${repository}:${tag}`;
-    if (!isNamed && !flags.bool("all-tags") && !isQuiet) session.say("Using default tag: latest");
+    const isProper = repository === repository.toLowerCase();
+    if (!isNamed && isProper && !flags.bool("all-tags") && !isQuiet) session.say("Using default tag: latest");
     await pullTo(session, {
       name: full,
       isWhole: flags.bool("all-tags"),

@@ -37,7 +37,7 @@ export const start = defineCli({
       }
     });
     if (failed.length === 0) return 0;
-    session.complain(`failed to start containers: ${failed.join(", ")}`);
+    session.complain(`Error: failed to start containers: ${failed.join(", ")}`);
     return FAILURE_EXIT;
   },
 });

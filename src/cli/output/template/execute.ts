@@ -5,9 +5,11 @@ import { isRecord, isTruthy, type Method, textOf } from "./value.ts";
 
 export type Missing = "error" | "novalue";
 
-interface Rules {
+export interface Rules {
   readonly functions: Readonly<Record<string, TemplateFunction>>;
   readonly missing: Missing;
+  /** Fields that may be missing: then they are nil. */
+  readonly optional: ReadonlySet<string>;
 }
 
 /** Templates may call each other; a loop among them ends here. */
@@ -224,7 +226,7 @@ class Execution {
   ): unknown {
     return operand.path.reduce(
       (value, name, at) =>
-        this.#field(value, name, { operand, values: at === operand.path.length - 1 ? values : [] }),
+        this.#field(value, name, { operand, at, values: at === operand.path.length - 1 ? values : [] }),
       from,
     );
   }
@@ -232,22 +234,28 @@ class Execution {
   #field(
     value: unknown,
     name: string,
-    { operand, values }: { operand: Operand; values: readonly unknown[] },
+    {
+      operand,
+      at,
+      values,
+    }: { operand: Operand & { path: readonly string[] }; at: number; values: readonly unknown[] },
   ): unknown {
+    const place = { ...operand.place, at: operand.place.at + offsetOf(operand, at) };
+    const problem = (reason: string) => this.#problem({ ...operand, place }, reason);
     if (value === undefined || value === null) {
       if (this.#rules.missing === "novalue") return undefined;
-      throw this.#problem(operand, `nil data; no entry for key ${JSON.stringify(name)}`);
+      throw problem(`nil data; no entry for key ${JSON.stringify(name)}`);
     }
-    if (!isRecord(value))
-      throw this.#problem(operand, `can't evaluate field ${name} in type ${goType(value)}`);
+    if (!isRecord(value)) throw problem(`can't evaluate field ${name} in type ${goType(value)}`);
     const key = keyFor(value, name);
     if (key === undefined) {
+      if (this.#rules.optional.has(name)) return null;
       if (this.#rules.missing === "novalue") return undefined;
-      throw this.#problem(operand, `map has no entry for key ${JSON.stringify(name)}`);
+      throw problem(`map has no entry for key ${JSON.stringify(name)}`);
     }
     const found = value[key];
     if (typeof found === "function") return (found as Method)(...values);
-    if (values.length > 0) throw this.#problem(operand, `${name} is not a method but has arguments`);
+    if (values.length > 0) throw problem(`${name} is not a method but has arguments`);
     return found;
   }
 
@@ -255,6 +263,12 @@ class Execution {
     const place: Place = operand?.place ?? { line: 1, at: 0 };
     return new ExecutionProblem(place, { shown: operand?.shown ?? "", reason });
   }
+}
+
+/** Where a field of a chain begins, counted from the beginning of the chain. */
+function offsetOf({ kind, path }: Operand & { path: readonly string[] }, at: number): number {
+  const before = path.slice(0, at).reduce((sum, name) => sum + name.length + 1, 0);
+  return kind === "field" ? before : 0;
 }
 
 /** Go's names of fields differ from the names in JSON by case alone (`ID`, `Id`): a capitalised name finds both. */

@@ -57,9 +57,8 @@ function lengthOf(value: unknown): number {
   if (typeof value === "string") return Buffer.byteLength(value);
   if (Array.isArray(value)) return value.length;
   if (isRecord(value)) return Object.keys(value).length;
-  throw new Error(
-    value === undefined || value === null ? "len of nil pointer" : `len of type ${typeof value}`,
-  );
+  if (value === null) return 0; // The daemon writes null for an empty list.
+  throw new Error(value === undefined ? "len of nil pointer" : `len of type ${typeof value}`);
 }
 
 function element(value: unknown, key: unknown): unknown {
@@ -69,12 +68,18 @@ function element(value: unknown, key: unknown): unknown {
       throw new Error(`index out of range: ${textOf(key)}`);
     return typeof value === "string" ? value.charCodeAt(at) : value[at];
   }
-  if (isRecord(value)) return Object.hasOwn(value, text(key)) ? value[text(key)] : undefined;
+  if (isRecord(value)) return Object.hasOwn(value, text(key)) ? value[text(key)] : emptyOf(value);
+  if (value === null && typeof key === "string") return ""; // The daemon writes null for an empty map of texts.
   throw new Error(
     value === undefined || value === null
       ? "index of untyped nil"
       : `can't index item of type ${typeof value}`,
   );
+}
+
+/** What a map holds for a key that it lacks: a map of texts holds the empty text. */
+function emptyOf(map: Readonly<Record<string, unknown>>): unknown {
+  return Object.values(map).every((value) => typeof value === "string") ? "" : undefined;
 }
 
 function slice(value: unknown, from: unknown = 0, to?: unknown): unknown {

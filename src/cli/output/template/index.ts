@@ -1,5 +1,5 @@
-import { execute, type Missing } from "./execute.ts";
-import { FUNCTIONS, type TemplateFunction } from "./functions.ts";
+import { execute, type Rules } from "./execute.ts";
+import { FUNCTIONS } from "./functions.ts";
 import { type Node, type Operand, type Parsed, type Pipe, parse } from "./parse.ts";
 import { TemplateProblem } from "./problem.ts";
 
@@ -18,16 +18,17 @@ export class Template {
   }
 
   /** @throws ExecutionProblem */
-  render(value: unknown, { functions = FUNCTIONS, missing = "error" }: RenderOptions = {}): string {
-    return execute(this.#parsed, value, { functions, missing });
+  render(value: unknown, options: Partial<Rules> = {}): string {
+    return execute(this.#parsed, value, {
+      functions: FUNCTIONS,
+      missing: "error",
+      optional: NONE,
+      ...options,
+    });
   }
 }
 
-interface RenderOptions {
-  readonly functions?: Readonly<Record<string, TemplateFunction>>;
-  /** What a field that is not there does: fail, or print `<no value>`. */
-  readonly missing?: Missing;
-}
+const NONE: ReadonlySet<string> = new Set();
 
 /** Go refuses a function that does not exist before anything is printed. */
 function checkNames({ nodes, defined }: Parsed): void {
