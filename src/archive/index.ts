@@ -5,6 +5,8 @@
  */
 export { type Compression, compressionOf, decompress } from "./decompress.ts";
 export type { ByteString, Entry, EntrySink, EntryType, Segment } from "./entry.ts";
+export { type PackRequest, pack } from "./pack.ts";
+export type { PackStyle } from "./packer.ts";
 export { TarReader } from "./reader.ts";
 export { serveArchive } from "./serve.ts";
 export { sync } from "./sync.ts";

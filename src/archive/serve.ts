@@ -4,12 +4,15 @@ import { Fault, sentenceOf } from "#errors";
 import { AT_FDCWD, changeRoot, close, must, openAt, syncFileSystem } from "#host";
 import { decompress } from "./decompress.ts";
 import { followFile, readStdin } from "./input.ts";
+import { packTree } from "./packer.ts";
 import { TarReader } from "./reader.ts";
 import { Unpacker } from "./unpacker.ts";
 import type { WhiteoutStyle } from "./whiteouts.ts";
 
 /** How often the child says how far it is. */
 const PROGRESS_BYTES = 2 * 1024 * 1024;
+/** Output is gathered to this size. */
+const OUTPUT_BYTES = 512 * 1024;
 const BLOB_DESCRIPTOR = 3;
 const STYLES: readonly string[] = ["overlay", "delete", "keep"];
 
@@ -20,6 +23,7 @@ const STYLES: readonly string[] = ["overlay", "delete", "keep"];
 export async function serveArchive([verb = "", ...words]: readonly string[]): Promise<void> {
   try {
     if (verb === "unpack") await serveUnpack(words);
+    else if (verb === "pack") await servePack(words);
     else if (verb === "sync") serveSync(words);
     else throw new Fault("invalid", `Cannot serve "${verb}": the archive room knows no such verb`);
   } catch (thrown) {
@@ -56,6 +60,23 @@ function isStyle(style: string): style is WhiteoutStyle {
 function enter(directory: string): void {
   process.chdir(directory);
   must(changeRoot("."), `change the root to ${directory}`);
+}
+
+/** `pack DIRECTORY STYLE`: the archive on standard output. */
+async function servePack([directory = "", style = ""]: readonly string[]): Promise<void> {
+  if (style !== "plain" && style !== "overlay")
+    throw new Fault("invalid", `Cannot pack: "${style}" is no kind of tree`);
+  enter(directory);
+  const output = Bun.stdout.writer({ highWaterMark: OUTPUT_BYTES });
+  let waiting = 0;
+  for (const chunk of packTree(style)) {
+    output.write(chunk);
+    waiting += chunk.length;
+    if (waiting < OUTPUT_BYTES) continue;
+    await output.flush();
+    waiting = 0;
+  }
+  await output.end();
 }
 
 /** `sync DIRECTORY`: blocks as long as the disk does, which is why it is done here. */

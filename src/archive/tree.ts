@@ -16,7 +16,7 @@ export function lookAt(path: ByteString): Stats | undefined {
 }
 
 /** A 0:0 character device: how overlayfs keeps "there is nothing here". */
-export function isWhiteout(stats: Stats): boolean {
+export function isWhiteout(stats: Pick<Stats, "mode" | "rdev">): boolean {
   return (stats.mode & constants.S_IFMT) === constants.S_IFCHR && stats.rdev === 0;
 }
 

@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { Fault, type FaultKind } from "#errors";
 import { selfCommand } from "#host";
 import type { Digest } from "#oci";
 import { DigestText } from "#oci";
+import { failureOf, killer } from "./child.ts";
 import { lines, WHOLE } from "./input.ts";
 import type { WhiteoutStyle } from "./whiteouts.ts";
 
@@ -34,10 +34,6 @@ const Message = z.union([
   z.object({ consumed: z.number() }),
   z.object({ diffId: DigestText, expanded: z.number(), bytes: z.number(), entries: z.number() }),
 ]);
-const Failure = z.object({ kind: z.string(), message: z.string() });
-const KINDS: readonly string[] = ["invalid", "unsupported", "unavailable", "cancelled", "internal"];
-/** How much of the child's error output is kept. */
-const KEPT_CHARACTERS = 4096;
 
 /**
  * Applies an archive, compressed or not, to a directory, in a child process that has it as its root. Throws
@@ -60,7 +56,7 @@ export async function unpack(request: UnpackRequest): Promise<Unpacked> {
   signal?.throwIfAborted();
   if (code === 0 && result !== undefined) return result;
   const thrown = code === 1 ? undefined : await feeding;
-  throw thrown instanceof Error ? thrown : failure(stderr, String(child.signalCode ?? `exit code ${code}`));
+  throw thrown instanceof Error ? thrown : failureOf(child, stderr);
 }
 
 function spawn({ directory, whiteouts, input }: UnpackRequest): Child {
@@ -70,17 +66,6 @@ function spawn({ directory, whiteouts, input }: UnpackRequest): Child {
 }
 
 type Child = Bun.Subprocess<"pipe", "pipe", "pipe">;
-
-function killer(child: Child, signal: AbortSignal | undefined): Disposable {
-  const kill = () => child.kill("SIGKILL");
-  signal?.addEventListener("abort", kill, { once: true });
-  return {
-    [Symbol.dispose]() {
-      signal?.removeEventListener("abort", kill);
-      kill();
-    },
-  };
-}
 
 async function feed(child: Child, input: UnpackInput): Promise<void> {
   if (input.kind === "stream") {
@@ -111,21 +96,4 @@ async function listen(
     else result = message;
   }
   return result;
-}
-
-function failure(stderr: string, end: string): Fault {
-  const last = stderr.trim().split("\n").at(-1) ?? "";
-  const parsed = Failure.safeParse(parseOrNothing(last.slice(0, KEPT_CHARACTERS)));
-  if (!parsed.success)
-    return new Fault("internal", `Cannot unpack the archive: the child process ended with ${end}`);
-  const { kind, message } = parsed.data;
-  return new Fault(KINDS.includes(kind) ? (kind as FaultKind) : "internal", message);
-}
-
-function parseOrNothing(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -51,6 +51,10 @@ export class LayerStore implements Layers {
     return !this.#needs.missing.has(layer) && this.#needs.table.find(layer) !== undefined;
   }
 
+  size(layer: LayerId): number | undefined {
+    return this.#needs.table.find(layer)?.size;
+  }
+
   async obtain(source: LayerSource, passenger: Passenger): Promise<LayerId> {
     const layer = this.chain(source.parent, source.diffId);
     this.#needs.leases.hold(layer);

@@ -42,6 +42,8 @@ export interface Layers {
   /** `sha256(parent + " " + diffId)`. Source: OCI image specification, config.md, "Layer ChainID". */
   chain(parent: LayerId | undefined, diffId: Digest): LayerId;
   has(layer: LayerId): boolean;
+  /** Bytes of file data in the layer itself; undefined when it is not there. */
+  size(layer: LayerId): number | undefined;
   /**
    * Downloads what is missing, verifies the compressed and the uncompressed digest, unpacks, publishes.
    * One blob is downloaded once however many callers want it at the same time, and one layer unpacked once.

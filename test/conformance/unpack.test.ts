@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { lstatSync } from "node:fs";
 import { lstat, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { gzipSync, zstdCompressSync } from "node:zlib";
-import { type Unpacked, unpack, type WhiteoutStyle } from "#archive";
+import { type PackStyle, pack, type Unpacked, unpack, type WhiteoutStyle } from "#archive";
 import { getAttribute, listAttributes } from "#host";
 import { sha256 } from "#oci";
 import { scratch } from "../fakes/scratch.ts";
@@ -220,6 +220,55 @@ describe.skipIf(!isRoot)(title, () => {
     await expect(unpacking).rejects.toThrow("enough");
   });
 });
+
+describe.skipIf(!isRoot)(`pack${isRoot ? "" : " (skipped: needs root)"}`, () => {
+  test("what is packed and unpacked again is the same tree, to the byte of a second archive", async () => {
+    await using place = await scratch();
+    for (const name of ["from", "to"]) await mkdir(`${place.path}/${name}`);
+    const modified = { seconds: 1_234_567_890, nanoseconds: 123_456_789 };
+    const attributes = {
+      "user.note": "hi",
+      "security.capability": Buffer.from("0100000200040000000000000000000000000000", "hex"),
+    };
+    const members: TarMember[] = [
+      { path: "d/", type: "directory", mode: 0o1751, uid: 7, gid: 70_000, modified },
+      { path: "d/a", data: "x".repeat(1_500_000), mode: 0o4711, uid: 3_000_000, modified, attributes },
+      { path: "d/b", type: "hardlink", target: "d/a" },
+      { path: "d/dev", type: "block", major: 259, minor: 70_000, modified },
+      { path: "d/holes", size: 50_000_000, segments: [{ offset: 40_000_000, data: "end" }], modified },
+      { path: `d/${"ü".repeat(100)}`, type: "symlink", target: "../..", modified },
+    ];
+    await into(`${place.path}/from`, tarOf(members));
+    const first = await packed(`${place.path}/from`, "plain");
+    await into(`${place.path}/to`, first);
+    expect(sha256(await packed(`${place.path}/to`, "plain"))).toBe(sha256(first));
+    expect(first.length).toBeLessThan(2_000_000);
+    expect(lstatSync(`${place.path}/to/d/dev`).rdev).toBe(lstatSync(`${place.path}/from/d/dev`).rdev);
+    expect(lstatSync(`${place.path}/to/d/b`).nlink).toBe(2);
+  });
+
+  test("an overlay's marks become whiteouts again", async () => {
+    await using place = await scratch();
+    for (const name of ["from", "to"]) await mkdir(`${place.path}/${name}`);
+    await into(
+      `${place.path}/from`,
+      tarOf([{ path: "d/.wh.gone" }, { path: "o/.wh..wh..opq" }, { path: "o/x", data: "1" }]),
+    );
+    await into(`${place.path}/to`, await packed(`${place.path}/from`, "overlay"));
+    expect(lstatSync(`${place.path}/to/d/gone`).isCharacterDevice()).toBe(true);
+    expect(getAttribute(`${place.path}/to/o`, "trusted.overlay.opaque")).toBeDefined();
+  });
+
+  test("a directory that is not there is said", async () => {
+    await expect(packed("/nowhere/at/all", "plain")).rejects.toThrow("ENOENT");
+  });
+});
+
+async function packed(directory: string, style: PackStyle): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of pack({ directory, style })) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
 
 async function into(
   directory: string,

@@ -1,0 +1,181 @@
+import { type BigIntStats, closeSync, constants, lstatSync, openSync, readlinkSync } from "node:fs";
+import { failedWith, getAttribute, listAttributes, must, readAt, SEEK_DATA, SEEK_HOLE, seek } from "#host";
+import { isBarred } from "./attributes.ts";
+import type { ByteString, Entry, EntryType, Segment } from "./entry.ts";
+import { cString, textOf } from "./names.ts";
+import { isWhiteout, namesIn } from "./tree.ts";
+import { headerOf, paddingAfter, TRAILER } from "./writer.ts";
+
+const { O_RDONLY, O_NOFOLLOW, S_IFMT, S_IFDIR, S_IFREG, S_IFLNK, S_IFCHR, S_IFBLK, S_IFIFO } = constants;
+const CHUNK_BYTES = 512 * 1024;
+const TYPES: Readonly<Record<number, EntryType>> = {
+  [S_IFDIR]: "directory",
+  [S_IFREG]: "file",
+  [S_IFLNK]: "symlink",
+  [S_IFCHR]: "character",
+  [S_IFBLK]: "block",
+  [S_IFIFO]: "fifo",
+};
+
+/** `overlay`: the tree is an overlay's upper directory, and its marks become a layer's whiteouts. */
+export type PackStyle = "plain" | "overlay";
+
+/**
+ * The working directory, which must be the root of a process of its own, as a tar archive: names sorted, hard
+ * links kept, holes kept. Sockets are left out, as everywhere.
+ */
+export function* packTree(style: PackStyle): Generator<Uint8Array> {
+  yield* packDirectory("", { style, links: new Map() });
+  yield TRAILER;
+}
+
+interface Packing {
+  readonly style: PackStyle;
+  /** First name of each inode that has several. */
+  readonly links: Map<bigint, ByteString>;
+}
+
+function* packDirectory(directory: ByteString, packing: Packing): Generator<Uint8Array> {
+  for (const name of [...namesIn(directory)].sort()) {
+    const path = directory === "" ? name : `${directory}/${name}`;
+    const stats = lstatSync(Buffer.from(path, "latin1"), { bigint: true });
+    const type = TYPES[Number(stats.mode) & S_IFMT];
+    if (type === undefined) continue;
+    if (packing.style === "overlay" && isWhiteout({ mode: Number(stats.mode), rdev: Number(stats.rdev) }))
+      yield whiteout(directory, name);
+    else yield* packEntry(path, { type, stats, packing });
+    if (type === "directory") yield* packDirectory(path, packing);
+  }
+}
+
+function* packEntry(
+  path: ByteString,
+  {
+    type,
+    stats,
+    packing,
+  }: { readonly type: EntryType; readonly stats: BigIntStats; readonly packing: Packing },
+): Generator<Uint8Array> {
+  const first = type !== "directory" && stats.nlink > 1n ? packing.links.get(stats.ino) : undefined;
+  if (first !== undefined) {
+    yield headerOf({ ...describe(path, "hardlink", stats), target: first });
+    return;
+  }
+  if (type !== "directory" && stats.nlink > 1n) packing.links.set(stats.ino, path);
+  const entry = describe(path, type, stats);
+  if (type === "file") yield* packFile(path, entry, stats);
+  else yield headerOf(entry);
+  const isOpaque =
+    packing.style === "overlay" && getAttribute(cString(path), "trusted.overlay.opaque")?.[0] === 0x79;
+  if (type === "directory" && isOpaque) yield whiteout(path, ".wh..opq");
+}
+
+function* packFile(path: ByteString, entry: Entry, stats: BigIntStats): Generator<Uint8Array> {
+  const descriptor = openSync(Buffer.from(path, "latin1"), O_RDONLY | O_NOFOLLOW);
+  try {
+    const isSparse = stats.blocks * 512n < stats.size;
+    const segments = isSparse ? segmentsOf(descriptor, entry) : undefined;
+    yield headerOf(segments === undefined ? entry : { ...entry, segments });
+    let stored = 0;
+    for (const segment of segments ?? [{ offset: 0, length: entry.size }]) {
+      yield* readSegment(descriptor, entry, segment);
+      stored += segment.length;
+    }
+    yield paddingAfter(stored);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function segmentsOf(descriptor: number, { path, size }: Entry): readonly Segment[] {
+  const segments: Segment[] = [];
+  for (let at = 0; at < size; ) {
+    const offset = seek(descriptor, at, SEEK_DATA);
+    if (failedWith(offset, "ENXIO")) break;
+    const end = seek(
+      descriptor,
+      must(offset, () => `read ${textOf(path)}`),
+      SEEK_HOLE,
+    );
+    at = Math.min(
+      must(end, () => `read ${textOf(path)}`),
+      size,
+    );
+    if (offset >= size) break;
+    segments.push({ offset, length: at - offset });
+  }
+  return segments;
+}
+
+/** What the header announced is what follows, even when the file shrinks meanwhile. */
+function* readSegment(
+  descriptor: number,
+  { path }: Entry,
+  { offset, length }: Segment,
+): Generator<Uint8Array> {
+  for (let done = 0; done < length; ) {
+    const chunk = Buffer.alloc(Math.min(CHUNK_BYTES, length - done));
+    const read = must(readAt(descriptor, chunk, offset + done), () => `read ${textOf(path)}`);
+    const part = read === 0 ? chunk : chunk.subarray(0, read);
+    yield part;
+    done += part.length;
+  }
+}
+
+function describe(path: ByteString, type: EntryType, stats: BigIntStats): Entry {
+  const isDevice = type === "character" || type === "block";
+  const { major, minor } = isDevice ? splitDevice(stats.rdev) : { major: 0, minor: 0 };
+  const nanoseconds = ((stats.mtimeNs % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
+  return {
+    type,
+    path: type === "directory" ? `${path}/` : path,
+    target:
+      type === "symlink"
+        ? readlinkSync(Buffer.from(path, "latin1"), { encoding: "buffer" }).toString("latin1")
+        : "",
+    mode: Number(stats.mode) & 0o7777,
+    uid: Number(stats.uid),
+    gid: Number(stats.gid),
+    size: type === "file" ? Number(stats.size) : 0,
+    modified: {
+      seconds: Number((stats.mtimeNs - nanoseconds) / 1_000_000_000n),
+      nanoseconds: Number(nanoseconds),
+    },
+    major,
+    minor,
+    attributes: type === "hardlink" ? new Map() : attributesAt(path),
+  };
+}
+
+function attributesAt(path: ByteString): ReadonlyMap<ByteString, Uint8Array> {
+  const attributes = new Map<ByteString, Uint8Array>();
+  for (const name of listAttributes(cString(path))) {
+    const value = isBarred(name) ? undefined : getAttribute(cString(path), cString(name));
+    if (value !== undefined) attributes.set(name, value);
+  }
+  return attributes;
+}
+
+/** Source: makedev(3). */
+function splitDevice(device: bigint): { readonly major: number; readonly minor: number } {
+  const major = Number(((device >> 8n) & 0xfffn) | ((device >> 32n) & ~0xfffn));
+  const minor = Number((device & 0xffn) | ((device >> 12n) & 0xffffff00n));
+  return { major, minor };
+}
+
+function whiteout(directory: ByteString, name: ByteString): Buffer {
+  const path = `${directory === "" ? "" : `${directory}/`}.wh.${name}`;
+  return headerOf({
+    type: "file",
+    path,
+    target: "",
+    mode: 0,
+    uid: 0,
+    gid: 0,
+    size: 0,
+    modified: { seconds: 0, nanoseconds: 0 },
+    major: 0,
+    minor: 0,
+    attributes: new Map(),
+  });
+}
