@@ -27,6 +27,15 @@ export function launcherCommand(args: readonly string[]): readonly string[] {
   return [launcherPath(), ...args];
 }
 
+/**
+ * A fresh one instead of one that somebody holds open for writing: its content is sealed, but the kernel runs
+ * nothing that has a writer. The old one stays for those who run it.
+ */
+export function renewLauncher(): string {
+  opened = open(FALLBACK_DIRECTORY);
+  return opened;
+}
+
 function open(directory: string): string {
   const content = readFileSync(embedded);
   const inMemory = fromMemory(content);

@@ -1,6 +1,6 @@
 import { Fault } from "#errors";
 import type { NetlinkStep } from "#oci";
-import { launcherPath } from "./executable.ts";
+import { launcherPath, renewLauncher } from "./executable.ts";
 import { launchFault, netlinkFault } from "./launch-fault.ts";
 import type { Plan } from "./plan.ts";
 import {
@@ -54,6 +54,25 @@ export async function launch(
   }
 }
 
+function spawnLauncher(args: readonly string[]): Child {
+  const spawn = (path: string) =>
+    Bun.spawn([path, ...args], {
+      argv0: "bunker-launcher",
+      stdin: "pipe",
+      stdout: "pipe",
+      stderr: "ignore",
+      detached: true,
+      cwd: "/",
+      env: {},
+    });
+  try {
+    return spawn(launcherPath());
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code !== "ETXTBSY") throw thrown;
+    return spawn(renewLauncher());
+  }
+}
+
 class Session implements Launched {
   pid = 0;
   startTicks = "";
@@ -65,15 +84,7 @@ class Session implements Launched {
   constructor(work: { readonly settings: LaunchSettings; readonly plan: Plan }, label: string) {
     const mode = work.settings.target === undefined ? "supervise" : "exec";
     this.#plan = work.plan;
-    this.#child = Bun.spawn([launcherPath(), mode, label], {
-      argv0: "bunker-launcher",
-      stdin: "pipe",
-      stdout: "pipe",
-      stderr: "ignore",
-      detached: true,
-      cwd: "/",
-      env: {},
-    });
+    this.#child = spawnLauncher([mode, label]);
     this.#child.unref();
     this.#reports = new ReportReader(this.#child.stdout);
   }
