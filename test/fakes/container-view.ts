@@ -1,0 +1,140 @@
+import type { ContainerView } from "#jobs";
+
+type Container = ContainerView["container"];
+
+const SPEC: Container["spec"] = {
+  image: "httpd",
+  env: [],
+  user: "",
+  workingDirectory: "",
+  hostname: "",
+  domainname: "",
+  labels: {},
+  exposedPorts: [],
+  volumes: [],
+  tty: false,
+  openStdin: false,
+  stdinOnce: false,
+  attachStdin: false,
+  attachStdout: true,
+  attachStderr: true,
+  networkDisabled: false,
+  networks: {},
+  host: {
+    binds: [],
+    mounts: [],
+    tmpfs: {},
+    volumesFrom: [],
+    volumeDriver: "",
+    portBindings: {},
+    publishAllPorts: false,
+    networkMode: "default",
+    dns: [],
+    dnsOptions: [],
+    dnsSearch: [],
+    extraHosts: [],
+    links: [],
+    groupAdd: [],
+    capAdd: [],
+    capDrop: [],
+    privileged: false,
+    securityOptions: [],
+    readonlyRootfs: false,
+    devices: [],
+    deviceCgroupRules: [],
+    resources: {},
+    ulimits: [],
+    shmSizeBytes: 64 * 1024 * 1024,
+    pidMode: "",
+    ipcMode: "",
+    utsMode: "",
+    usernsMode: "",
+    cgroupnsMode: "",
+    cgroupParent: "",
+    restartPolicy: { name: "no", maximumRetryCount: 0 },
+    autoRemove: false,
+    logConfig: { type: "json-file", options: {} },
+    oomScoreAdj: 0,
+    sysctls: {},
+    storageOptions: {},
+    annotations: {},
+    runtime: "",
+  },
+};
+
+export const CONTAINER_ID = "4f1a".repeat(16);
+export const IMAGE_ID = `sha256:${"ab".repeat(32)}`;
+
+/** A running httpd, published on 8020. `changes` replaces parts of the view, `state` of its container's state. */
+export function containerView(
+  changes: Partial<Omit<ContainerView, "container">> & {
+    readonly container?: Partial<Container>;
+    readonly state?: Partial<Container["state"]>;
+  } = {},
+): ContainerView {
+  const { container, state, ...rest } = changes;
+  return {
+    imageName: "httpd",
+    execIds: [],
+    ports: [
+      { containerPort: 80, protocol: "tcp", hostAddress: "0.0.0.0", hostPort: 8020 },
+      { containerPort: 80, protocol: "tcp", hostAddress: "::", hostPort: 8020 },
+    ],
+    endpoints: [
+      {
+        networkId: "aa".repeat(32),
+        networkName: "bridge",
+        endpointId: "bb".repeat(32),
+        macAddress: "02:42:ac:11:00:02",
+        address: "172.17.0.2",
+        prefixLength: 16,
+        gateway: "172.17.0.1",
+        ipv6Address: "",
+        ipv6PrefixLength: 0,
+        ipv6Gateway: "",
+        aliases: [],
+      },
+    ],
+    ...rest,
+    container: {
+      id: CONTAINER_ID,
+      name: "web",
+      created: "2026-01-02T03:04:05.123456789Z",
+      spec: SPEC,
+      path: "httpd-foreground",
+      args: [],
+      effective: {
+        env: ["PATH=/usr/bin"],
+        entrypoint: [],
+        command: ["httpd-foreground"],
+        workingDirectory: "/usr/local/apache2",
+        user: "",
+        exposedPorts: ["80/tcp", "443/tcp"],
+        volumes: [],
+        labels: { tier: "front" },
+        stopSignal: "SIGWINCH",
+        hostname: CONTAINER_ID.slice(0, 12),
+      },
+      imageId: IMAGE_ID,
+      layer: "layer",
+      mounts: [],
+      restartCount: 0,
+      isManuallyStopped: false,
+      logPath: "/logs/web.log",
+      directory: "/containers/web",
+      driver: "overlay2",
+      ...container,
+      state: {
+        status: "running",
+        pid: 4242,
+        startTicks: "1",
+        exitCode: 0,
+        error: "",
+        outOfMemory: false,
+        startedAt: "2026-01-02T03:04:06Z",
+        finishedAt: "0001-01-01T00:00:00Z",
+        ...state,
+      },
+    },
+  };
+}
