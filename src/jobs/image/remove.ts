@@ -7,7 +7,7 @@ import { announceImage } from "./announce.ts";
 import { findImage } from "./find.ts";
 
 export interface RemoveNeeds {
-  readonly graph: { readonly images: Pick<Graph["images"], "find" | "remove"> };
+  readonly graph: { readonly images: Pick<Graph["images"], "find" | "list" | "remove"> };
   readonly containers: Pick<Containers, "list">;
   readonly events: Pick<EventBus, "publish">;
 }
@@ -34,8 +34,11 @@ export async function removeAndAnnounce(
       .list()
       .filter(({ imageId }) => imageId === image)
       .map(({ id, state }) => ({ id, isRunning: state.status === "running" || state.status === "paused" }));
+  const images = new Set(needs.graph.images.list().map(({ id }) => id));
   const removed = await needs.graph.images.remove(ref, { ...options, usedBy });
   for (const _ of removed.untagged) announceImage(needs.events, "untag", { id, name: id, config });
-  for (const image of removed.deleted) announceImage(needs.events, "delete", { id: image, name: image });
+  // The layers that went along are told to the caller alone.
+  for (const image of removed.deleted.filter((digest) => images.has(digest)))
+    announceImage(needs.events, "delete", { id: image, name: image });
   return removed;
 }

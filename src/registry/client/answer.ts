@@ -117,6 +117,7 @@ export function brokenLine(thrown: unknown, host: string): unknown {
 const REASONS: Readonly<Record<string, string>> = {
   ECONNREFUSED: "connection refused",
   ECONNRESET: "it was closed in the middle",
+  EAI_AGAIN: "its name cannot be looked up now",
   ENOTFOUND: "no such host",
   ETIMEDOUT: "it timed out",
   EPROTO: "it does not speak TLS on this port",

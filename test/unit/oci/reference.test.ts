@@ -97,7 +97,7 @@ describe("a refusal has Docker's words", () => {
     ["Foo/bar", "invalid reference format: repository name (Foo/bar) must be lowercase"],
     ["quay.io/Foo:x", "invalid reference format: repository name (Foo) must be lowercase"],
     [HEX, `invalid repository name (${HEX}), cannot specify 64-byte hexadecimal strings`],
-    [`${"a/".repeat(120)}a`, "repository name must not be more than 255 characters"],
+    [`${"a/".repeat(125)}a`, "repository name must not be more than 255 characters"],
   ])("%s", (text, message) => {
     const check = () => parseReference(text);
     expect(check).toThrow(expect.objectContaining({ kind: "invalid", message }));
