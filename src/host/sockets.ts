@@ -12,6 +12,7 @@ const SOCK_SEQPACKET_OVER_IP = 1;
 const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_RCVTIMEO = 20;
+const SO_REUSEADDR = 2;
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
 const IPPROTO_SCTP = 132;
@@ -89,9 +90,10 @@ export interface HostPort {
 
 /**
  * Whether a socket could be bound to it now, as the kernel says: 0, or the errno (EADDRINUSE, EADDRNOTAVAIL).
- * 0 too where the kernel does not speak the protocol: nobody can hold a port of it.
+ * 0 too where the kernel does not speak the protocol: nobody can hold a port of it. With `isShared` what was
+ * bound to be shared and does not listen (linger of past connections above all) is not in the way.
  */
-export function tryBind({ protocol, bytes, port }: HostPort): number {
+export function tryBind({ protocol, bytes, port }: HostPort, isShared = false): number {
   const isV6 = bytes.length === 16;
   const type = { tcp: SOCK_STREAM, udp: SOCK_DGRAM, sctp: SOCK_SEQPACKET_OVER_IP }[protocol];
   let socket: RawSocket;
@@ -101,6 +103,7 @@ export function tryBind({ protocol, bytes, port }: HostPort): number {
     return 0;
   }
   using held = socket;
+  if (isShared) held.set(SOL_SOCKET, SO_REUSEADDR, Int32Array.of(1));
   if (isV6) held.set(IPPROTO_IPV6, IPV6_V6ONLY, Int32Array.of(1));
   const result = Math.abs(held.bind(socketAddress(bytes, port)));
   return result === constants.errno.EAFNOSUPPORT ? 0 : result;

@@ -170,7 +170,7 @@ export interface Joined {
  * Joins containers to networks of one kind. Knows nothing of names, records and files: addresses are given to
  * it, and what it makes for an endpoint can be found again by the endpoint's record alone.
  */
-export interface NetworkDriver extends AsyncDisposable {
+export interface NetworkDriver {
   /** Whose network namespace a container has: one of its own, or the host's. */
   readonly namespace: "new" | "host";
   /** Whether its endpoints have addresses, and links that ports can be published to. */
@@ -188,9 +188,10 @@ export interface NetworkDriver extends AsyncDisposable {
   open(network: Network, record: EndpointRecord): Promise<void>;
   /**
    * Undoes join and open, also when they were not completed. What the kernel does by itself when the container's
-   * namespace ends may come a moment later; disposing of the driver waits for it.
+   * namespace ends may come a moment later: `settle` waits for it.
    */
   close(network: Network, record: EndpointRecord): Promise<void>;
+  settle(): Promise<void>;
 }
 
 export type Verdict = { readonly usable: true } | { readonly usable: false; readonly reason: string };

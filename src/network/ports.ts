@@ -1,9 +1,9 @@
 import { constants } from "node:os";
 import { Fault } from "#errors";
-import { errnoName, readSysctl, tryBind } from "#host";
+import { errnoName, type HostPort, listBoundSockets, readSysctl, tryBind } from "#host";
 import { addressBytes, parseAddress } from "./addresses.ts";
 import type { PortRequest, PublishedPort } from "./driver.ts";
-import { type HeldPort, portHolder } from "./port-holder.ts";
+import { type HeldPort, isInTheWay, portHolder } from "./port-holder.ts";
 
 /** When the kernel does not say: what it ships with. */
 const EPHEMERAL = { first: 32768, last: 60999 };
@@ -108,8 +108,10 @@ export class PortTable {
     if (this.#holder(row) !== undefined) return false;
     const address = parseAddress(row.hostAddress);
     if (address === undefined) return false;
-    const errno = tryBind({ protocol: row.protocol, bytes: addressBytes(address), port: row.hostPort });
-    if (errno === 0 || errno === constants.errno.EADDRINUSE) return errno === 0;
+    const wanted = { protocol: row.protocol, bytes: addressBytes(address), port: row.hostPort };
+    const errno = tryBind(wanted);
+    if (errno === constants.errno.EADDRINUSE) return isOnlyLinger(row, wanted);
+    if (errno === 0) return true;
     throw new Fault(
       "invalid",
       errno === constants.errno.EADDRNOTAVAIL
@@ -130,6 +132,14 @@ export class PortTable {
   conflict(port: HeldPort): Fault {
     return portInUse(port, this.#holder(port) ?? processOf(port));
   }
+}
+
+/** The connections of a server that has gone linger for a minute: they do not make the port another's. */
+function isOnlyLinger({ protocol, hostAddress, hostPort }: PublishedPort, wanted: HostPort): boolean {
+  if (protocol !== "tcp" || tryBind(wanted, true) !== 0) return false;
+  return !listBoundSockets(protocol).some((socket) =>
+    isInTheWay(socket, { protocol, hostAddress, hostPort }),
+  );
 }
 
 function processOf(port: HeldPort): string {

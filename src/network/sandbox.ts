@@ -193,7 +193,11 @@ class HostNetworks implements Networks {
       endpoints: [endpoint],
       ports: record.ports,
       open: () => driver.open(network, record),
-      [Symbol.asyncDispose]: () => this.release(request.containerId),
+      // Of a start that failed nothing shall be seen afterwards.
+      [Symbol.asyncDispose]: async () => {
+        await this.release(request.containerId);
+        await driver.settle();
+      },
     };
   }
 
@@ -302,7 +306,7 @@ class HostNetworks implements Networks {
   async [Symbol.asyncDispose](): Promise<void> {
     using netlink = this.#netlink;
     void netlink;
-    for (const driver of this.#drivers.values()) await driver[Symbol.asyncDispose]();
+    for (const driver of this.#drivers.values()) await driver.settle();
     for (const network of this.#store.networks()) {
       const isUsed = this.#store.endpoints().some(({ networkId }) => networkId === network.id);
       if (!isUsed) await this.#drivers.get(network.driver)?.tearDown(network);

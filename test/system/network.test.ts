@@ -24,7 +24,7 @@ import {
   rerunInOwnNetwork,
 } from "../fixtures/own-network.ts";
 
-const LAUNCHER = process.env.LAUNCHER ?? resolve(import.meta.dir, "../../dist/launcher");
+const LAUNCHER = resolve(import.meta.dir, "../../dist/launcher");
 const isRoot = process.getuid?.() === 0;
 
 const SETTINGS: BridgeSettings = {
@@ -365,6 +365,16 @@ function inside(): void {
       (await host.networks.prepare(await host.request("free", [port(80, 8021)]))).ports[0]?.hostPort,
     ).toBe(8021);
     expect(web.sandbox.ports).toHaveLength(2);
+  });
+
+  test("a port is free again as soon as its container is released, lingering connections or not", async () => {
+    await using host = await Host.start();
+    for (const id of ["one", "two", "three"]) {
+      await using web = await host.start(id, [port(80, 8020)]);
+      await web.network.serve(id, "tcp", "0.0.0.0", 80);
+      expect(await call("tcp", "::1", 8020)).toBe(`${id} 172.17.0.1 5`);
+      expect(await call("tcp", "127.0.0.1", 8020)).toBe(`${id} 172.17.0.1 5`);
+    }
   });
 
   test("a range gives its first free port, no port at all one of the kernel's ephemeral ones, each time another", async () => {

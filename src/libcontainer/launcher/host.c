@@ -30,7 +30,12 @@ static int step_reserve_port(struct supervisor *self, const struct step *step) {
     return -EINVAL;
   if (is_six && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0) return -errno;
   const struct sockaddr *address = is_six ? (const void *)&six : (const void *)&four;
-  if (bind(fd, address, is_six ? sizeof six : sizeof four) < 0) return -errno;
+  socklen_t length = is_six ? sizeof six : sizeof four;
+  int error = (int)checked(bind(fd, address, length));
+  /* Connections that linger after a server has gone are not in the way; one that listens, or reserves, still is. */
+  if (error == -EADDRINUSE && kind == SOCK_STREAM && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0)
+    error = (int)checked(bind(fd, address, length));
+  if (error) return error;
   int *ports = realloc(self->ports, (self->port_count + 1) * sizeof *ports);
   if (ports == NULL) return -ENOMEM;
   self->ports = ports;

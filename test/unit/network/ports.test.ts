@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { addressBytes, parseAddress } from "../../../src/network/addresses.ts";
 import type { PortRequest } from "../../../src/network/driver.ts";
 import { isInTheWay } from "../../../src/network/port-holder.ts";
@@ -47,6 +48,16 @@ describe("the table of ports", () => {
       const [given] = table().take(one, [request(busy, { hostPortEnd: busy + 20 })]);
       expect(given?.hostPort).toBeGreaterThan(busy);
     }));
+
+  test("takes a port whose server has gone and left connections lingering", async () => {
+    const server = createServer((socket) => socket.end());
+    await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+    const { port } = server.address() as AddressInfo;
+    const client = connect(port, "127.0.0.1").resume();
+    await new Promise((closed) => client.on("close", closed));
+    await new Promise((closed) => server.close(closed));
+    expect(table().take(one, [request(port)])[0]?.hostPort).toBe(port);
+  });
 
   test("gives ephemeral ports in turn", () => {
     const ports = table();

@@ -109,7 +109,7 @@ class BridgeDriver implements NetworkDriver {
 
   async tearDown(network: Network): Promise<void> {
     const { settings, netlink, firewall } = this.#host;
-    await Promise.all(this.#leaving.values());
+    await this.settle();
     if (settings.iptables && firewall.missing() === undefined) await firewall.clear();
     const links = listLinks(netlink);
     const bridge = links.find(({ name }) => name === settings.name);
@@ -182,7 +182,7 @@ class BridgeDriver implements NetworkDriver {
     performOnHost(netlink, deleteLink(link));
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  async settle(): Promise<void> {
     await Promise.all(this.#leaving.values());
   }
 

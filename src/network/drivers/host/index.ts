@@ -12,6 +12,6 @@ export const hostNetwork: NetworkDriverKind = {
     join: () => ({ links: [], sysctls: {} }),
     open: async () => {},
     close: async () => {},
-    [Symbol.asyncDispose]: async () => {},
+    settle: async () => {},
   }),
 };

@@ -13,6 +13,6 @@ export const noNetwork: NetworkDriverKind = {
     join: () => ({ links: [bringLoopbackUp()], sysctls: {} }),
     open: async () => {},
     close: async () => {},
-    [Symbol.asyncDispose]: async () => {},
+    settle: async () => {},
   }),
 };
