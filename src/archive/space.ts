@@ -4,8 +4,8 @@ import { Fault } from "#errors";
 /** A disk is never filled beyond this share by an archive. */
 const FULL = 0.95;
 /** How much is written between two looks at the disk. */
-const STRIDE_BYTES = 64 * 1024 * 1024;
-const STRIDE_FILES = 4096;
+const STRIDE_BYTES = 16 * 1024 * 1024;
+const STRIDE_FILES = 256;
 
 /**
  * Stops an archive before it fills the disk: 95 % may be in use afterwards, and where less than a tenth was

@@ -44,9 +44,10 @@ export async function unpack(request: UnpackRequest): Promise<Unpacked> {
   signal?.throwIfAborted();
   const child = spawn(request);
   using _killed = killer(child, signal);
-  const feeding = feed(child, input).catch((thrown) => {
+  let sendFailure: unknown;
+  feed(child, input).catch((thrown) => {
+    sendFailure ??= thrown;
     child.kill("SIGKILL");
-    return thrown;
   });
   const [result, stderr, code] = await Promise.all([
     listen(child.stdout, request.report),
@@ -55,8 +56,7 @@ export async function unpack(request: UnpackRequest): Promise<Unpacked> {
   ]);
   signal?.throwIfAborted();
   if (code === 0 && result !== undefined) return result;
-  const thrown = code === 1 ? undefined : await feeding;
-  throw thrown instanceof Error ? thrown : failureOf(child, stderr);
+  throw code !== 1 && sendFailure !== undefined ? sendFailure : failureOf(child, stderr);
 }
 
 function spawn({ directory, whiteouts, input }: UnpackRequest): Child {

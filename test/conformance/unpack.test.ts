@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { lstatSync } from "node:fs";
+import { lstatSync, statfsSync } from "node:fs";
 import { lstat, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { type PackStyle, pack, type Unpacked, unpack, type WhiteoutStyle } from "#archive";
-import { getAttribute, listAttributes } from "#host";
+import { getAttribute, listAttributes, mount, unmount } from "#host";
 import { sha256 } from "#oci";
 import { scratch } from "../fakes/scratch.ts";
 import { inPieces, type TarMember, tarOf } from "../fakes/tar.ts";
@@ -186,6 +186,25 @@ describe.skipIf(!isRoot)(title, () => {
     const failure = await into(place.path, damaged).catch((thrown) => thrown);
     expect(["invalid", "unsupported"]).toContain(failure.kind);
     expect(failure.message).toStartWith("Cannot unpack the archive");
+  });
+
+  test.each<[string, string, () => TarMember[]]>([
+    ["bytes", "size=150m", () => [{ path: "zeros", data: new Uint8Array(200 * 1024 * 1024) }]],
+    [
+      "files",
+      "size=50m,nr_inodes=20000",
+      () => Array.from({ length: 20_000 }, (_, at) => ({ path: `f${at}` })),
+    ],
+  ])("an archive of too many %s is stopped before the disk is full", async (_what, options, members) => {
+    await using place = await scratch();
+    mount({ type: "tmpfs", source: "tmpfs", target: place.path, flags: 0, options: [options] });
+    using _mounted = { [Symbol.dispose]: () => unmount(place.path) };
+    await expect(into(place.path, gzipSync(tarOf(members())))).rejects.toMatchObject({
+      kind: "unavailable",
+      message: expect.stringContaining("no space left on device"),
+    });
+    const { blocks, bavail, files, ffree } = statfsSync(place.path);
+    expect([bavail / blocks > 0.03, ffree / files > 0.03]).toEqual([true, true]);
   });
 
   test("a sender that fails ends it with the sender's own error", async () => {
