@@ -13,7 +13,7 @@ import {
   writeSync,
 } from "node:fs";
 import { CAPABILITIES, launcherPath, type Namespace } from "#libcontainer";
-import { type Box, openBox } from "../fixtures/container-box.ts";
+import { ALL_STREAMS, type Box, openBox, readUntil } from "../fixtures/container-box.ts";
 import { bindRoot, cannotRun, makeBusyboxRoot } from "../fixtures/runtime-spec.ts";
 
 const reason = cannotRun === undefined ? "" : ` (skipped: ${cannotRun})`;
@@ -358,10 +358,11 @@ describe.skipIf(cannotRun !== undefined)(`a launched container${reason}`, () => 
 
   test("F10: the small first process reaps, passes signals on and tells the program's exit", async () => {
     const script = 'trap "exit 9" TERM; (sleep 0.01 &) ; echo ready; while :; do sleep 0.01; done';
-    const container = await box.start("init", sh(script), { process: { init: true } });
-    const status = () => readFileSync(`/proc/${container.pid}/status`, "utf8");
-    expect(status()).toMatch(/CapEff:\t00000000a80425fb/);
-    while ((await container.processes()).length < 2) await Bun.sleep(1);
+    await using prepared = await box.prepare("init", sh(script), { process: { init: true } });
+    const ready = readUntil(await prepared.attach(ALL_STREAMS), (text) => text.includes("ready"));
+    const container = await prepared.start();
+    await ready;
+    expect(readFileSync(`/proc/${container.pid}/status`, "utf8")).toMatch(/CapEff:\t00000000a80425fb/);
     await container.signal(15);
     expect((await container.exited).code).toBe(9);
   });

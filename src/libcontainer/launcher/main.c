@@ -25,9 +25,10 @@ static void send_report(struct start *start, enum report_kind kind, int error) {
   write_all(self->status, &report, sizeof report);
 }
 
+/* A child that has failed already no longer listens, and will be heard. */
 static int grant(const struct supervisor *self, enum grant what) {
   uint8_t byte = (uint8_t)what;
-  return send(self->sync, &byte, 1, MSG_NOSIGNAL) < 0 ? -errno : 0;
+  return send(self->sync, &byte, 1, MSG_NOSIGNAL) < 0 && errno != EPIPE && errno != ECONNRESET ? -errno : 0;
 }
 
 /* What the child must have before it may go far: its ids. */
