@@ -155,10 +155,10 @@ class BridgeDriver implements NetworkDriver {
   async close(_network: Network, record: EndpointRecord): Promise<void> {
     const { firewall, relays } = this.#host;
     this.#letGo(record.link);
-    await using undo = new AsyncDisposableStack();
-    undo.defer(() => this.#forgetFlows(record.ports));
-    undo.defer(() => firewall.withdraw(record.containerId));
-    undo.defer(() => relays.stop(record.containerId));
+    const endings = [relays.stop(record.containerId), firewall.withdraw(record.containerId)];
+    const failed = (await Promise.allSettled(endings)).find(({ status }) => status === "rejected");
+    this.#forgetFlows(record.ports);
+    if (failed?.status === "rejected") throw failed.reason;
   }
 
   /**
