@@ -143,7 +143,8 @@ class FlagReader {
       const name = this.#shorts.get(letter);
       const flag = name === undefined ? undefined : this.#table.get(name);
       if (name === undefined || flag === undefined) {
-        if (letter !== "h") throw new UsageProblem(`unknown shorthand flag: '${letter}' in -${text}`);
+        if (letter !== "h")
+          throw new UsageProblem(`unknown shorthand flag: '${letter}' in -${text.slice(at)}`);
         this.wantsHelp = true;
         return;
       }
@@ -152,7 +153,8 @@ class FlagReader {
         this.#store(name, flag, "true");
         continue;
       }
-      const value = rest === "" ? this.#argument(`'${letter}' in -${text}`) : rest.replace(/^=/, "");
+      const value =
+        rest === "" ? this.#argument(`'${letter}' in -${text.slice(at)}`) : rest.replace(/^=/, "");
       this.#store(name, flag, value);
       return;
     }
@@ -170,7 +172,7 @@ class FlagReader {
     const reason =
       kept === undefined
         ? `strconv.ParseBool: parsing ${JSON.stringify(value)}: invalid syntax`
-        : ((flag.kind === "int" ? integerProblem(value) : undefined) ?? flag.check?.(value));
+        : ((flag.kind === "int" ? integerProblem(value, flag.hint) : undefined) ?? flag.check?.(value));
     if (kept === undefined || reason !== undefined) {
       const shown = flag.short === undefined ? `--${typed}` : `-${flag.short}, --${typed}`;
       throw new UsageProblem(`invalid argument ${JSON.stringify(value)} for "${shown}" flag: ${reason}`);
@@ -192,7 +194,7 @@ function booleanOf(text: string): string | undefined {
   return undefined;
 }
 
-function integerProblem(text: string): string | undefined {
+function integerProblem(text: string, hint = "int"): string | undefined {
   if (/^[+-]?\d+$/.test(text) && Number.isSafeInteger(Number(text))) return undefined;
-  return `strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`;
+  return `strconv.${hint.startsWith("uint") ? "ParseUint" : "ParseInt"}: parsing ${JSON.stringify(text)}: invalid syntax`;
 }

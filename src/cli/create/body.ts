@@ -65,8 +65,8 @@ export function createBody(
       DnsOptions: list("dns-option"),
       DnsSearch: list("dns-search"),
       ExtraHosts: list("add-host")?.map(hostLine),
-      CapAdd: list("cap-add"),
-      CapDrop: list("cap-drop"),
+      CapAdd: list("cap-add")?.map(capability),
+      CapDrop: list("cap-drop")?.map(capability),
       GroupAdd: list("group-add"),
       VolumesFrom: list("volumes-from"),
       ConsoleSize: around.consoleSize,
@@ -82,8 +82,14 @@ function mountFrom(text: string, folder: string) {
   return mount;
 }
 
-/** `name=address` is sent as `name:address`. */
-const hostLine = (text: string) => text.replace(/^([^:=]*)=\[?([^\]]*)\]?$/, "$1:$2");
+/** `net_admin` is sent as `CAP_NET_ADMIN`. */
+function capability(text: string): string {
+  const name = text.trim().toUpperCase();
+  return name === "ALL" || name.startsWith("CAP_") ? name : `CAP_${name}`;
+}
+
+/** `name=[address]` is sent as `name:address`. */
+const hostLine = (text: string) => text.replace(/^([^:=]*)[:=]\[?([^\]]*)\]?$/, "$1:$2");
 
 /** Which streams are attached, as `run` without `--detach` sees it; `withoutStreams` takes them away. */
 function streams(flags: Flags<CreateFlags>): Partial<CreateBody> {

@@ -57,12 +57,28 @@ export function checkDeviceWeight(text: string): string | undefined {
   return isInRange ? undefined : `invalid weight for device: ${text}`;
 }
 
+/** Bytes a second: a unit may follow. */
 export function checkDeviceRate(text: string): string | undefined {
+  const isRate = (rate: string) => sizeOf(rate) !== undefined;
+  return rateProblem(
+    text,
+    isRate,
+    "<number>[<unit>]. Number must be a positive integer. Unit is optional and can be kb, mb, or gb",
+  );
+}
+
+/** Operations a second: a number alone. */
+export function checkDeviceOperations(text: string): string | undefined {
+  return rateProblem(text, (rate) => /^\d+$/.test(rate), "<number>. Number must be a positive integer");
+}
+
+function rateProblem(text: string, isRate: (text: string) => boolean, form: string): string | undefined {
   const [, path = "", rate = ""] = /^([^:]*):(.*)$/.exec(text) ?? [];
   if (path === "") return `bad format: ${text}`;
   if (!path.startsWith("/dev/")) return `bad format for device path: ${text}`;
-  if (sizeOf(rate) !== undefined) return undefined;
-  return `invalid rate for device: ${text}. The correct format is <device-path>:<number>[<unit>]. Number must be a positive integer. Unit is optional and can be kb, mb, or gb`;
+  return isRate(rate)
+    ? undefined
+    : `invalid rate for device: ${text}. The correct format is <device-path>:${form}`;
 }
 
 export function checkDeviceRule(text: string): string | undefined {

@@ -68,13 +68,15 @@ export function networking(flags: Flags<CreateFlags>): {
     );
   const [first = { name: "default", endpoint: {} }, ...others] = attachments;
   const links = [...flags.list("link")];
+  if (flags.has("network-alias") && !isUserDefined(first.name))
+    throw new Fault("invalid", "network-scoped aliases are only supported for user-defined networks");
   const own = ownSettings(flags, links);
   const all = [{ ...first, endpoint: merged(first.endpoint, own) }, ...others];
   // With several networks every one must be named; a single one without settings is told by its mode alone.
   const told = all.filter(({ endpoint }) => Object.keys(endpoint).length > 0 || others.length > 0);
   return {
     mode: first.name,
-    links: isUserDefined(first.name) ? [] : links,
+    links,
     endpoints: Object.fromEntries(told.map(({ name, endpoint }) => [name, endpoint])),
   };
 }

@@ -82,7 +82,7 @@ export function exposedPorts(specs: readonly string[]): string[] {
     if (bad !== undefined)
       throw new Fault(
         "invalid",
-        `invalid range format for --expose: ${text}, error: strconv.ParseUint: parsing ${JSON.stringify(bad)}: invalid syntax`,
+        `invalid range format for --expose: ${text}, error: strconv.ParseUint: parsing ${JSON.stringify(bad)}: ${/^\d+$/.test(bad) ? "value out of range" : "invalid syntax"}`,
       );
     const { first, last } = rangeOf(text, "range format for --expose");
     return Array.from({ length: last - first + 1 }, (_, at) => `${first + at}/${protocol}`);

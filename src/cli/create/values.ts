@@ -1,6 +1,6 @@
 /** Readers of single values. Each check returns what is wrong, worded as docker's client words it, or undefined. */
 
-const SIZE = /^(\d+(?:\.\d+)?) ?([kmgtp]?)i?b?$/i;
+const SIZE = /^(\d+(?:\.\d+)?(?:e\d{1,2})?) ?([kmgtp]?)i?b?$/i;
 const FACTORS: Readonly<Record<string, number>> = {
   "": 1,
   k: 2 ** 10,
