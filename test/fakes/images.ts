@@ -32,6 +32,10 @@ export class FakeLayers implements Layers {
     return this.held.has(layer);
   }
 
+  size(layer: LayerId): number | undefined {
+    return this.held.get(layer)?.length;
+  }
+
   async obtain(
     { descriptor, diffId, parent, open }: LayerSource,
     { signal, report }: Parameters<Layers["obtain"]>[1],
