@@ -13,7 +13,7 @@ import {
   type Rooms,
   recoverContainers,
 } from "#jobs";
-import { launcherCommand } from "#libcontainer";
+import { detectCgroups, launcherCommand, removeParentGroup } from "#libcontainer";
 import { openNetworks } from "#network";
 import { openRegistry } from "#registry";
 import { createApp, listen } from "#server";
@@ -71,6 +71,8 @@ async function openRooms(config: Config, log: Log, undo: AsyncDisposableStack): 
   rememberGraphDriver(database, root, kind);
   const limits = { downloads: config["max-concurrent-downloads"] };
   const graph = undo.use(await openGraph({ root, database, kind, limits }));
+  // Refused by the kernel, as it should be, while containers are below it.
+  undo.defer(() => removeParentGroup(detectCgroups(), config["cgroup-parent"]));
   const exec = await openExecDriver({
     stateDirectory: config["exec-root"],
     cgroupParent: config["cgroup-parent"],

@@ -12,6 +12,7 @@ beforeAll(async () => {
     "library/httpd": await httpdImage(),
   });
   daemon = await TestDaemon.start({ args: ["--registry-mirror", registry.url] });
+  await daemon.ok("pull", "--quiet", "busybox");
 }, 10 * MINUTES);
 
 afterAll(async () => {
