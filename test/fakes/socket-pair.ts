@@ -16,6 +16,7 @@ export async function socketPair(): Promise<SocketPair> {
   await new Promise<void>((resolve) => server.listen(path, resolve));
   const near = connect({ path, allowHalfOpen: true });
   const far = await arrived.promise;
+  far.on("error", () => undefined);
   return {
     near,
     far,

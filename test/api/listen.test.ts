@@ -1,0 +1,110 @@
+import { expect, test } from "bun:test";
+import { lstat, readdir, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { createApp, listen } from "#server";
+import { fakeEngine } from "../fakes/jobs.ts";
+import { scratch } from "../fakes/scratch.ts";
+import { FACTS } from "../fakes/served.ts";
+
+const app = createApp({ engine: fakeEngine({}), facts: FACTS });
+
+test("a unix socket is for its owner and one group only, and is gone afterwards with all that made it", async () => {
+  await using place = await scratch();
+  const path = join(place.path, "deep", "bunker.sock");
+  const listening = await listen({ app, hosts: [`unix://${path}`] });
+  const { mode } = await lstat(path);
+  expect((mode & 0o777).toString(8)).toBe("660");
+  expect((await fetch("http://d/_ping", { unix: path })).status).toBe(200);
+  expect(await readdir(join(place.path, "deep"))).toEqual(["bunker.sock"]);
+  await listening[Symbol.asyncDispose]();
+  expect(await readdir(join(place.path, "deep"))).toEqual([]);
+});
+
+test("several hosts are served at once, and a port of 0 is chosen", async () => {
+  await using place = await scratch();
+  const path = join(place.path, "s");
+  await using listening = await listen({
+    app,
+    hosts: [`unix://${path}`, "tcp://127.0.0.1:0", "tcp://[::1]:0"],
+  });
+  for (const address of listening.addresses.slice(1)) {
+    expect(address).not.toEndWith(":0");
+    expect(await (await fetch(`${address.replace("tcp", "http")}/_ping`)).text()).toBe("OK");
+  }
+});
+
+test("a socket that nobody answers on is replaced", async () => {
+  await using place = await scratch();
+  const path = join(place.path, "s");
+  const dead = Bun.spawn(
+    [
+      process.execPath,
+      "-e",
+      `require("net").createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, "SIGKILL"))`,
+    ],
+    { stderr: "ignore" },
+  );
+  await dead.exited;
+  expect((await lstat(path)).isSocket()).toBe(true);
+  await using _listening = await listen({ app, hosts: [`unix://${path}`] });
+  expect((await fetch("http://d/_ping", { unix: path })).status).toBe(200);
+});
+
+test("a socket that somebody answers on is left alone, and nothing stays behind", async () => {
+  await using place = await scratch();
+  const path = join(place.path, "s");
+  const other = createServer();
+  await new Promise<void>((resolve) => other.listen(path, resolve));
+  await expect(listen({ app, hosts: [`unix://${path}`] })).rejects.toThrow("another program listens there");
+  expect(await readdir(place.path)).toEqual(["s"]);
+  other.close();
+});
+
+test("a file that is no socket is left alone", async () => {
+  await using place = await scratch();
+  const path = join(place.path, "s");
+  await writeFile(path, "precious");
+  await expect(listen({ app, hosts: [`unix://${path}`] })).rejects.toThrow("no socket");
+  expect(await Bun.file(path).text()).toBe("precious");
+});
+
+test("when one host cannot be had, none is", async () => {
+  await using place = await scratch();
+  const path = join(place.path, "s");
+  const taken = createServer();
+  await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
+  const address = taken.address();
+  const port = typeof address === "object" ? address?.port : 0;
+  const hosts = [`unix://${path}`, `tcp://127.0.0.1:${port}`];
+  await expect(listen({ app, hosts })).rejects.toThrow(`Cannot listen on tcp://127.0.0.1:${port}`);
+  expect(await readdir(place.path)).toEqual([]);
+  taken.close();
+});
+
+test.each(["http://127.0.0.1:1", "unix://relative", "tcp://127.0.0.1", "nonsense"])(
+  "%s is no host",
+  async (host) => {
+    await expect(listen({ app, hosts: [host] })).rejects.toThrow("Cannot listen on");
+  },
+);
+
+const isRoot = process.getuid?.() === 0;
+test.skipIf(!isRoot)(
+  `a group that does not exist is refused${isRoot ? "" : " (skipped: only root gives sockets away)"}`,
+  async () => {
+    await using place = await scratch();
+    const hosts = [`unix://${join(place.path, "s")}`];
+    await expect(listen({ app, hosts, group: "no-such-group" })).rejects.toThrow("there is no such group");
+  },
+);
+
+test("another daemon's socket on the same path survives the end of the first", async () => {
+  await using place = await scratch();
+  const path = join(place.path, "s");
+  const first = await listen({ app, hosts: [`unix://${path}`] });
+  await Bun.file(path).delete();
+  await using _second = await listen({ app, hosts: [`unix://${path}`] });
+  await first[Symbol.asyncDispose]();
+  expect((await fetch("http://d/_ping", { unix: path })).status).toBe(200);
+});
