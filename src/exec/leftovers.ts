@@ -45,15 +45,16 @@ async function removeTree(directory: string): Promise<boolean> {
 export async function endProcess({ pid, startTicks }: ProcessName): Promise<void> {
   const deadline = Date.now() + END_LIMIT_MILLISECONDS;
   signalProcess(pid, startTicks, SIGKILL);
-  await ended({ pid, startTicks }, deadline);
+  await ended({ pid, startTicks }, { deadline });
 }
 
-/** Waits until a process has ended; false when it has not by then. */
+/** Waits until a process has ended, or something else has happened; false when neither has by then. */
 export async function ended(
   { pid, startTicks }: ProcessName,
-  deadline = Date.now() + END_LIMIT_MILLISECONDS,
+  options: { readonly deadline?: number; readonly orWhen?: () => boolean } = {},
 ): Promise<boolean> {
-  while (isAlive(pid, startTicks)) {
+  const { deadline = Date.now() + END_LIMIT_MILLISECONDS, orWhen = () => false } = options;
+  while (isAlive(pid, startTicks) && !orWhen()) {
     if (Date.now() >= deadline) return false;
     await Bun.sleep(LOOK_MILLISECONDS);
   }

@@ -142,7 +142,9 @@ class NativeDriver implements ExecDriver {
     const record = readSupervisor(directory);
     if (record === undefined) return;
     await endProcess(record.first);
-    if (!(await ended(record.supervisor))) await endProcess(record.supervisor);
+    // When its word about itself has gone all is settled, and only slow clients keep it.
+    await ended(record.supervisor, { orWhen: () => readSupervisor(directory) === undefined });
+    await endProcess(record.supervisor);
     await removeGroups(record.groups);
   }
 }
