@@ -13,6 +13,8 @@ test("every room imports only the rooms its line allows, through their doors", a
       const target = from ?? dynamic ?? "";
       const isBarred = target.startsWith("#") && ![room, ...(PLAN[room] ?? [])].includes(target.slice(1));
       const isValue = (TYPES_ONLY[room] ?? []).includes(target.slice(1)) && isType === undefined;
+      // What build.ts makes is embedded from dist, which is no room.
+      if (/^(\.\.\/)+dist\/[a-z-]+$/.test(target)) continue;
       const isStray =
         target.startsWith("..") && !new URL(target, `file:///${path}`).pathname.startsWith(`/${room}/`);
       if (isBarred || isValue || isStray) offences.push(`${path} imports ${target}`);

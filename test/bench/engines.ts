@@ -79,6 +79,8 @@ export async function docker(registry: string, root: string): Promise<Contestant
 export async function podman(root: string): Promise<Contestant | undefined> {
   const path = Bun.which("podman");
   if (path === null) return undefined;
+  // Where root may not raise limits, podman's own default for open files ends every start.
+  await Bun.write(`${root}/containers.conf`, '[containers]\ndefault_ulimits = ["nofile=1024:1024"]\n');
   const flags = [
     "--root",
     `${root}/data`,
@@ -89,11 +91,10 @@ export async function podman(root: string): Promise<Contestant | undefined> {
     "--events-backend",
     "none",
   ];
-  // This machine's root may not raise the limit that podman asks for by default.
   return {
     name: "podman",
     command: [path, ...flags],
-    environment: { CONTAINERS_CONF: "/dev/null" },
+    environment: { CONTAINERS_CONF: `${root}/containers.conf` },
     idlePids: async () => [],
     supervisorName: "conmon",
     [Symbol.asyncDispose]: async () => {
