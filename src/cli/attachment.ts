@@ -1,6 +1,6 @@
 import { type Duplex, killContainer, resizeContainer } from "#client";
 import type { Session } from "./session.ts";
-import { followSize, openInput, proxySignals, type Size, watchKeys } from "./terminal.ts";
+import { followSize, leaveOnSignal, openInput, proxySignals, type Size, watchKeys } from "./terminal.ts";
 
 export interface AttachmentOptions {
   readonly id: string;
@@ -21,6 +21,7 @@ export interface AttachmentOptions {
 export class Attachment implements Disposable {
   readonly #session: Session;
   readonly #options: AttachmentOptions;
+  readonly #duplex: Duplex;
   readonly #stack = new DisposableStack();
   #isDetached = false;
   /** Resolves when the daemon has ended the stream: the program ended, or the person left. */
@@ -29,6 +30,7 @@ export class Attachment implements Disposable {
   constructor(session: Session, duplex: Duplex, options: AttachmentOptions) {
     this.#session = session;
     this.#options = options;
+    this.#duplex = duplex;
     this.#stack.use(duplex);
     const { console } = session;
     const output = duplex.output((stream, bytes) =>
@@ -37,8 +39,7 @@ export class Attachment implements Disposable {
     this.ended = output.then(() => ({ isDetached: this.#isDetached }));
     this.ended.catch(() => undefined); // Whoever awaits it later learns of a failure; until then it is not unhandled.
     if (options.proxiesSignals) this.#stack.use(proxySignals((signal) => this.#forward(signal)));
-    if (options.takesInput) this.#forwardInput(duplex);
-    else duplex.endInput();
+    if (!options.takesInput) duplex.endInput();
   }
 
   /** Hands the size of our terminal on, now and whenever it changes. Call it when the program runs. */
@@ -51,13 +52,17 @@ export class Attachment implements Disposable {
     this.#stack.use(followSize(this.#session.console, tell));
   }
 
-  #forwardInput(duplex: Duplex): void {
-    const { isTerminal, keys } = this.#options;
-    const input = this.#stack.use(openInput({ isRaw: isTerminal && this.#session.console.isTerminal(0) }));
+  /** Begins to hand on what is typed. Call it once the stream is there: a terminal goes into raw mode. */
+  async forwardInput(): Promise<void> {
+    const { isTerminal, keys, takesInput } = this.#options;
+    if (!takesInput) return;
+    const input = this.#stack.use(
+      await openInput({ isRaw: isTerminal && this.#session.console.isTerminal(0) }),
+    );
     const noticed = () => {
       this.#isDetached = true;
     };
-    void duplex.input(isTerminal ? watchKeys(input.bytes, keys, noticed) : input.bytes);
+    void this.#duplex.input(isTerminal ? watchKeys(input.bytes, keys, noticed) : input.bytes);
   }
 
   #forward(signal: string): void {

@@ -7,11 +7,8 @@ export interface Input extends Disposable {
 }
 
 /** Reads standard input. Raw mode hands every key on, Ctrl-C too; disposing gives the terminal back as it was. */
-export function openInput({ isRaw }: { isRaw: boolean }): Input {
-  return isRaw ? terminalInput() : pipedInput();
-}
-
-function pipedInput(): Input {
+export async function openInput({ isRaw }: { isRaw: boolean }): Promise<Input> {
+  const mode = isRaw ? (await import("./raw-mode.ts")).enterRawMode() : undefined;
   const reader = Bun.stdin.stream().getReader();
   let isOver = false;
   async function* bytes() {
@@ -25,20 +22,9 @@ function pipedInput(): Input {
     bytes: bytes(),
     [Symbol.dispose]() {
       isOver = true;
+      mode?.[Symbol.dispose]();
       // A read that waits for a silent pipe or terminal must not keep the program alive.
       reader.cancel().catch(() => undefined);
-    },
-  };
-}
-
-function terminalInput(): Input {
-  const { stdin } = process;
-  stdin.setRawMode(true);
-  return {
-    bytes: stdin,
-    [Symbol.dispose]() {
-      stdin.setRawMode(false);
-      stdin.destroy();
     },
   };
 }
@@ -81,6 +67,24 @@ const PROXIED = [
 export function proxySignals(onSignal: (signal: string) => void): Disposable {
   const handlers = PROXIED.map((signal) => [signal, () => onSignal(signal)] as const);
   for (const [signal, handler] of handlers) process.on(signal, handler);
+  return {
+    [Symbol.dispose]() {
+      for (const [signal, handler] of handlers) process.off(signal, handler);
+    },
+  };
+}
+
+/** A signal that ends the program must not leave the terminal in raw mode: `leave` puts it back first. */
+export function leaveOnSignal(leave: () => void): Disposable {
+  const exits = { SIGHUP: 129, SIGTERM: 143 } as const;
+  const handlers = (["SIGHUP", "SIGTERM"] as const).map((signal) => {
+    const handler = () => {
+      leave();
+      process.exit(exits[signal]);
+    };
+    process.once(signal, handler);
+    return [signal, handler] as const;
+  });
   return {
     [Symbol.dispose]() {
       for (const [signal, handler] of handlers) process.off(signal, handler);

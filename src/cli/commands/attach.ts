@@ -43,6 +43,7 @@ export const attach = defineCli({
       keys,
       proxiesSignals: flags.bool("sig-proxy") && !isTerminal,
     });
+    await attachment.forwardInput();
     attachment.followSize();
     const { isDetached } = await attachment.ended;
     if (isDetached) return 0;

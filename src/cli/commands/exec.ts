@@ -68,6 +68,7 @@ export const exec = defineCli({
       proxiesSignals: false, // There is no call that signals a command, only one that signals the container.
       resize: (next) => resizeExec(session.daemon, id, next),
     });
+    await attachment.forwardInput();
     attachment.followSize();
     const { isDetached } = await attachment.ended;
     if (isDetached) return 0;

@@ -101,6 +101,7 @@ async function inForeground(
     keys,
     proxiesSignals: flags.bool("sig-proxy"),
   });
+  await attachment.forwardInput();
   try {
     await start(session, id);
   } catch (thrown) {

@@ -68,6 +68,7 @@ async function startAttached(
     keys: detachKeys(keys),
     proxiesSignals: !isTerminal,
   });
+  await attachment.forwardInput();
   await startContainer(session.daemon, details.Id, keys || undefined);
   attachment.followSize();
   const { isDetached } = await attachment.ended;
