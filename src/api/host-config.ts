@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Count, dictionary, Flag, Integer, KeySet, list, Text } from "./lenient.ts";
+import { Count, dictionary, Flag, Integer, list, Text } from "./lenient.ts";
 
 const Strings = list(z.string());
 const StringMap = dictionary(Text);
@@ -113,6 +113,3 @@ export const HostConfigBody = ResourcesBody.extend({
 export type HostConfigBody = z.infer<typeof HostConfigBody>;
 
 export const UpdateBody = ResourcesBody.extend({ RestartPolicy: RestartPolicyBody.nullish() });
-
-/** Exposed ports and anonymous volumes come as sets. */
-export const Exposed = KeySet;
