@@ -56,6 +56,8 @@ export class Attachment implements Disposable {
   async forwardInput(): Promise<void> {
     const { isTerminal, keys, takesInput } = this.#options;
     if (!takesInput) return;
+    if (isTerminal && !this.#options.proxiesSignals)
+      this.#stack.use(leaveOnSignal(() => this[Symbol.dispose]()));
     const input = this.#stack.use(
       await openInput({ isRaw: isTerminal && this.#session.console.isTerminal(0) }),
     );

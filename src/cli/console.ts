@@ -1,4 +1,5 @@
 import { fstatSync, writeSync } from "node:fs";
+import { Fault, sentenceOf } from "#errors";
 
 /** Whoever reads our output has gone. The program ends quietly, as one that SIGPIPE ended. */
 export class ClosedPipe extends Error {
@@ -32,7 +33,7 @@ export const systemConsole: Console = {
   },
 };
 
-/** @throws ClosedPipe when nobody reads any more */
+/** @throws ClosedPipe when nobody reads any more, Fault `internal` when the output cannot be kept (a full disk) */
 function writeAll(descriptor: number, content: string | Uint8Array): void {
   const bytes = typeof content === "string" ? encoder.encode(content) : content;
   let at = 0;
@@ -44,7 +45,7 @@ function writeAll(descriptor: number, content: string | Uint8Array): void {
       if (code === "EBADF") return; // Closed before we started: there is nobody to tell.
       if (code === "EAGAIN") Bun.sleepSync(RETRY_MILLISECONDS);
       else if (code === "EPIPE" || code === "EIO") throw new ClosedPipe("nobody reads the output");
-      else throw thrown;
+      else throw new Fault("internal", `Cannot write the output: ${sentenceOf(thrown)}`, { cause: thrown });
     }
   }
 }

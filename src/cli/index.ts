@@ -12,7 +12,7 @@ import { ClosedPipe, type Console, systemConsole } from "./console.ts";
 import { parseFlags, UsageProblem } from "./flags.ts";
 import { GLOBAL_FLAGS, transportOptions } from "./globals.ts";
 import { Session } from "./session.ts";
-import { commandTree } from "./tree.ts";
+import { commandTree, GROUPS } from "./tree.ts";
 
 export type { Console } from "./console.ts";
 
@@ -48,7 +48,10 @@ function failure(thrown: unknown, console: Console): number {
 }
 
 async function dispatch(session: Session, words: readonly string[]): Promise<void> {
-  if (words[0] === "help") return showHelp(session, words.slice(1));
+  const [first, second = ""] = words;
+  if (first === "help") return showHelp(session, words.slice(1));
+  if (first !== undefined && Object.hasOwn(GROUPS, first) && ["--help", "-h"].includes(second))
+    return showHelp(session, words);
   try {
     await runCommand(commandTree(session), { rawArgs: [...words] });
   } catch (thrown) {
