@@ -44,6 +44,8 @@ async function buildBunker(): Promise<void> {
     format: "esm",
     minify: true,
     bytecode: true,
+    // In one piece, every built-in module that any room imports (node:http, bun:sqlite) would be loaded by every command.
+    splitting: true,
     sourcemap: "inline",
     define: {
       BUNKER_VERSION: JSON.stringify(version),
