@@ -24,7 +24,7 @@ export interface LayerNeeds {
   readonly table: LayerTable;
   readonly leases: Leases;
   readonly limits: LayerLimits;
-  readonly collector: Pick<Collector, "settled">;
+  readonly collector: Pick<Collector, "collect" | "settled">;
   readonly durability: Pick<Durability, "schedule">;
   /** Layers that have a row but no tree any more. */
   readonly missing: Set<LayerId>;
@@ -64,6 +64,11 @@ export class LayerStore implements Layers {
     }
     const flight = this.#flights.join(layer, passenger, (voyage) => this.#bring(layer, source, voyage));
     return flight.done;
+  }
+
+  async release(layers: Iterable<LayerId>): Promise<void> {
+    this.#needs.leases.release(layers);
+    await this.#needs.collector.collect();
   }
 
   /** A stored blob that turns out to be damaged is thrown away and fetched anew, once. */

@@ -54,6 +54,11 @@ export interface Layers {
     source: LayerSource,
     options: { readonly signal: AbortSignal; readonly report: LayerReport },
   ): Promise<LayerId>;
+  /**
+   * Takes back what calls of `obtain` wanted and no image has come of, one layer a call, obtained or not:
+   * what nobody else wants is removed again.
+   */
+  release(layers: Iterable<LayerId>): Promise<void>;
 }
 
 export interface ContentStore {

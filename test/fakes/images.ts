@@ -36,11 +36,22 @@ export class FakeLayers implements Layers {
     return this.held.get(layer)?.length;
   }
 
+  /** What was obtained and not released again. */
+  readonly leased: LayerId[] = [];
+
+  async release(layers: Iterable<LayerId>): Promise<void> {
+    for (const layer of layers) {
+      this.leased.splice(this.leased.indexOf(layer), 1);
+      this.held.delete(layer);
+    }
+  }
+
   async obtain(
     { descriptor, diffId, parent, open }: LayerSource,
     { signal, report }: Parameters<Layers["obtain"]>[1],
   ): Promise<LayerId> {
     const id = this.chain(parent, diffId);
+    this.leased.push(id);
     if (this.has(id)) {
       report("exists");
       return id;

@@ -17,6 +17,7 @@ import {
 import { LIMITS, type OpenRegistry, parseCredentials, type RegistryClient, type Resolved } from "#registry";
 import type { EngineSettings } from "../rooms.ts";
 import { announceImage } from "./announce.ts";
+import { layersOf } from "./history.ts";
 import { obtainLayers, readConfig } from "./parts.ts";
 import { checkPlatform, isPlatform } from "./platform.ts";
 
@@ -24,7 +25,7 @@ interface Needs {
   readonly graph: {
     readonly content: Pick<Graph["content"], "put">;
     readonly images: Pick<Graph["images"], "find" | "register">;
-    readonly layers: Pick<Graph["layers"], "chain" | "has" | "obtain">;
+    readonly layers: Pick<Graph["layers"], "chain" | "has" | "obtain" | "release">;
   };
   readonly openRegistry: OpenRegistry;
   readonly settings: Pick<EngineSettings, "insecureRegistries" | "registryMirrors">;
@@ -137,11 +138,10 @@ async function bring(needs: Needs, errand: Errand, { reference, resolved, before
   const bytes = await client.fetch(reference, resolved.config, { limit: LIMITS.config, signal });
   const config = readConfig(bytes, resolved);
   checkPlatform(config, platform, familiarReference(reference));
-  const top = await obtainLayers(
-    needs.graph.layers,
-    { reference, resolved, diffIds: config.rootfs.diff_ids },
-    errand,
-  );
+  const { layers } = needs.graph;
+  await using undo = new AsyncDisposableStack();
+  undo.defer(() => layers.release(layersOf({ config }, layers)));
+  const top = await obtainLayers(layers, { reference, resolved, diffIds: config.rootfs.diff_ids }, errand);
   await needs.graph.content.put(resolved.manifestBytes, resolved.manifest.digest);
   signal.throwIfAborted();
   context.phase(`registering ${familiarReference(reference)}`);
@@ -153,6 +153,7 @@ async function bring(needs: Needs, errand: Errand, { reference, resolved, before
     ...(tag !== undefined && reference.digest === undefined && { tag: { domain, path, tag } }),
     digest: { domain, path, digest },
   });
+  undo.move(); // The image holds its layers from here on.
   finish(needs, context, { reference, digest, image });
   return { id: image.id, digest, changed: before?.id !== image.id };
 }

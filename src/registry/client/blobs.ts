@@ -33,7 +33,6 @@ export async function* streamBlob(
       subject: "blob",
       path: `blobs/${digest}`,
       signal,
-      isPatient: true,
       ...(position > 0 && { headers: { Range: `bytes=${position}-` } }),
     });
     try {
@@ -44,7 +43,7 @@ export async function* streamBlob(
       if (position < size)
         throw new Fault(
           "unavailable",
-          `${answer.url.host} ended the blob ${digest} after ${position} of ${size} bytes`,
+          `Cannot get the blob ${digest}: ${answer.url.host} ended it after ${position} of ${size} bytes`,
         );
     } catch (thrown) {
       signal.throwIfAborted();

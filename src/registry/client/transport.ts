@@ -17,8 +17,6 @@ export interface Question {
   /** Below `/v2/<name>/`, or a whole path that the registry itself gave. */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Rides out a registry that cannot be reached, having been there a moment ago. */
-  readonly isPatient?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -55,7 +53,7 @@ export class Transport {
       try {
         answer = await this.#withAuthorization(question);
       } catch (thrown) {
-        if (isLast || !mayPass(thrown, question.isPatient === true)) throw thrown;
+        if (isLast || !mayPass(thrown, this.#base !== undefined)) throw thrown;
         await this.#clock.sleep(backOff(attempt, limits), question.signal);
         continue;
       }
@@ -127,9 +125,9 @@ export class Transport {
   }
 }
 
-/** Whether the same request may fare better in a moment. */
-function mayPass(thrown: unknown, isPatient: boolean): boolean {
+/** Whether the same request may fare better in a moment: a registry that was there may come back. */
+function mayPass(thrown: unknown, wasThere: boolean): boolean {
   if (!(thrown instanceof Fault) || thrown.kind !== "unavailable") return false;
   const code = (thrown.cause as { readonly code?: unknown } | undefined)?.code;
-  return isPatient ? code !== undefined : code === "ECONNRESET";
+  return wasThere ? code !== undefined : code === "ECONNRESET";
 }

@@ -154,10 +154,12 @@ test("all tags of a repository are pulled", async () => {
 });
 
 describe("a pull that fails leaves the graph as it was", () => {
-  const NOTHING = { content: 0, images: 0 };
+  const NOTHING = { content: 0, images: 0, layers: 0, leased: 0 };
   const left = (graph: FakeGraph) => ({
     content: graph.content.blobs.size,
     images: graph.images.list().length,
+    layers: graph.layers.held.size,
+    leased: graph.layers.leased.length,
   });
 
   test("when a layer is not what its digest says", async () => {

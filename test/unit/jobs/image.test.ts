@@ -284,10 +284,9 @@ describe("a moment", () => {
   });
 
   test.each(["", "h", "-10m", "10 m", "yesterday", "2025-13-01", "2025-06-01T", "2025-06-01x"])(
-    "%j",
+    "%j is none",
     (text) => {
-      if (text === "10") expect(parseUntil(text, NOW)).toBe(10_000);
-      else expect(() => parseUntil(text, NOW)).toThrow(expect.objectContaining({ kind: "invalid" }));
+      expect(() => parseUntil(text, NOW)).toThrow(expect.objectContaining({ kind: "invalid" }));
     },
   );
 });
