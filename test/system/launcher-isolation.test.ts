@@ -8,20 +8,38 @@ import {
   readFileSync,
   readlinkSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
-import { CAPABILITIES, launcherPath, type Namespace } from "#libcontainer";
-import { ALL_STREAMS, type Box, openBox, readUntil } from "../fixtures/container-box.ts";
-import { bindRoot, cannotRun, makeBusyboxRoot } from "../fixtures/runtime-spec.ts";
+import {
+  CAPABILITIES,
+  DEFAULT_DEVICE_RULES,
+  detectCgroups,
+  launcherPath,
+  type Namespace,
+} from "#libcontainer";
+import { ALL_STREAMS, type Box, collect, openBox, readUntil } from "../fixtures/container-box.ts";
+import { bindRoot, cannotRun, makeBusyboxRoot, processSpec } from "../fixtures/runtime-spec.ts";
 
 const reason = cannotRun === undefined ? "" : ` (skipped: ${cannotRun})`;
 const digestOf = (path: string) => Bun.CryptoHasher.hash("sha256", readFileSync(path), "hex");
 const sh = (script: string) => ["sh", "-c", script];
 
+/** A group of memory, on v1 or v2. */
+const hasMemoryGroup = hasMemory();
+
 let box: Box;
 let hostile = 0;
+
+function hasMemory(): boolean {
+  const cgroups = detectCgroups();
+  if (cgroups.version === 2) return true;
+  return (
+    cgroups.version === 1 && cgroups.hierarchies.some(({ controllers }) => controllers.includes("memory"))
+  );
+}
 
 /** A root of its own for an image that means harm, and a directory of the host that must stay as it is. */
 function hostileRoot(): { readonly root: string; readonly canary: string } {
@@ -366,6 +384,41 @@ describe.skipIf(cannotRun !== undefined)(`a launched container${reason}`, () => 
     await container.signal(15);
     expect((await container.exited).code).toBe(9);
   });
+
+  test("a user namespace maps the ids, reaches the root through closed directories, and commands join it", async () => {
+    const mappings = [{ containerId: 0, hostId: 100_000, size: 65_536 }];
+    const linux = {
+      namespaces: [...SIX, "user" as const].map((type) => ({ type })),
+      uidMappings: mappings,
+      gidMappings: mappings,
+    };
+    expect(statSync(box.path).mode & 0o077).toBe(0);
+    const container = await box.start("mapped", ["sleep", "1000"], { linux });
+    expect(readFileSync(`/proc/${container.pid}/status`, "utf8")).toMatch(/^Uid:\t100000\t/m);
+    await using prepared = await container.exec({
+      execId: "id",
+      process: processSpec(["id", "-u"], { user: "ann" }),
+      stdin: false,
+      privileged: false,
+    });
+    const output = collect(await prepared.attach(ALL_STREAMS));
+    await prepared.start();
+    expect((await output).stdout).toBe("1000\n");
+    await container.signal(9);
+    await container.exited;
+  });
+
+  test.skipIf(!hasMemoryGroup)(
+    `F9: running out of memory is told${hasMemoryGroup ? "" : " (skipped: no memory groups)"}`,
+    async () => {
+      const bytes = 32 << 20;
+      const resources = { memoryBytes: bytes, memorySwapBytes: bytes, devices: DEFAULT_DEVICE_RULES };
+      const { exit } = await box.run(["tail", "/dev/zero"], { linux: { resources } });
+      expect(exit).toMatchObject({ code: 137, outOfMemory: true });
+      const killed = await box.run(sh("kill -9 $$; kill -9 1; sleep 0; exit 3"), { linux: { resources } });
+      expect(killed.exit.outOfMemory).toBe(false);
+    },
+  );
 
   test("a root of 128 layers", async () => {
     const layers = `${box.path}/layers`;

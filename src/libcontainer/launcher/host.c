@@ -1,6 +1,7 @@
 /* The steps on the host: settings, ports, the namespaces to join, and the cloning itself. */
 #include "step.h"
 #include <arpa/inet.h>
+#include <linux/mount.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
@@ -82,10 +83,30 @@ int obey_host_step(struct start *start, const struct step *step) {
   }
 }
 
+static bool has_id_map(const struct plan *plan) {
+  for (size_t i = 0; i < plan->count; i++)
+    if (plan->steps[i].op == OP_ID_MAP) return true;
+  return false;
+}
+
+/* In a mount namespace of this process, so that nothing of it shows on the host. */
+int open_outside(struct start *start) {
+  const struct plan *plan = &start->self->plan;
+  if (!has_id_map(plan)) return 0;
+  if (unshare(CLONE_NEWNS) < 0 || syscall(SYS_mount, NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0) return -errno;
+  return open_mounts(plan, &start->opened, true);
+}
+
+static void close_outside(struct start *start) {
+  for (size_t i = 0; i < start->opened.count; i++) close(start->opened.mounts[i].fd);
+  start->opened.count = 0;
+}
+
 static void run_child(struct start *start, int sync) {
   struct supervisor *self = start->self;
   struct child child = {.plan = &self->plan, .sync = sync, .target = start->target, .into = start->into, .join_flags = start->join_flags,
                         .root = -1, .host_null = -1, .proc = -1, .proc_sys = -1, .empty = -1, .terminal = -1, .umask = 022};
+  child.opened = start->opened;
   child.late_cgroup_namespace = start->clone_flags & CLONE_NEWCGROUP;
   for (int fd = 0; fd < 3; fd++)
     if (dup2(start->child_streams[fd], fd) < 0) _exit(1);
@@ -125,6 +146,7 @@ int clone_child(struct start *start) {
   if (pid < 0) return -errno;
   if (pid == 0) run_child(start, pair[1]);
   close(pair[1]);
+  close_outside(start);
   self->sync = pair[0];
   self->pid = (pid_t)pid;
   self->pidfd = pidfd;

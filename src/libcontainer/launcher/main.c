@@ -142,6 +142,14 @@ static int open_target(struct start *start) {
   return error ? -ESRCH : strcmp(ticks, arg_string(settings, SET_TARGET_TICKS)) == 0 ? 0 : -ESRCH;
 }
 
+/* A child that has ended spoils the steps about it, and knows better why. */
+static int prefer_child(struct start *start, int error) {
+  struct pollfd heard = {start->self->sync, POLLIN, 0};
+  if (start->self->pid == 0 || poll(&heard, 1, 0) <= 0) return error;
+  int told = await_child(start, false);
+  return told ? told : error;
+}
+
 static bool makes_pid_namespace(const struct start *start) { return start->clone_flags & CLONE_NEWPID; }
 
 static int start_program(struct start *start) {
@@ -151,7 +159,12 @@ static int start_program(struct start *start) {
   if (error) return error;
   start->step = self->plan.steps;
   if ((error = open_state(self)) || (error = open_target(start)) || (error = open_streams(start))) return error;
-  if ((error = obey_host_steps(start)) || (error = await_child(start, false))) return error;
+  if ((error = open_outside(start))) {
+    if (start->opened.last != NULL) start->step = start->opened.last;
+    return error;
+  }
+  if ((error = obey_host_steps(start))) return prefer_child(start, error);
+  if ((error = await_child(start, false))) return error;
   self->kills_rest = self->groups.count > 0 && !makes_pid_namespace(start);
   if ((error = write_pids(self))) return error;
   /* Once the child has its own score, so that it does not inherit this one. */

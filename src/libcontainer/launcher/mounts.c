@@ -100,27 +100,35 @@ static int make_bind_target(struct child *child, const char *path, bool is_direc
   return (int)checked(openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
 }
 
-static int open_bind(struct child *child, const struct step *step) {
-  for (size_t i = 0; i < child->shared_count; i++)
-    if (child->shared[i].step == step) return take_fd(&child->shared[i].fd);
+static int open_bind(const struct step *step) {
   return clone_mount(AT_FDCWD, arg_string(step, 0), arg_number(step, 2));
 }
 
-int open_shared_binds(struct child *child) {
-  for (size_t i = 0; i < child->plan->count; i++) {
-    const struct step *step = &child->plan->steps[i];
-    if (step->op != OP_BIND || !(arg_number(step, 6) & MS_SHARED)) continue;
-    if (child->shared_count == MAX_SHARED) return -E2BIG;
-    int fd = clone_mount(AT_FDCWD, arg_string(step, 0), arg_number(step, 2));
+/* -1 when that step's mount was not made before. */
+int take_opened(struct opened *opened, const struct step *step) {
+  for (size_t i = 0; i < opened->count; i++)
+    if (opened->mounts[i].step == step) return take_fd(&opened->mounts[i].fd);
+  return -1;
+}
+
+int open_mounts(const struct plan *plan, struct opened *opened, bool takes_all) {
+  for (size_t i = 0; i < plan->count; i++) {
+    const struct step *step = &plan->steps[i];
+    bool is_bind = step->op == OP_BIND && (takes_all || arg_number(step, 6) & MS_SHARED);
+    if (!is_bind && !(takes_all && step->op == OP_ROOT)) continue;
+    if (opened->count == MAX_OPENED) return -E2BIG;
+    int fd = is_bind ? open_bind(step) : mount_root(step);
+    opened->last = step;
     if (fd < 0) return fd;
-    child->shared[child->shared_count].step = step;
-    child->shared[child->shared_count++].fd = fd;
+    opened->mounts[opened->count].step = step;
+    opened->mounts[opened->count++].fd = fd;
   }
   return 0;
 }
 
 int step_bind(struct child *child, const struct step *step) {
-  AUTO_FD mount = open_bind(child, step);
+  AUTO_FD mount = take_opened(&child->opened, step);
+  if (mount < 0) mount = open_bind(step);
   if (mount < 0) return mount;
   struct stat source;
   if (fstat(mount, &source) < 0) return -errno;

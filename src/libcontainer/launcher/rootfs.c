@@ -8,6 +8,7 @@
 
 #define MAX_OPTIONS 1024
 #define PAGE 4096
+#define MNT_DETACH 2
 
 static int set_overlay_options(int fs, const char *const *options, size_t count) {
   for (size_t i = 0; i < count; i++) {
@@ -52,7 +53,7 @@ static int join_options(char *page, const char *const *options, size_t count) {
   return 0;
 }
 
-/* Mounts over the directory that the paths start from, which is out of the way again once the root has moved. */
+/* Mounts over the directory that the paths start from, for a moment, and hands over a copy that is mounted nowhere. */
 static int mount_by_page(const struct step *step, const char *const *options, size_t count) {
   char page[PAGE] = "";
   const char *directory = arg_string(step, 4);
@@ -61,10 +62,12 @@ static int mount_by_page(const struct step *step, const char *const *options, si
   if (*directory == 0) return -EINVAL;
   if (syscall(SYS_mount, arg_string(step, 1), directory, arg_string(step, 0), arg_number(step, 2), page) < 0)
     return -errno;
-  return (int)checked(open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC));
+  int copy = clone_mount(AT_FDCWD, directory, false);
+  syscall(SYS_umount2, directory, MNT_DETACH);
+  return copy;
 }
 
-static int mount_root(const struct step *step) {
+int mount_root(const struct step *step) {
   const char *options[MAX_OPTIONS], *directory = arg_string(step, 4);
   if (arg_count(step, 3) > MAX_OPTIONS) return -E2BIG;
   size_t count = arg_list(step, 3, options, MAX_OPTIONS);
@@ -80,11 +83,12 @@ static int mount_root(const struct step *step) {
  * private, because a bind may want to see what the host mounts later.
  */
 int step_root(struct child *child, const struct step *step) {
-  int error = open_shared_binds(child);
-  if (error) return error;
+  int error = child->opened.count == 0 ? open_mounts(child->plan, &child->opened, false) : 0;
+  if (error) return child->step = child->opened.last, error;
   if (syscall(SYS_mount, NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0) return -errno;
   child->host_null = open("/dev/null", O_PATH | O_CLOEXEC);
-  child->root = mount_root(step);
+  child->root = take_opened(&child->opened, step);
+  if (child->root < 0) child->root = mount_root(step);
   if (child->root < 0) return child->root;
   error = change_mount(child->root, true, 0, MS_PRIVATE);
   if (error) return error;
@@ -101,7 +105,7 @@ int step_pivot(struct child *child, const struct step *step) {
   if (fchdir(child->root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0) return -errno;
   /* The old root now covers the new one; its unmounting must stay our own affair. */
   if (syscall(SYS_mount, NULL, ".", NULL, MS_REC | MS_SLAVE, NULL) < 0) return -errno;
-  if (syscall(SYS_umount2, ".", 2 /* MNT_DETACH */) < 0 || chdir("/") < 0) return -errno;
+  if (syscall(SYS_umount2, ".", MNT_DETACH) < 0 || chdir("/") < 0) return -errno;
   child->has_pivoted = true;
   return change_mount(child->root, false, 0, arg_number(step, 0));
 }

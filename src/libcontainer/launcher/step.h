@@ -110,8 +110,21 @@ struct message {
 enum grant { GRANT_NONE, GRANT_IDS, GRANT_LINKS, GRANT_GO };
 
 #define MAX_GROUPS 256
-#define MAX_SHARED 32
+#define MAX_OPENED 256
 #define MAX_LINKS_FOLLOWED 40
+
+/*
+ * Mounts that are made before their step: binds that propagate to the host, before everything turns private; and
+ * for a user namespace all of them, by the supervisor, because the child's root may not walk the host's paths.
+ */
+struct opened {
+  struct {
+    const struct step *step;
+    int fd;
+  } mounts[MAX_OPENED];
+  size_t count;
+  const struct step *last; /* The one that failed, if any did. */
+};
 
 /* The child's state between its steps. */
 struct child {
@@ -132,11 +145,7 @@ struct child {
   bool root_is_readonly;
   bool has_pivoted;
   bool has_root;
-  struct {
-    const struct step *step;
-    int fd;
-  } shared[MAX_SHARED]; /* Binds that propagate to the host, cloned before everything turned private. */
-  size_t shared_count;
+  struct opened opened;
   bool has_user;
   uid_t uid;
   gid_t gid;
@@ -190,7 +199,9 @@ int step_mount(struct child *child, const struct step *step);
 int step_bind(struct child *child, const struct step *step);
 int step_mask(struct child *child, const struct step *step);
 int step_readonly(struct child *child, const struct step *step);
-int open_shared_binds(struct child *child);
+int open_mounts(const struct plan *plan, struct opened *opened, bool takes_all);
+int take_opened(struct opened *opened, const struct step *step);
+int mount_root(const struct step *step);
 int new_mount(const char *type, const char *source, const char *data, uint64_t flags);
 int clone_mount(int at, const char *path, bool recursive);
 int place_mount(int mount, int target);
@@ -324,11 +335,13 @@ struct start {
   uint64_t clone_flags, join_flags;
   int target;
   int child_streams[3];
+  struct opened opened;
 };
 
 /* host.c, state.c */
 int obey_host_step(struct start *start, const struct step *step);
 int clone_child(struct start *start);
+int open_outside(struct start *start);
 int write_id_map(const struct supervisor *self, const struct step *step);
 int open_streams(struct start *start);
 void close_child_streams(struct start *start);
