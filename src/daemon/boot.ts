@@ -13,7 +13,13 @@ import {
   type Rooms,
   recoverContainers,
 } from "#jobs";
-import { detectCgroups, launcherCommand, removeParentGroup } from "#libcontainer";
+import {
+  detectCgroups,
+  isAppArmorEnabled,
+  launcherCommand,
+  loadDefaultProfile,
+  removeParentGroup,
+} from "#libcontainer";
 import { openNetworks } from "#network";
 import { openRegistry } from "#registry";
 import { createApp, listen } from "#server";
@@ -66,6 +72,7 @@ export async function boot(config: Config, log: Log): Promise<Daemon> {
 
 async function openRooms(config: Config, log: Log, undo: AsyncDisposableStack): Promise<Rooms> {
   const root = config["data-root"];
+  const confined = confineWithAppArmor();
   const database = undo.use(new GraphDB(`${root}/bunker.db`));
   const kind = await chooseGraphDriver(root, config["storage-driver"], log);
   rememberGraphDriver(database, root, kind);
@@ -95,7 +102,7 @@ async function openRooms(config: Config, log: Log, undo: AsyncDisposableStack): 
     openRegistry: withDemoImage(openRegistry),
     settings: engineSettings(config, {
       execDriver: exec.name,
-      warnings: [...networks.warnings(), ...missingPrograms()],
+      warnings: [...networks.warnings(), ...missingPrograms(), ...(await confined)],
     }),
   };
 }
@@ -144,7 +151,23 @@ function engineSettings(
     insecureRegistries: config["insecure-registries"],
     addressPools: config["default-address-pools"],
     warnings,
+    defaults: {
+      shmSizeBytes: config["default-shm-size"],
+      noNewPrivileges: config["no-new-privileges"],
+      init: config.init,
+      log: { type: config["log-driver"], options: config["log-opts"] },
+      dns: config.dns,
+      dnsSearch: config["dns-search"],
+      dnsOptions: config["dns-opts"],
+    },
   };
+}
+
+/** Why containers go without a profile although the kernel has AppArmor; nothing where they have one, or it has not. */
+async function confineWithAppArmor(): Promise<string[]> {
+  if (!isAppArmorEnabled()) return [];
+  const result = await loadDefaultProfile();
+  return result.loaded ? [] : [`AppArmor is not used: ${result.reason}`];
 }
 
 function missingPrograms(): string[] {

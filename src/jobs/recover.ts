@@ -30,6 +30,7 @@ type Needs = Pick<
   | "graph"
   | "monitor"
   | "networks"
+  | "settings"
   | "volumes"
 >;
 

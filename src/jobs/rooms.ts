@@ -21,8 +21,21 @@ export interface EngineSettings {
   readonly registryMirrors: readonly string[];
   readonly insecureRegistries: readonly string[];
   readonly addressPools: readonly { readonly base: string; readonly size: number }[];
+  /** What containers get that ask for nothing else. */
+  readonly defaults: ContainerDefaults;
   /** What was found missing on this host at start, and what that costs. */
   readonly warnings: readonly string[];
+}
+
+/** Sizes in bytes. */
+export interface ContainerDefaults {
+  readonly shmSizeBytes: number;
+  readonly noNewPrivileges: boolean;
+  readonly init: boolean;
+  readonly log: { readonly type: string; readonly options: Readonly<Record<string, string>> };
+  readonly dns: readonly string[];
+  readonly dnsSearch: readonly string[];
+  readonly dnsOptions: readonly string[];
 }
 
 /** The rooms that jobs bring together, opened by the daemon. */

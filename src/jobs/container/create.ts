@@ -18,6 +18,7 @@ import { findImage } from "../image/find.ts";
 import { checkPlatform } from "../image/platform.ts";
 import type { EngineSettings } from "../rooms.ts";
 import { announcer } from "./announce.ts";
+import { withDefaults } from "./defaults.ts";
 import { checkLog } from "./log-options.ts";
 import { mergeConfig } from "./merge.ts";
 import { settleModes } from "./modes.ts";
@@ -36,7 +37,7 @@ interface Needs {
   readonly volumes: Pick<Volumes, "create" | "find" | "hold" | "release" | "remove">;
   readonly networks: Parameters<typeof settleModes>[0]["networks"];
   readonly events: Pick<EventBus, "publish">;
-  readonly settings: Pick<EngineSettings, "dataRoot">;
+  readonly settings: Pick<EngineSettings, "dataRoot" | "defaults">;
 }
 
 const Input = z.object({
@@ -50,7 +51,8 @@ export const createContainer = (needs: Needs) =>
     name: "container.create",
     input: Input,
 
-    async run({ name, spec: asked }, { signal }) {
+    async run({ name, spec: requested }, { signal }) {
+      const asked = withDefaults(requested, needs.settings.defaults);
       const image = imageOf(needs.graph.images, asked);
       const { spec, warnings } = checked(needs, asked);
       const id = randomId();

@@ -16,6 +16,7 @@ import type { Sandbox, SandboxRequest } from "#network";
 import type { Rooms } from "../rooms.ts";
 import { announceNetworks, announcer } from "./announce.ts";
 import { copyUp } from "./copy-up.ts";
+import { resolverOf } from "./defaults.ts";
 import { logSpec } from "./log-options.ts";
 import { isContainerMode, networkMode, runningOther } from "./modes.ts";
 import { portRequests } from "./ports.ts";
@@ -23,6 +24,7 @@ import { runtimeSpec } from "./runtime-spec.ts";
 import { makeSources } from "./sources.ts";
 
 export type LaunchNeeds = Pick<Rooms, "attachments" | "events"> & {
+  readonly settings: Pick<Rooms["settings"], "defaults">;
   readonly containers: Pick<Rooms["containers"], "believe" | "change" | "find">;
   readonly monitor: Pick<Rooms["monitor"], "adopt" | "failed">;
   readonly networks: Pick<Rooms["networks"], "portConflict" | "prepare">;
@@ -90,7 +92,7 @@ async function acquire(
     announceNetworks(needs.events, "disconnect", { containerId: container.id, endpoints: sandbox.endpoints }),
   );
   const root = await needs.graph.driver.view(container.layer as LayerId);
-  const spec = runtimeSpec(container, { root, sandbox, ...others });
+  const spec = runtimeSpec(container, { root, sandbox, ...others, defaults: needs.settings.defaults });
   const preparing = needs.exec.prepare({
     id: container.id,
     spec,
@@ -173,9 +175,7 @@ function sandboxRequest(needs: LaunchNeeds, container: Container): SandboxReques
     mode,
     ports: mode.kind === "bridge" ? portRequests(container) : [],
     ...(macAddress !== undefined && { macAddress }),
-    dns: spec.host.dns,
-    dnsSearch: spec.host.dnsSearch,
-    dnsOptions: spec.host.dnsOptions,
+    ...resolverOf(spec, needs.settings.defaults),
     extraHosts: spec.host.extraHosts,
     directory: container.directory,
   };

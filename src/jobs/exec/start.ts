@@ -15,6 +15,7 @@ interface Needs {
   readonly monitor: Pick<Rooms["monitor"], "running">;
   readonly execs: Pick<Rooms["execs"], "begin" | "ended" | "started" | "view">;
   readonly events: Pick<Rooms["events"], "publish">;
+  readonly settings: Pick<Rooms["settings"], "defaults">;
 }
 
 /** Source: docker exec reference, exit status. */
@@ -79,7 +80,7 @@ async function start(
   const container = needs.containers.find(needs.execs.view(id).containerId);
   await using prepared = await needs.monitor.running(container).exec({
     execId: id,
-    process: execProcess(container, spec),
+    process: execProcess(container, spec, needs.settings.defaults),
     stdin: attach && spec.attachStdin,
     privileged: spec.privileged,
     ...(size !== undefined && { consoleSize: size }),

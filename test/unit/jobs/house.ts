@@ -51,6 +51,15 @@ export async function openHouse() {
       insecureRegistries: [],
       addressPools: [],
       warnings: [],
+      defaults: {
+        shmSizeBytes: 64 * 1024 * 1024,
+        noNewPrivileges: false,
+        init: false,
+        log: { type: "json-file", options: {} },
+        dns: [],
+        dnsSearch: [],
+        dnsOptions: [],
+      },
     },
   };
   engine.register(allJobs(rooms));

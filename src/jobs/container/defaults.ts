@@ -1,0 +1,30 @@
+import type { ContainerSpec } from "#container";
+import type { ContainerDefaults } from "../rooms.ts";
+
+/** The request with the daemon's settings where it leaves a choice; they stay with the container from then on. */
+export function withDefaults(
+  spec: ContainerSpec,
+  { shmSizeBytes, init, log }: ContainerDefaults,
+): ContainerSpec {
+  const { host } = spec;
+  const type = host.logConfig.type || log.type;
+  const inherited = type === log.type ? log.options : {};
+  return {
+    ...spec,
+    host: {
+      ...host,
+      shmSizeBytes: host.shmSizeBytes === 0 ? shmSizeBytes : host.shmSizeBytes,
+      logConfig: { type, options: { ...inherited, ...host.logConfig.options } },
+      ...(host.init === undefined && init ? { init } : {}),
+    },
+  };
+}
+
+/** Name servers are looked up anew at each start: the container's own, else the daemon's. */
+export function resolverOf({ host }: ContainerSpec, { dns, dnsSearch, dnsOptions }: ContainerDefaults) {
+  return {
+    dns: host.dns.length > 0 ? host.dns : dns,
+    dnsSearch: host.dnsSearch.length > 0 ? host.dnsSearch : dnsSearch,
+    dnsOptions: host.dnsOptions.length > 0 ? host.dnsOptions : dnsOptions,
+  };
+}
