@@ -80,7 +80,10 @@ export async function podman(root: string): Promise<Contestant | undefined> {
   const path = Bun.which("podman");
   if (path === null) return undefined;
   // Where root may not raise limits, podman's own default for open files ends every start.
-  await Bun.write(`${root}/containers.conf`, '[containers]\ndefault_ulimits = ["nofile=1024:1024"]\n');
+  await Bun.write(
+    `${root}/containers.conf`,
+    '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n',
+  );
   const flags = [
     "--root",
     `${root}/data`,
