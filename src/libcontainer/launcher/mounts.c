@@ -101,7 +101,9 @@ static int make_bind_target(struct child *child, const char *path, bool is_direc
 }
 
 static int open_bind(const struct step *step) {
-  return clone_mount(AT_FDCWD, arg_string(step, 0), arg_number(step, 2));
+  const char *source = arg_string(step, 0);
+  if (is_foreign(source)) return clone_foreign(source, arg_number(step, 2));
+  return clone_mount(AT_FDCWD, source, arg_number(step, 2));
 }
 
 /* -1 when that step's mount was not made before. */
@@ -114,7 +116,7 @@ int take_opened(struct opened *opened, const struct step *step) {
 int open_mounts(const struct plan *plan, struct opened *opened, bool takes_all) {
   for (size_t i = 0; i < plan->count; i++) {
     const struct step *step = &plan->steps[i];
-    bool is_bind = step->op == OP_BIND && (takes_all || arg_number(step, 6) & MS_SHARED);
+    bool is_bind = step->op == OP_BIND && (takes_all || arg_number(step, 6) & MS_SHARED || is_foreign(arg_string(step, 0)));
     if (!is_bind && !(takes_all && step->op == OP_ROOT)) continue;
     if (opened->count == MAX_OPENED) return -E2BIG;
     int fd = is_bind ? open_bind(step) : mount_root(step);

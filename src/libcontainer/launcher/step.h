@@ -114,8 +114,9 @@ enum grant { GRANT_NONE, GRANT_IDS, GRANT_LINKS, GRANT_GO };
 #define MAX_LINKS_FOLLOWED 40
 
 /*
- * Mounts that are made before their step: binds that propagate to the host, before everything turns private; and
- * for a user namespace all of them, by the supervisor, because the child's root may not walk the host's paths.
+ * Mounts that are made before their step: binds that propagate to the host, before everything turns private; those
+ * of other containers, before the root is covered; and for a user namespace all of them, by the supervisor, because
+ * the child's root may not walk the host's paths.
  */
 struct opened {
   struct {
@@ -206,6 +207,10 @@ int new_mount(const char *type, const char *source, const char *data, uint64_t f
 int clone_mount(int at, const char *path, bool recursive);
 int place_mount(int mount, int target);
 int change_mount(int mount, bool recursive, uint64_t attributes, uint64_t propagation);
+
+/* foreign.c */
+bool is_foreign(const char *path);
+int clone_foreign(const char *path, bool recursive);
 
 /* console.c, procfs.c */
 int step_console(struct child *child, const struct step *step);
