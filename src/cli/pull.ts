@@ -4,6 +4,10 @@ import { cleanCell } from "./output/clean.ts";
 import { Progress } from "./output/progress.ts";
 import type { Session } from "./session.ts";
 
+/** Columns of a terminal that does not say; narrower than the narrowest is taken for not saying. */
+const USUAL_WIDTH = 80;
+const NARROWEST = 20;
+
 /**
  * Pulls an image and shows how it goes: bars on a terminal, lines elsewhere, nothing without a sink.
  * @throws Fault with the daemon's sentence when the pull fails half-way
@@ -45,9 +49,11 @@ export async function pullTo(
 }
 
 function widthOf(session: Session, isTerminal: boolean): number {
-  const columns = Number(session.env.COLUMNS);
-  if (columns > 0) return columns;
-  return isTerminal ? (process.stderr.columns ?? process.stdout.columns ?? 80) : 80;
+  const known = [
+    Number(session.env.COLUMNS),
+    isTerminal ? (process.stderr.columns ?? process.stdout.columns ?? 0) : 0,
+  ];
+  return known.find((columns) => columns >= NARROWEST) ?? USUAL_WIDTH;
 }
 
 /** The repository, and the tag or digest to ask for: `latest` unless one is named. */

@@ -43,7 +43,7 @@ export class Progress {
 
   #text(id: string, status: string, { progressDetail }: PullProgress): string {
     const text = `${id}: ${status} ${barOf(progressDetail ?? {}, this.#options.width)}`.trimEnd();
-    return ellipsis(text, Math.max(20, this.#options.width - 1));
+    return ellipsis(text, this.#options.width - 1);
   }
 
   /** Moves up to the layer's row, replaces it, and comes back; a new layer gets the next row. */

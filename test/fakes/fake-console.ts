@@ -1,0 +1,35 @@
+import { type Console, runCli } from "#cli";
+
+export interface Told {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Runs one command line and keeps what it prints. Nothing is a terminal unless asked. */
+export async function told(
+  host: string,
+  words: readonly string[],
+  {
+    env = {},
+    terminals = [],
+    onOut,
+  }: { env?: Record<string, string>; terminals?: readonly number[]; onOut?: (text: string) => void } = {},
+): Promise<Told> {
+  let out = "";
+  let err = "";
+  const text = (content: string | Uint8Array) =>
+    typeof content === "string" ? content : Buffer.from(content).toString();
+  const console: Console = {
+    out(content) {
+      onOut?.(text(content));
+      out += text(content);
+    },
+    err(content) {
+      err += text(content);
+    },
+    isTerminal: (descriptor) => terminals.includes(descriptor),
+  };
+  const code = await runCli(["-H", host, ...words], { console, env });
+  return { code, out, err };
+}

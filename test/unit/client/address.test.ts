@@ -1,0 +1,38 @@
+import { describe, expect, test } from "bun:test";
+import { hostFromEnvironment, parseAddress } from "#client";
+
+describe("an address", () => {
+  test.each([
+    ["unix:///run/x.sock", "unix:///run/x.sock"],
+    ["tcp://10.0.0.1:2375", "tcp://10.0.0.1:2375"],
+    ["tcp://10.0.0.1", "tcp://10.0.0.1:2375"],
+    ["http://host:80/", "tcp://host:80"],
+    ["host:1234", "tcp://host:1234"],
+    ["host", "tcp://host:2375"],
+    [":4000", "tcp://127.0.0.1:4000"],
+    ["tcp://[::1]:99", "tcp://[::1]:99"],
+    [" tcp://a:1 ", "tcp://a:1"],
+  ])("%p is %p", (typed, text) => {
+    expect(parseAddress(typed).text).toBe(text);
+  });
+
+  test("with TLS the port is 2376 unless another is named", () => {
+    expect(parseAddress("tcp://host", true).text).toBe("tcp://host:2376");
+    expect(parseAddress("tcp://host:1", true).text).toBe("tcp://host:1");
+  });
+
+  test.each([
+    ["unix://relative.sock", "needs an absolute path"],
+    ["ssh://host", "bunker speaks unix:// and tcp://"],
+    ["tcp://host:99999", "is not host:port"],
+    ["tcp://a:b:c", "is not host:port"],
+  ])("%p is refused", (typed, reason) => {
+    expect(() => parseAddress(typed)).toThrow(reason);
+  });
+});
+
+test("BUNKER_HOST wins over DOCKER_HOST, which wins over the usual socket", () => {
+  expect(hostFromEnvironment({ BUNKER_HOST: "a", DOCKER_HOST: "b" })).toBe("a");
+  expect(hostFromEnvironment({ BUNKER_HOST: "", DOCKER_HOST: "b" })).toBe("b");
+  expect(hostFromEnvironment({})).toBe("unix:///run/bunker/bunker.sock");
+});
