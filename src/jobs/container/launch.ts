@@ -18,7 +18,7 @@ import { announceNetworks, announcer } from "./announce.ts";
 import { copyUp } from "./copy-up.ts";
 import { resolverOf } from "./defaults.ts";
 import { logSpec } from "./log-options.ts";
-import { isContainerMode, networkMode, runningOther } from "./modes.ts";
+import { isContainerMode, networkMode, runningOther, sharingOther } from "./modes.ts";
 import { portRequests } from "./ports.ts";
 import { runtimeSpec } from "./runtime-spec.ts";
 import { makeSources } from "./sources.ts";
@@ -156,7 +156,7 @@ function namespaces(
 ): { pidPath?: string; ipcPath?: string; ipcPid?: number } {
   const { pidMode, ipcMode } = spec.host;
   const pid = isContainerMode(pidMode) ? runningOther(needs, pidMode, "PID").pid : undefined;
-  const ipc = isContainerMode(ipcMode) ? runningOther(needs, ipcMode, "IPC").pid : undefined;
+  const ipc = isContainerMode(ipcMode) ? sharingOther(needs, ipcMode).pid : undefined;
   return {
     ...(pid !== undefined && { pidPath: `/proc/${pid}/ns/pid` }),
     ...(ipc !== undefined && { ipcPath: `/proc/${ipc}/ns/ipc`, ipcPid: ipc }),

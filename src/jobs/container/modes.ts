@@ -76,6 +76,17 @@ export function runningOther(
   );
 }
 
+/** As runningOther, and throws `invalid` unless that container has offered its IPC namespace to others. */
+export function sharingOther(needs: StartNeeds, mode: string): { readonly id: string; readonly pid: number } {
+  const other = runningOther(needs, mode, "IPC");
+  const { name, spec } = needs.containers.find(other.id);
+  if (["shareable", "host"].includes(spec.host.ipcMode)) return other;
+  throw new Fault(
+    "invalid",
+    `cannot join the IPC namespace of container ${name}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`,
+  );
+}
+
 function otherRef(mode: string): string {
   const ref = mode.slice(PREFIX.length);
   if (ref === "")

@@ -89,6 +89,23 @@ describe("starting", () => {
   });
 });
 
+describe("the IPC namespace of another container", () => {
+  test("is joined when that one is shareable, and only then", async () => {
+    await using house = await openHouse();
+    for (const [name, ipcMode] of [
+      ["open", "shareable"],
+      ["closed", ""],
+    ] as const) {
+      const { id } = await house.create({ ipcMode }, {}, name);
+      await house.run("container.start", { ref: id });
+    }
+    const guest = await house.create({ ipcMode: "container:open" });
+    await house.run("container.start", { ref: guest.id });
+    const stranger = await house.create({ ipcMode: "container:closed" });
+    expect(house.run("container.start", { ref: stranger.id })).rejects.toThrow("use IpcMode:shareable");
+  });
+});
+
 describe("a start that fails leaves nothing (F13)", () => {
   const breakages: readonly (readonly [string, (house: House) => void, number])[] = [
     [
