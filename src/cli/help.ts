@@ -59,6 +59,7 @@ export async function explain(session: Session, words: readonly string[]): Promi
   const [first = "", second = ""] = words;
   const group = Object.hasOwn(GROUPS, first) ? GROUPS[first] : undefined;
   if (first === "") return session.console.out(programHelp());
+  if (first === "daemon") return session.say("Run 'bunker daemon --help': the daemon explains itself.");
   if (group !== undefined && (second === "" || second.startsWith("-")))
     return explainGroup(session, first, second);
   const leaves = group?.commands ?? TOP;

@@ -11,6 +11,7 @@ import { FAILURE_EXIT, USAGE_EXIT } from "./command.ts";
 import { ClosedPipe, type Console, systemConsole } from "./console.ts";
 import { parseFlags, UsageProblem } from "./flags.ts";
 import { GLOBAL_FLAGS, transportOptions } from "./globals.ts";
+import { CLIENT_VERSION } from "./program.ts";
 import { Session } from "./session.ts";
 import { commandTree, GROUPS } from "./tree.ts";
 
@@ -25,7 +26,7 @@ export async function runCli(
     const { flags, words: rest, wantsHelp } = parseFlags(GLOBAL_FLAGS, words, { stopsAtWord: true });
     const host = flags.list("host").at(-1) ?? hostFromEnvironment(env);
     using session = new Session(host, { console, env, transport: await transportOptions(flags, env) });
-    if (flags.bool("version")) session.say(`bunker version ${clientVersion()}`);
+    if (flags.bool("version")) session.say(`bunker version ${CLIENT_VERSION}`);
     else if (wantsHelp || rest.length === 0) await showHelp(session, []);
     else await dispatch(session, rest);
     return session.exitCode;
@@ -48,12 +49,14 @@ function failure(thrown: unknown, console: Console): number {
 }
 
 async function dispatch(session: Session, words: readonly string[]): Promise<void> {
-  const [first, second = ""] = words;
+  const [first = "", second = ""] = words;
+  const group = Object.hasOwn(GROUPS, first) ? GROUPS[first] : undefined;
   if (first === "help") return showHelp(session, words.slice(1));
-  if (first !== undefined && Object.hasOwn(GROUPS, first) && ["--help", "-h"].includes(second))
-    return showHelp(session, words);
+  if (group !== undefined && ["--help", "-h"].includes(second)) return showHelp(session, words);
+  const meansPreset = group?.preset !== undefined && (second === "" || second.startsWith("-"));
   try {
-    await runCommand(commandTree(session), { rawArgs: [...words] });
+    const rawArgs = meansPreset ? [first, group?.preset ?? "", ...words.slice(1)] : [...words];
+    await runCommand(commandTree(session), { rawArgs });
   } catch (thrown) {
     if (!(thrown instanceof Error && thrown.name === "CLIError")) throw thrown; // citty keeps its class to itself.
     await showHelp(session, words);
@@ -63,11 +66,4 @@ async function dispatch(session: Session, words: readonly string[]): Promise<voi
 async function showHelp(session: Session, words: readonly string[]): Promise<void> {
   const { explain } = await import("./help.ts");
   await explain(session, words);
-}
-
-declare const BUNKER_VERSION: string;
-
-/** The version that this program was built as. */
-export function clientVersion(): string {
-  return typeof BUNKER_VERSION === "undefined" ? "development" : BUNKER_VERSION;
 }

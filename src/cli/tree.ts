@@ -250,12 +250,11 @@ export function commandTree(session: Session): CommandDef {
         ] as const,
     );
   const groups = Object.entries(GROUPS).map(
-    ([name, { about, commands, preset }]) =>
+    ([name, { about, commands }]) =>
       [
         name,
         defineCommand({
           meta: { name, description: about },
-          ...(preset === undefined ? {} : { default: preset }),
           subCommands: () => bare(branch(commands, `bunker ${name}`)),
         }),
       ] as const,

@@ -2,8 +2,7 @@ import { daemonVersion, type VersionReply } from "#client";
 import { Fault } from "#errors";
 import { defineCli } from "../command.ts";
 import { cleanCell } from "../output/clean.ts";
-
-declare const BUNKER_VERSION: string;
+import { CLIENT_VERSION } from "../program.ts";
 
 /** `bunker version`. */
 export const version = defineCli({
@@ -43,7 +42,7 @@ export const version = defineCli({
 
 function clientPart(apiVersion: string) {
   return {
-    Version: typeof BUNKER_VERSION === "undefined" ? "development" : BUNKER_VERSION,
+    Version: CLIENT_VERSION,
     ApiVersion: apiVersion,
     DefaultAPIVersion: apiVersion,
     BunVersion: Bun.version,
