@@ -48,5 +48,6 @@ function goTime(text: string): string {
   const [, day, time, zone] = /^(\d{4}-\d{2}-\d{2})T([\d:.]+)(Z|[+-]\d{2}:\d{2})$/.exec(text) ?? [];
   if (day === undefined) return text;
   const offset = zone === "Z" ? "+0000" : (zone ?? "").replace(":", "");
-  return `${day} ${time} ${offset} ${offset === "+0000" ? "UTC" : offset}`;
+  const shortest = (time ?? "").replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "");
+  return `${day} ${shortest} ${offset} ${offset === "+0000" ? "UTC" : offset}`;
 }

@@ -286,6 +286,15 @@ describe("other commands", () => {
     });
   });
 
+  test("a network's time is printed as Go prints it", async () => {
+    const Created = "2026-05-30T12:07:14.500Z";
+    await using daemon = await answering({
+      "GET /networks": [{ Id: "1", Name: "n", Driver: "d", Scope: "s", Created }],
+    });
+    const { out } = await told(daemon.host, ["network", "ls", "--format", "{{.CreatedAt}}"]);
+    expect(out).toBe("2026-05-30 12:07:14.5 +0000 UTC\n");
+  });
+
   test("events keep their nanoseconds", async () => {
     const event = `{"Type":"container","Action":"start","Actor":{"ID":"1","Attributes":{"name":"web","a":"b"}},"time":1780142400,"timeNano":1780142400033027174}`;
     await using daemon = await fakeDaemon((_, connection) =>
