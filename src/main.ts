@@ -23,5 +23,6 @@ try {
   process.stderr.write(`bunker: ${sentenceOf(thrown)}\n`);
   if (words.includes("--debug") || words.includes("-D"))
     process.stderr.write(`${thrown instanceof Error ? thrown.stack : ""}\n`);
-  process.exitCode = 125;
+  // Source: docker run reference, "Exit status"; dockerd ends with 1.
+  process.exitCode = wantsDaemon(words) ? 1 : 125;
 }

@@ -44,10 +44,9 @@ export interface Daemon extends AsyncDisposable {
 export async function boot(config: Config, log: Log): Promise<Daemon> {
   refuseOpenTcp(config);
   await using undo = new AsyncDisposableStack();
-  await mkdir(config["exec-root"], { recursive: true, mode: 0o711 });
-  await mkdir(config["data-root"], { recursive: true, mode: 0o710 });
-  undo.use(lockFile(`${config["data-root"]}/daemon.lock`, `the data root ${config["data-root"]}`));
-  undo.use(lockFile(`${config["exec-root"]}/daemon.lock`, `the exec root ${config["exec-root"]}`));
+  const fate = { isUp: false };
+  await takeRoot(config["data-root"], { what: "data root", mode: 0o710, fate, undo });
+  await takeRoot(config["exec-root"], { what: "exec root", mode: 0o711, fate, undo });
   await writeFile(config.pidfile, `${process.pid}\n`, { mode: 0o644 });
   undo.defer(() => rm(config.pidfile, { force: true }));
 
@@ -66,8 +65,31 @@ export async function boot(config: Config, log: Log): Promise<Daemon> {
   void recovery
     .settle()
     .catch((thrown) => log("error", `Cannot settle the containers: ${sentenceOf(thrown)}`));
+  fate.isUp = true;
   const owned = undo.move();
   return { addresses: listening.addresses, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** A folder for this daemon alone. One that was made for a daemon that then cannot start goes with it. */
+async function takeRoot(
+  path: string,
+  {
+    what,
+    mode,
+    fate,
+    undo,
+  }: {
+    readonly what: string;
+    readonly mode: number;
+    readonly fate: { readonly isUp: boolean };
+    readonly undo: AsyncDisposableStack;
+  },
+): Promise<void> {
+  const made = await mkdir(path, { recursive: true, mode });
+  undo.use(lockFile(`${path}/daemon.lock`, `the ${what} ${path}`));
+  undo.defer(async () => {
+    if (made !== undefined && !fate.isUp) await rm(made, { recursive: true, force: true });
+  });
 }
 
 async function openRooms(config: Config, log: Log, undo: AsyncDisposableStack): Promise<Rooms> {

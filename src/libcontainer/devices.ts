@@ -195,9 +195,10 @@ function statOf(path: string) {
   try {
     return statSync(path, { bigint: true });
   } catch (cause) {
+    const isMissing = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
     throw new Fault(
       "invalid",
-      `error gathering device information while adding custom device "${path}": no such file or directory (${sentenceOf(cause)})`,
+      `error gathering device information while adding custom device "${path}": ${isMissing ? "no such file or directory" : sentenceOf(cause)}`,
       { cause },
     );
   }

@@ -64,7 +64,10 @@ export function launchFault(failure: Failure, plan: Plan): Fault {
     case "netlink":
       return netlinkStepFault(failure, step);
     default:
-      return new Fault(kindOf(step, failure.errno), `Cannot ${purposeOf(step)}: ${reasonOf(failure)}`);
+      return new Fault(
+        kindOf(step, failure.errno),
+        `Cannot ${purposeOf(step)}: ${isMismatch(step, failure) ? MISMATCH : reasonOf(failure)}`,
+      );
   }
 }
 
@@ -72,6 +75,14 @@ export function netlinkFault(failure: Failure, steps: readonly NetlinkStep[]): F
   const step = steps[failure.step];
   return step === undefined ? settingsFault(failure) : netlinkStepFault(failure, step);
 }
+
+/** Docker's question. */
+const MISMATCH =
+  "not a directory: are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type";
+
+/** A file cannot cover a directory, nor the reverse: move_mount(2) says no more than EINVAL, mount(2) ENOTDIR. */
+const isMismatch = ({ op }: Step, failure: Failure): boolean =>
+  op === "bind" && failure.detail === "" && (failure.errno === EINVAL || failure.errno === ENOTDIR);
 
 function reasonOf({ errno: number, detail }: Failure): string {
   return detail === "" ? wordsOf(number) : `${detail}: ${wordsOf(number)}`;
