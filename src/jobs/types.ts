@@ -21,6 +21,8 @@ export interface ContainerView {
   readonly sizeRw?: number;
   readonly sizeRootFs?: number;
   readonly files?: { readonly hosts: string; readonly hostname: string; readonly resolvConf: string };
+  /** For inspect; empty where the kernel has no AppArmor. */
+  readonly appArmorProfile?: string;
 }
 
 export interface ExecView {

@@ -2,7 +2,9 @@ import { join } from "node:path";
 import { z } from "zod";
 import { defineJob } from "#engine";
 import type { LayerId } from "#graph";
+import { isAppArmorEnabled } from "#libcontainer";
 import type { Rooms } from "../rooms.ts";
+import { apparmorProfile } from "./spec-security.ts";
 import { sizesOf, type ViewNeeds, viewOf } from "./view.ts";
 
 type Needs = ViewNeeds & {
@@ -29,6 +31,7 @@ export const inspectContainer = (needs: Needs) =>
           hostname: join(directory, "hostname"),
           resolvConf: join(directory, "resolv.conf"),
         },
+        appArmorProfile: isAppArmorEnabled() ? (apparmorProfile(container.spec.host) ?? "unconfined") : "",
       };
     },
   });

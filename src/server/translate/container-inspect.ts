@@ -24,7 +24,7 @@ export function toContainerInspect(view: ContainerView, version: string): Contai
     Platform: "linux",
     MountLabel: "",
     ProcessLabel: "",
-    AppArmorProfile: "",
+    AppArmorProfile: view.appArmorProfile ?? "",
     ExecIDs: view.execIds.length === 0 ? null : view.execIds,
     HostConfig: toHostConfig(view),
     GraphDriver: { Name: container.driver, Data: view.graphData ?? null },
