@@ -27,7 +27,7 @@ export type LaunchNeeds = Pick<Rooms, "attachments" | "events"> & {
   readonly settings: Pick<Rooms["settings"], "defaults">;
   readonly containers: Pick<Rooms["containers"], "believe" | "change" | "find">;
   readonly monitor: Pick<Rooms["monitor"], "adopt" | "failed">;
-  readonly networks: Pick<Rooms["networks"], "portConflict" | "prepare">;
+  readonly networks: Pick<Rooms["networks"], "portConflict" | "prepare" | "release">;
   readonly graph: { readonly driver: Pick<Rooms["graph"]["driver"], "mount" | "view"> };
   readonly volumes: Pick<Rooms["volumes"], "isEmpty" | "usersOf">;
   readonly exec: Pick<Rooms["exec"], "prepare">;
@@ -87,7 +87,9 @@ async function acquire(
     if (!fate.isRunning) await sources[Symbol.asyncDispose]();
   });
   await copyUp({ driver: needs.graph.driver, volumes: needs.volumes }, container);
-  const sandbox = undo.use(await needs.networks.prepare(sandboxRequest(needs, container)));
+  const sandbox = await needs.networks.prepare(sandboxRequest(needs, container));
+  // Of a failed start nothing shall be seen; whoever waits for the end of a life need not wait for the kernel's tidying.
+  undo.defer(() => (fate.isAdopted ? needs.networks.release(container.id) : sandbox[Symbol.asyncDispose]()));
   undo.defer(async () =>
     announceNetworks(needs.events, "disconnect", { containerId: container.id, endpoints: sandbox.endpoints }),
   );

@@ -30,8 +30,8 @@ import { aliasOf, DEFAULT_MTU, raiseBridge } from "./raise.ts";
 /** The container's end of its link. */
 const CONTAINER_LINK = "eth0";
 /** How often, and how many times, an ended container's link is looked for before it is removed by request. */
-const LEAVING_POLL_MILLISECONDS = 10;
-const LEAVING_LOOKS = 20;
+const LEAVING_POLL_MILLISECONDS = 20;
+const LEAVING_LOOKS = 10;
 /** How links of containers are called; nothing else on a bridge is touched. */
 const LINK_NAME = /^veth[0-9a-f]{8}$/;
 
@@ -176,8 +176,8 @@ class BridgeDriver implements NetworkDriver {
   async #removeLink(link: string): Promise<void> {
     const { netlink } = this.#host;
     for (let looks = 0; looks < LEAVING_LOOKS; looks += 1) {
-      if (findLink(netlink, link) === undefined) return;
       await Bun.sleep(LEAVING_POLL_MILLISECONDS);
+      if (findLink(netlink, link) === undefined) return;
     }
     performOnHost(netlink, deleteLink(link));
   }
