@@ -5,8 +5,10 @@ import {
   ended,
   NEVER,
   nowNanoseconds,
+  parseTimestamp,
   secondsOfLife,
   shouldStartWithDaemon,
+  timestamp,
 } from "#container";
 import type { RunningContainer } from "#exec";
 import type { LayerId } from "#graph";
@@ -18,6 +20,8 @@ import type { Rooms } from "./rooms.ts";
 /** What Docker reports of a container that went down with its host. */
 const LOST_CODE = 255;
 const CLAIMS_TO_RUN = ["running", "paused"];
+/** Their start may have come so far that the program ran, and not to the record. */
+const MAY_RUN = [...CLAIMS_TO_RUN, "created", "exited", "restarting"];
 
 type Needs = Pick<
   Rooms,
@@ -54,7 +58,7 @@ export async function recoverContainers(needs: Needs): Promise<Recovery> {
   const running = new Set<string>();
   const { after } = lives(needs);
   for (const container of needs.containers.list()) {
-    if (!CLAIMS_TO_RUN.includes(container.state.status)) continue;
+    if (!MAY_RUN.includes(container.state.status)) continue;
     try {
       if (await findOut(needs, { container, after })) running.add(container.id);
     } catch (thrown) {
@@ -83,10 +87,41 @@ async function findOut(
     await readopt(needs, { container, process: found.container, after });
     return true;
   }
-  const ending =
-    found.state === "ended" ? found.exit : { code: LOST_CODE, outOfMemory: false, time: nowNanoseconds() };
-  end(needs, container, ending);
+  if (CLAIMS_TO_RUN.includes(container.state.status))
+    end(needs, container, found.state === "ended" ? found.exit : lost());
+  else if (found.state === "ended" && isNews(container, found.exit)) {
+    begin(needs, container, { startedAt: timestamp(found.exit.time) });
+    end(needs, container, found.exit);
+  }
   return false;
+}
+
+const lost = (): Ending => ({ code: LOST_CODE, outOfMemory: false, time: nowNanoseconds() });
+
+/** Of a life that has no record: what is on record has ended before. */
+function isNews({ state }: Container, { time }: Ending): boolean {
+  return state.finishedAt === NEVER || time > (parseTimestamp(state.finishedAt) ?? 0n);
+}
+
+/** A life that the daemon's end kept from the record. */
+function begin(needs: Needs, { id }: Container, { startedAt }: { readonly startedAt: string }): void {
+  needs.containers.change(
+    id,
+    (current) => ({
+      ...current,
+      isManuallyStopped: false,
+      state: {
+        ...current.state,
+        status: advance(current.state.status, "start"),
+        exitCode: 0,
+        error: "",
+        outOfMemory: false,
+        startedAt,
+        finishedAt: NEVER,
+      },
+    }),
+    { durable: false },
+  );
 }
 
 async function readopt(
@@ -98,6 +133,8 @@ async function readopt(
   }: { readonly container: Container; readonly process: RunningContainer; readonly after: After },
 ): Promise<void> {
   const { id } = container;
+  if (!CLAIMS_TO_RUN.includes(container.state.status))
+    begin(needs, container, { startedAt: timestamp(nowNanoseconds()) });
   const status = (await process.isPaused()) ? "paused" : "running";
   needs.containers.change(
     id,
@@ -133,14 +170,18 @@ async function settle(needs: Needs): Promise<void> {
     const hasGone = state.status === "removing" || state.status === "dead";
     const wasOnce = spec.host.autoRemove && state.status === "exited";
     if (hasGone || wasOnce) await attempt(`Cannot remove container ${name}`, () => remove(id));
-    else if (state.status === "exited" || state.status === "restarting") {
+    else if (state.status === "created" || state.status === "exited" || state.status === "restarting") {
       await attempt(`Cannot clear what container ${name} left`, () => clear(needs, id));
       await attempt(`Cannot start container ${name}`, () => revive(needs, id, after));
     }
   }
 }
 
+/** Unless somebody has started it meanwhile, or removed it: what it has is then its own. */
 async function clear(needs: Needs, id: string): Promise<void> {
+  if (needs.containers.get(id) === undefined) return;
+  await using held = await needs.containers.hold(id);
+  if (CLAIMS_TO_RUN.includes(held.container.state.status)) return;
   await needs.networks.release(id);
   await needs.exec.forget(id);
 }

@@ -62,6 +62,44 @@ describe("a daemon that finds containers of an earlier one", () => {
     expect((await house.happened()).at(-1)).toBe("die");
   });
 
+  test("takes over what had been started and not yet been written down (E1)", async () => {
+    await using house = await openHouse();
+    const { id } = await house.create({});
+    const process = new FakeProcess(id, 4);
+    house.exec.found.set(id, { state: "running", container: process });
+    const recovery = await recoverContainers(house.rooms);
+    expect([...recovery.running]).toEqual([id]);
+    await recovery.settle();
+    expect(house.exec.forgotten).toEqual([]);
+    expect(house.containers.find(id).state).toMatchObject({ status: "running", pid: 4 });
+    process.end({ code: 6 });
+    await house.rooms.monitor.committed(id);
+    expect(house.containers.find(id).state).toMatchObject({ status: "exited", exitCode: 6 });
+  });
+
+  test("knows the end of a life that had not been written down, and no end twice", async () => {
+    await using house = await openHouse();
+    const { id } = await house.create({});
+    const exit = { code: 7, outOfMemory: false, time: TIME };
+    house.exec.found.set(id, { state: "ended", exit });
+    await recoverContainers(house.rooms);
+    await recoverContainers(house.rooms);
+    expect(house.containers.find(id).state).toMatchObject({ status: "exited", exitCode: 7 });
+    expect((await house.happened()).filter((action) => action === "die")).toEqual(["die"]);
+  });
+
+  test("leaves alone what somebody has started while it was settling", async () => {
+    await using house = await openHouse();
+    const id = await remembered(house, {}, { status: "exited" });
+    const recovery = await recoverContainers(house.rooms);
+    house.containers.change(id, (one) => ({
+      ...one,
+      state: { ...one.state, ...RUNNING, status: "running" },
+    }));
+    await recovery.settle();
+    expect(house.exec.forgotten).toEqual([]);
+  });
+
   test("counts what is lost as ended with 255 (E10), and starts what its policy wants", async () => {
     await using house = await openHouse();
     const lost = await remembered(house, {}, RUNNING);
