@@ -22,6 +22,7 @@ const IFLA_INFO_DATA = 2;
 const IFLA_INFO_SLAVE_KIND = 4;
 const IFLA_INFO_SLAVE_DATA = 5;
 const IFLA_BRPORT_MODE = 4;
+const IFLA_BRPORT_ISOLATED = 33;
 const VETH_INFO_PEER = 1;
 const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
@@ -102,14 +103,25 @@ export function makeVeth({ name, bridge, peer, macAddress, mtu }: VethPair): Net
 
 /** Lets a frame leave by the port it came from: a container that calls its own published port under br_netfilter. */
 export function allowHairpin(name: string): NetlinkStep {
+  return setPortFlag(name, { flag: IFLA_BRPORT_MODE, purpose: `let ${name} reflect frames` });
+}
+
+/** No frame goes from one isolated port of a bridge to another; what the host itself sends or routes reaches them. */
+export function isolatePort(name: string): NetlinkStep {
+  return setPortFlag(name, {
+    flag: IFLA_BRPORT_ISOLATED,
+    purpose: `keep ${name} apart from other containers`,
+  });
+}
+
+function setPortFlag(name: string, { flag, purpose }: { flag: number; purpose: string }): NetlinkStep {
   const message = new NetlinkMessage(RTM_NEWLINK, SET);
   const offset = linkBody(message);
   message.nested(IFLA_LINKINFO, () => {
     message.attribute(IFLA_INFO_SLAVE_KIND, encoder.encode("bridge"));
-    message.nested(IFLA_INFO_SLAVE_DATA, () => message.attribute(IFLA_BRPORT_MODE, Uint8Array.of(1)));
+    message.nested(IFLA_INFO_SLAVE_DATA, () => message.attribute(flag, Uint8Array.of(1)));
   });
-  const patches = [{ offset, kind: "index", name }] as const;
-  return step(message, { netns: "host", purpose: `let ${name} reflect frames`, patches });
+  return step(message, { netns: "host", purpose, patches: [{ offset, kind: "index", name }] });
 }
 
 /** Makes a link that is there a port of the bridge. */

@@ -29,6 +29,12 @@ const TABLE: readonly (readonly [string, NetlinkStep, string, string])[] = [
     "20 index veth0",
   ],
   [
+    "a port kept apart",
+    steps.isolatePort("veth0"),
+    "3c000000100005000100000000000000000000000000000000000000000000001c0012800a00040062726964676500000c0005800500210001000000",
+    "20 index veth0",
+  ],
+  [
     "a port of a bridge",
     steps.joinBridge("veth0", "bunker0"),
     "280000001000050001000000000000000000000000000000000000000000000008000a0000000000",

@@ -1,5 +1,6 @@
 import { Fault, sentenceOf } from "#errors";
 import { findLink, listLinks, readSysctl, writeSysctl } from "#host";
+import type { NetlinkStep } from "#oci";
 import { parseAddress } from "../../addresses.ts";
 import type {
   EndpointRecord,
@@ -19,6 +20,7 @@ import {
   bringLoopbackUp,
   bringUp,
   deleteLink,
+  isolatePort,
   joinBridge,
   makeVeth,
 } from "../../netlink-steps.ts";
@@ -75,12 +77,15 @@ class BridgeDriver implements NetworkDriver {
   /** Links of no endpoint go; those of running containers are ports of the bridge, even when it had to be remade. */
   #settleLinks(live: readonly EndpointRecord[]): void {
     const { netlink, settings } = this.#host;
-    const wanted = new Set(live.map(({ link }) => link));
+    const wanted = new Map(live.map(({ link, ports }) => [link, ports.length > 0]));
     const links = listLinks(netlink);
     const bridge = links.find(({ name }) => name === settings.name)?.index;
     for (const { name, master } of links) {
-      if (wanted.has(name) && master !== bridge) performOnHost(netlink, joinBridge(name, settings.name));
-      if (!wanted.has(name) && master === bridge && LINK_NAME.test(name))
+      const isPublishing = wanted.get(name);
+      if (isPublishing !== undefined && master !== bridge)
+        for (const step of [joinBridge(name, settings.name), ...this.#portFlags(name, isPublishing)])
+          performOnHost(netlink, step);
+      if (isPublishing === undefined && master === bridge && LINK_NAME.test(name))
         performOnHost(netlink, deleteLink(name));
     }
   }
@@ -133,10 +138,17 @@ class BridgeDriver implements NetworkDriver {
       bringUp(CONTAINER_LINK),
       ...(network.isInternal ? [] : [addDefaultRoute(CONTAINER_LINK, gateway)]),
     ];
-    // Only where the bridge's frames pass the firewall is a call to oneself sent back without leaving the bridge.
-    if (ports.length > 0 && readSysctl("net/bridge/bridge-nf-call-iptables") === "1")
-      links.push(allowHairpin(link));
-    return { links, sysctls: ipv6Off() };
+    return { links: [...links, ...this.#portFlags(link, ports.length > 0)], sysctls: ipv6Off() };
+  }
+
+  /**
+   * What depends on whether the bridge's frames pass the firewall: only if they do is a call to oneself sent back
+   * without leaving the bridge, and only if they do not does the firewall not see what containers send each other.
+   */
+  #portFlags(link: string, isPublishing: boolean): NetlinkStep[] {
+    const isFiltered = readSysctl("net/bridge/bridge-nf-call-iptables") === "1";
+    if (isFiltered) return isPublishing ? [allowHairpin(link)] : [];
+    return this.#host.settings.icc ? [] : [isolatePort(link)];
   }
 
   async open(_network: Network, record: EndpointRecord): Promise<void> {
