@@ -1,6 +1,6 @@
 import type { Container } from "#container";
 import type { EventBus } from "#engine";
-import type { Endpoint } from "#network";
+import type { Endpoint, Networks } from "#network";
 
 export type Announce = (
   container: Container,
@@ -27,13 +27,21 @@ export function announcer(events: Pick<EventBus, "publish">): Announce {
 export function announceNetworks(
   events: Pick<EventBus, "publish">,
   action: "connect" | "disconnect",
-  joined: { readonly containerId: string; readonly endpoints: readonly Endpoint[] },
+  joined: {
+    readonly containerId: string;
+    readonly endpoints: readonly Endpoint[];
+    readonly networks: Pick<Networks, "find">;
+  },
 ): void {
   for (const { networkId, networkName } of joined.endpoints)
     events.publish({
       type: "network",
       action,
       id: networkId,
-      attributes: { container: joined.containerId, name: networkName, type: "bridge" },
+      attributes: {
+        container: joined.containerId,
+        name: networkName,
+        type: joined.networks.find(networkId)?.driver ?? "",
+      },
     });
 }

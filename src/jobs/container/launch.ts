@@ -57,7 +57,11 @@ export function launcher(needs: LaunchNeeds, after: Afterlife) {
         }),
         { durable: false },
       );
-      announceNetworks(needs.events, "connect", { containerId: container.id, endpoints: sandbox.endpoints });
+      announceNetworks(needs.events, "connect", {
+        containerId: container.id,
+        endpoints: sandbox.endpoints,
+        networks: needs.networks,
+      });
       announcer(needs.events)(running, "start");
       fate.isAdopted = true;
       needs.monitor.adopt(container.id, process, { owned: undo.move(), after });
@@ -91,7 +95,11 @@ async function acquire(
   // Of a failed start nothing shall be seen; whoever waits for the end of a life need not wait for the kernel's tidying.
   undo.defer(() => (fate.isAdopted ? needs.networks.release(container.id) : sandbox[Symbol.asyncDispose]()));
   undo.defer(async () =>
-    announceNetworks(needs.events, "disconnect", { containerId: container.id, endpoints: sandbox.endpoints }),
+    announceNetworks(needs.events, "disconnect", {
+      containerId: container.id,
+      endpoints: sandbox.endpoints,
+      networks: needs.networks,
+    }),
   );
   const root = await needs.graph.driver.view(container.layer as LayerId);
   const spec = runtimeSpec(container, { root, sandbox, ...others, defaults: needs.settings.defaults });

@@ -20,8 +20,19 @@ export function settleModes(needs: CreateNeeds, spec: ContainerSpec): ContainerS
     throw new Fault("not_found", `network ${networkMode.slice(0, 256)} not found`);
   return {
     ...spec,
+    ...namesOfOther(needs, networkMode),
     host: { ...host, networkMode, pidMode: settle(host.pidMode), ipcMode: settle(host.ipcMode) },
   };
+}
+
+/** Who shares a network goes by the name that its hosts file knows. */
+function namesOfOther(
+  needs: CreateNeeds,
+  mode: string,
+): Partial<Pick<ContainerSpec, "hostname" | "domainname">> {
+  if (!isContainerMode(mode)) return {};
+  const { effective, spec } = needs.containers.find(otherRef(mode));
+  return { hostname: effective.hostname, domainname: spec.domainname };
 }
 
 /** Source: docker run reference, "Network: container". What belongs to the namespace is its first owner's to say. */

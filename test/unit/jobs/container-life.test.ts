@@ -79,6 +79,7 @@ describe("starting", () => {
     const other = await house.create({}, {}, "other");
     const { id } = await house.create({ networkMode: "container:other" });
     expect(house.containers.find(id).spec.host.networkMode).toBe(`container:${other.id}`);
+    expect(house.containers.find(id).effective.hostname).toBe(other.id.slice(0, 12));
     const failure = await house.run("container.start", { ref: id }).catch((e) => e);
     expect(failure.message).toContain(
       "cannot join network namespace of a non running container: container other",
