@@ -1,4 +1,5 @@
 import { mkdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { Containers } from "#container";
 import { Engine, EventBus } from "#engine";
 import { Fault, sentenceOf } from "#errors";
@@ -12,6 +13,7 @@ import {
   openContainerRooms,
   type Rooms,
   recoverContainers,
+  sweepFolders,
 } from "#jobs";
 import {
   detectCgroups,
@@ -55,7 +57,12 @@ export async function boot(config: Config, log: Log): Promise<Daemon> {
   engine.register(allJobs(rooms));
   const recovery = await recoverContainers(rooms);
   await rooms.networks.restore(recovery.running);
-  const swept = [...(await rooms.exec.sweep(recovery.known)), ...(await rooms.graph.sweep(recovery.layers))];
+  const swept = [
+    ...(await rooms.exec.sweep(recovery.known)),
+    ...(await rooms.graph.sweep(recovery.layers)),
+    ...(await rooms.volumes.sweep(recovery.known)),
+    ...(await sweepFolders(join(config["data-root"], "containers"), recovery.known)),
+  ];
   if (swept.length > 0) log("info", `Removed what an earlier daemon left: ${swept.join(", ")}`);
   undo.defer(() => rooms.monitor.close());
 

@@ -52,6 +52,8 @@ class NativeDriver implements ExecDriver {
   readonly #options: ExecDriverOptions;
   readonly #means: Means;
   readonly #states: StateDirectories;
+  /** A container may be started again before its last life has been forgotten: by id. */
+  readonly #forgetting = new Map<string, Promise<void>>();
 
   constructor(options: ExecDriverOptions, means: Means) {
     this.#options = options;
@@ -63,6 +65,7 @@ class NativeDriver implements ExecDriver {
     const { id, spec, host, stdio, signal } = request;
     const { cgroups } = this.#means;
     const { cgroupParent } = this.#options;
+    await this.#forgetting.get(id);
     const directory = this.#states.make(id);
     const launched = await launch(
       {
@@ -127,8 +130,13 @@ class NativeDriver implements ExecDriver {
   }
 
   async forget(id: string): Promise<void> {
-    await this.#clean(this.#states.of(id));
-    this.#states.remove(id);
+    const forgetting = this.#clean(this.#states.of(id)).then(() => this.#states.remove(id));
+    this.#forgetting.set(id, forgetting);
+    try {
+      await forgetting;
+    } finally {
+      if (this.#forgetting.get(id) === forgetting) this.#forgetting.delete(id);
+    }
   }
 
   async sweep(known: ReadonlySet<string>): Promise<readonly string[]> {

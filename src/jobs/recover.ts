@@ -1,3 +1,5 @@
+import { readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
 import {
   advance,
   type Container,
@@ -17,6 +19,7 @@ import { lives } from "./container/lives.ts";
 import { remover } from "./container/removal.ts";
 import type { Rooms } from "./rooms.ts";
 
+const CONTAINER_ID = /^[0-9a-f]{64}$/;
 /** What Docker reports of a container that went down with its host. */
 const LOST_CODE = 255;
 const CLAIMS_TO_RUN = ["running", "paused"];
@@ -73,6 +76,14 @@ export async function recoverContainers(needs: Needs): Promise<Recovery> {
     layers: new Set([...needs.containers.list().map(({ layer }) => layer), ...damaged] as LayerId[]),
     settle: () => settle(needs),
   };
+}
+
+/** Removes folders of containers whose creation was cut short: none but those named by an id. Returns the ids. */
+export async function sweepFolders(root: string, known: ReadonlySet<string>): Promise<readonly string[]> {
+  const names = await readdir(root).catch(() => []);
+  const strangers = names.filter((name) => CONTAINER_ID.test(name) && !known.has(name));
+  for (const id of strangers) await rm(join(root, id), { recursive: true, force: true });
+  return strangers;
 }
 
 type After = ReturnType<typeof lives>["after"];

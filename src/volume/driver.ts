@@ -25,6 +25,11 @@ export interface Volumes {
   hold(name: string, containerId: string): void;
   release(containerId: string): void;
   usersOf(name: string): readonly string[];
+  /**
+   * After a crash: finishes removals, and lets go of what is held for containers that are not among `containers`,
+   * with the anonymous volumes that nobody else uses. Returns the names of volumes that are gone.
+   */
+  sweep(containers: ReadonlySet<string>): Promise<readonly string[]>;
   /** Whether it has no content yet, so that the image's is to be copied up. */
   isEmpty(name: string): Promise<boolean>;
 }

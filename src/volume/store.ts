@@ -1,5 +1,5 @@
 import { mkdirSync, rmSync } from "node:fs";
-import { readdir, rm } from "node:fs/promises";
+import { readdir, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Fault } from "#errors";
 import type { GraphDB } from "#graphdb";
@@ -19,14 +19,17 @@ export class LocalVolumes implements Volumes {
   readonly #root: string;
   readonly #volumes = new Map<string, Volume>();
   readonly #users = new Map<string, Set<string>>();
+  /** An earlier daemon was ended before it was done with them. */
+  readonly #halfRemoved = new Set<string>();
 
   constructor(db: GraphDB, root: string) {
     this.#db = db;
     this.#root = root;
     const rows = db.sql.query("SELECT record FROM volume ORDER BY name").all() as { record: string }[];
     for (const { record } of rows) {
-      const volume = JSON.parse(record) as Volume;
-      this.#volumes.set(volume.name, volume);
+      const { isRemoving = false, ...volume } = JSON.parse(record) as Row;
+      if (isRemoving) this.#halfRemoved.add(volume.name);
+      else this.#volumes.set(volume.name, volume);
     }
     const uses = db.sql.query("SELECT volume, container FROM volume_use").all() as Use[];
     for (const { volume, container } of uses) this.#usersOf(volume).add(container);
@@ -86,10 +89,40 @@ export class LocalVolumes implements Volumes {
     const users = this.usersOf(name);
     if (users.length > 0)
       throw new Fault("conflict", `remove ${name}: volume is in use - [${users.join(", ")}]`);
-    this.#db.transaction(() => this.#db.sql.query("DELETE FROM volume WHERE name = ?").run(name));
+    const row: Row = { ...volume, isRemoving: true };
+    this.#db.transaction(() =>
+      this.#db.sql.query("UPDATE volume SET record = ? WHERE name = ?").run(JSON.stringify(row), name),
+    );
     this.#volumes.delete(name);
     this.#users.delete(name);
+    await this.#finishRemoval(name);
+  }
+
+  /** The row last: with neither row nor word of its removal, what is left of the folder would come back with the name. */
+  async #finishRemoval(name: string): Promise<void> {
     await rm(join(this.#root, name), { recursive: true, force: true });
+    // Somebody may have made one of the same name meanwhile.
+    if (this.#volumes.has(name)) return;
+    this.#db.transaction(() => {
+      this.#db.sql.query("DELETE FROM volume_use WHERE volume = ?").run(name);
+      this.#db.sql.query("DELETE FROM volume WHERE name = ?").run(name);
+    });
+  }
+
+  async sweep(containers: ReadonlySet<string>): Promise<readonly string[]> {
+    const swept = [...this.#halfRemoved];
+    this.#halfRemoved.clear();
+    for (const name of swept) await this.#finishRemoval(name);
+    for (const [name, users] of [...this.#users]) {
+      const gone = [...users].filter((id) => !containers.has(id));
+      for (const id of gone) this.release(id);
+      if (gone.length === 0 || users.size > 0 || this.#volumes.get(name)?.isAnonymous !== true) continue;
+      await this.remove(name);
+      swept.push(name);
+    }
+    for (const name of await folders(this.#root))
+      if (!this.#volumes.has(name)) await removeEmpty(join(this.#root, name));
+    return swept;
   }
 
   hold(name: string, containerId: string): void {
@@ -132,9 +165,31 @@ export class LocalVolumes implements Volumes {
   }
 }
 
+interface Row extends Volume {
+  readonly isRemoving?: boolean;
+}
+
 interface Use {
   readonly volume: string;
   readonly container: string;
+}
+
+async function folders(root: string): Promise<readonly string[]> {
+  try {
+    return await readdir(root);
+  } catch {
+    return [];
+  }
+}
+
+/** Of a volume that never came to be. Anything in it is somebody's, and stays. */
+async function removeEmpty(folder: string): Promise<void> {
+  try {
+    await rmdir(join(folder, "_data"));
+    await rmdir(folder);
+  } catch {
+    // It holds something.
+  }
 }
 
 /** Throws `invalid` in Docker's words. */

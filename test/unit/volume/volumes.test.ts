@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { GraphDB } from "#graphdb";
 import { LocalVolumes } from "#volume";
 import { scratch } from "../../fakes/scratch.ts";
@@ -53,6 +53,35 @@ describe("volumes", () => {
     const reopened = new LocalVolumes(db, root);
     expect(reopened.usersOf("data")).toEqual(["c1"]);
     expect(reopened.find("data")).toEqual(volumes.find("data"));
+  });
+
+  test("whose removal was cut short are gone with the next sweep, with their name and content", async () => {
+    const { db, root, volumes } = await house();
+    const { mountpoint } = volumes.create({ name: "data" });
+    await writeFile(`${mountpoint}/old`, "");
+    const record = JSON.stringify({ ...volumes.find("data"), isRemoving: true });
+    db.sql.query("UPDATE volume SET record = ? WHERE name = 'data'").run(record);
+    const reopened = new LocalVolumes(db, root);
+    expect(reopened.list()).toEqual([]);
+    expect(await reopened.sweep(new Set())).toEqual(["data"]);
+    expect(existsSync(`${root}/data`)).toBe(false);
+    expect(new LocalVolumes(db, root).list()).toEqual([]);
+  });
+
+  test("made for a container that then was not are swept, and no data of others", async () => {
+    const { db, root, volumes } = await house();
+    const [anonymous, kept] = [volumes.create({}), volumes.create({})];
+    volumes.create({ name: "named" });
+    for (const name of [anonymous.name, "named"]) volumes.hold(name, "never");
+    volumes.hold(kept.name, "lives");
+    await mkdir(`${root}/empty/_data`, { recursive: true });
+    await mkdir(`${root}/full/_data`, { recursive: true });
+    await writeFile(`${root}/full/_data/x`, "");
+    const reopened = new LocalVolumes(db, root);
+    expect(await reopened.sweep(new Set(["lives"]))).toEqual([anonymous.name]);
+    expect(reopened.list().map(({ name }) => name)).toEqual([kept.name, "named"].sort());
+    expect(reopened.usersOf("named")).toEqual([]);
+    expect([existsSync(`${root}/empty`), existsSync(`${root}/full/_data/x`)]).toEqual([false, true]);
   });
 
   test("in use cannot go, and say by whom", async () => {
