@@ -27,7 +27,7 @@ export type LaunchNeeds = Pick<Rooms, "attachments" | "events"> & {
   readonly settings: Pick<Rooms["settings"], "defaults">;
   readonly containers: Pick<Rooms["containers"], "believe" | "change" | "find">;
   readonly monitor: Pick<Rooms["monitor"], "adopt" | "failed">;
-  readonly networks: Pick<Rooms["networks"], "portConflict" | "prepare" | "release">;
+  readonly networks: Pick<Rooms["networks"], "find" | "portConflict" | "prepare" | "release">;
   readonly graph: { readonly driver: Pick<Rooms["graph"]["driver"], "mount" | "view"> };
   readonly volumes: Pick<Rooms["volumes"], "isEmpty" | "usersOf">;
   readonly exec: Pick<Rooms["exec"], "prepare">;
