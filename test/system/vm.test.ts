@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { noVirtualMachine, testInVm } from "../fixtures/vm.ts";
+import { noVirtualMachine, parseReport, testInVm } from "../fixtures/vm.ts";
 
 const HOST_PART = "./test/system/host";
 const reason = noVirtualMachine === undefined ? "" : ` (skipped: ${noVirtualMachine})`;
@@ -21,3 +21,18 @@ describe.skipIf(outcome === undefined)(
     for (const { name, status } of outcome?.cases ?? []) test(name, () => expect(status).toBe("passed"));
   },
 );
+
+test("the cases of a report are read with what became of them", () => {
+  const attributes = 'time="0.1" file="a.test.ts" line="3" assertions="1"';
+  const report = `<testsuites><testsuite name="a.test.ts">
+    <testcase name="one &lt;&amp;&quot;&gt;" classname="" ${attributes} />
+    <testcase name="two" classname="group" ${attributes}><skipped /></testcase>
+    <testcase name="three" classname="group &gt; inner" ${attributes}>
+      <failure type="AssertionError" />
+    </testcase></testsuite></testsuites>`;
+  expect(parseReport(report)).toEqual([
+    { name: 'one <&">', status: "passed" },
+    { name: "group > two", status: "skipped" },
+    { name: "group > inner > three", status: "failed" },
+  ]);
+});

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, statSync } from "node:fs";
-import { HostPart, PATIENCE } from "../../fixtures/host-part.ts";
+import { HostPart, PATIENCE, until } from "../../fixtures/host-part.ts";
 
 const PROFILE = "bunker-default (enforce)";
 const LINES =
@@ -88,14 +88,16 @@ describe("devices", () => {
       const { rdev } = statSync(path);
       const node = `mknod /own c ${(rdev >> 8) & 0xfff} ${rdev & 0xff} && exec 3</own && echo opened`;
       const device = { PathOnHost: path, PathInContainer: "/dev/extra", CgroupPermissions: "r" };
-      const [without, added] = await Promise.all([
+      const [without, privileged, added] = await Promise.all([
         part.run(["sh", "-c", node]),
+        part.run(["sh", "-c", node], { Privileged: true }),
         part.run(["sh", "-c", "exec 3</dev/extra && echo opened; exec 3>/dev/extra && echo written"], {
           Devices: [device],
         }),
       ]);
       expect(without.stdout).toBe("");
       expect(without.stderr).toContain("Operation not permitted");
+      expect(privileged).toMatchObject({ stdout: "opened\n", stderr: "" });
       expect(added.stdout).toBe("opened\n");
       expect(added.stderr).toContain("Operation not permitted");
     },
@@ -114,6 +116,24 @@ describe.skipIf(!hasAppArmor)(`AppArmor${reason}`, () => {
       const { SecurityOptions } = await part.ask<{ SecurityOptions: string[] }>("GET", "/info");
       expect(SecurityOptions).toContain("name=apparmor");
       expect(await part.inspect(id)).toMatchObject({ AppArmorProfile: "bunker-default" });
+      await part.remove(id);
+    },
+    PATIENCE,
+  );
+
+  test(
+    "lets the engine's signals through, and goes with no-new-privileges",
+    async () => {
+      const script =
+        "trap 'cat /proc/self/attr/current; exit 3' TERM; echo ready; while :; do sleep 0.05; done";
+      const { id } = await part.start(["sh", "-c", script], { SecurityOpt: ["no-new-privileges"] });
+      await until(
+        () => part.logs(id),
+        ({ stdout }) => stdout === "ready\n",
+      );
+      await part.ask("POST", `/containers/${id}/stop?t=60`);
+      expect((await part.inspect(id)).State.ExitCode).toBe(3);
+      expect((await part.logs(id)).stdout).toBe(`ready\n${PROFILE}\n`);
       await part.remove(id);
     },
     PATIENCE,

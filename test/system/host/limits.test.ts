@@ -78,9 +78,11 @@ describe(`limits under cgroup v${cgroupVersion}`, () => {
   test(
     "are what a container sees of its own group",
     async () => {
-      const file = cgroupVersion === 2 ? "memory.max" : "memory/memory.limit_in_bytes";
-      const { stdout } = await part.run(["cat", `/sys/fs/cgroup/${file}`], { Memory: 48 * MB });
-      expect(stdout.trim()).toBe(String(48 * MB));
+      const files =
+        cgroupVersion === 2 ? ["memory.max", "memory.swap.max"] : ["memory/memory.limit_in_bytes"];
+      const paths = files.map((file) => `/sys/fs/cgroup/${file}`);
+      const { stdout } = await part.run(["cat", ...paths], { Memory: 48 * MB });
+      expect(stdout).toBe(`${48 * MB}\n`.repeat(files.length));
     },
     PATIENCE,
   );
