@@ -1,5 +1,5 @@
-import { fstatSync, writeSync } from "node:fs";
 import { Fault, sentenceOf } from "#errors";
+import { fs } from "./lazy-fs.ts";
 
 /** Whoever reads our output has gone. The program ends quietly, as one that SIGPIPE ended. */
 export class ClosedPipe extends Error {
@@ -25,7 +25,7 @@ export const systemConsole: Console = {
   err: (content) => writeAll(2, content),
   isTerminal(descriptor) {
     try {
-      const stat = fstatSync(descriptor);
+      const stat = fs().fstatSync(descriptor);
       return stat.isCharacterDevice() && isTerminalMajor((stat.rdev >> 8) & 0xfff);
     } catch {
       return false;
@@ -39,7 +39,7 @@ function writeAll(descriptor: number, content: string | Uint8Array): void {
   let at = 0;
   while (at < bytes.length) {
     try {
-      at += writeSync(descriptor, bytes, at, bytes.length - at);
+      at += fs().writeSync(descriptor, bytes, at, bytes.length - at);
     } catch (thrown) {
       const code = thrown instanceof Error && "code" in thrown ? thrown.code : "";
       if (code === "EBADF") return; // Closed before we started: there is nobody to tell.

@@ -4,16 +4,15 @@
  * Called by `main.ts`.
  */
 
-import { runCommand } from "citty";
 import { hostFromEnvironment } from "#client";
 import { Fault } from "#errors";
-import { FAILURE_EXIT, USAGE_EXIT } from "./command.ts";
+import { FAILURE_EXIT, perform, USAGE_EXIT } from "./command.ts";
 import { ClosedPipe, type Console, systemConsole } from "./console.ts";
 import { parseFlags, UsageProblem } from "./flags.ts";
 import { GLOBAL_FLAGS, transportOptions } from "./globals.ts";
 import { CLIENT_VERSION } from "./program.ts";
 import { Session } from "./session.ts";
-import { commandTree, GROUPS } from "./tree.ts";
+import { GROUPS, leafAt } from "./tree.ts";
 
 export type { Console } from "./console.ts";
 
@@ -54,13 +53,17 @@ async function dispatch(session: Session, words: readonly string[]): Promise<voi
   if (first === "help") return showHelp(session, words.slice(1));
   if (group !== undefined && ["--help", "-h"].includes(second)) return showHelp(session, words);
   const meansPreset = group?.preset !== undefined && (second === "" || second.startsWith("-"));
-  try {
-    const rawArgs = meansPreset ? [first, group?.preset ?? "", ...words.slice(1)] : [...words];
-    await runCommand(commandTree(session), { rawArgs });
-  } catch (thrown) {
-    if (!(thrown instanceof Error && thrown.name === "CLIError")) throw thrown; // citty keeps its class to itself.
-    await showHelp(session, words);
-  }
+  const typed = meansPreset ? [first, group?.preset ?? "", ...words.slice(1)] : words;
+  const found = leafAt(typed);
+  if (found === undefined) return searchTree(session, typed);
+  const { leaf, path, rest } = found;
+  session.exitCode = await perform(await leaf.load(), rest, { session, path });
+}
+
+/** Whatever is not plainly the name of a command is looked for by citty; what it does not find gets help. */
+async function searchTree(session: Session, words: readonly string[]): Promise<void> {
+  const { runTree } = await import("./citty-tree.ts");
+  if (!(await runTree(session, words))) await showHelp(session, words);
 }
 
 async function showHelp(session: Session, words: readonly string[]): Promise<void> {

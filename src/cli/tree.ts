@@ -1,6 +1,4 @@
-import { type CommandDef, defineCommand } from "citty";
-import { type Command, perform } from "./command.ts";
-import type { Session } from "./session.ts";
+import type { Command } from "./command.ts";
 
 export interface Leaf {
   readonly about: string;
@@ -229,38 +227,15 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   },
 };
 
-/** Keys like `toString` must not be found, so the table has no prototype. */
-function bare<V>(entries: readonly (readonly [string, V])[]): Record<string, V> {
-  return Object.assign(Object.create(null), Object.fromEntries(entries));
-}
-
-/** The command tree for citty, which walks it and loads what was typed; the exit code goes to the session. */
-export function commandTree(session: Session): CommandDef {
-  const branch = (commands: Readonly<Record<string, Leaf>>, path: string) =>
-    Object.entries(commands).map(
-      ([name, { about, load }]) =>
-        [
-          name,
-          defineCommand({
-            meta: { name, description: about },
-            async run({ rawArgs }) {
-              session.exitCode = await perform(await load(), rawArgs, { session, path: `${path} ${name}` });
-            },
-          }),
-        ] as const,
-    );
-  const groups = Object.entries(GROUPS).map(
-    ([name, { about, commands }]) =>
-      [
-        name,
-        defineCommand({
-          meta: { name, description: about },
-          subCommands: () => bare(branch(commands, `bunker ${name}`)),
-        }),
-      ] as const,
-  );
-  return defineCommand({
-    meta: { name: "bunker" },
-    subCommands: bare<CommandDef>([...branch(TOP, "bunker"), ...groups]),
-  });
+/** The command that words begin with, the path to it as typed, and the words behind it. */
+export function leafAt(
+  words: readonly string[],
+): { readonly leaf: Leaf; readonly path: string; readonly rest: readonly string[] } | undefined {
+  const [first = "", second = ""] = words;
+  const own = <T>(table: Readonly<Record<string, T>>, name: string) =>
+    Object.hasOwn(table, name) ? table[name] : undefined;
+  const top = own(TOP, first);
+  if (top !== undefined) return { leaf: top, path: `bunker ${first}`, rest: words.slice(1) };
+  const inner = own(own(GROUPS, first)?.commands ?? {}, second);
+  return inner && { leaf: inner, path: `bunker ${first} ${second}`, rest: words.slice(2) };
 }

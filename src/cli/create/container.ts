@@ -1,7 +1,7 @@
-import { existsSync, writeFileSync } from "node:fs";
 import { type CreateBody, createContainer } from "#client";
 import { Fault } from "#errors";
 import type { Flags } from "../flags.ts";
+import { fs } from "../lazy-fs.ts";
 import type { Session } from "../session.ts";
 import type { CreateFlags } from "./flags.ts";
 
@@ -29,7 +29,7 @@ export async function createFromImage(
   checkPull(flags);
   const pull = flags.text("pull");
   const idFile = flags.text("cidfile");
-  if (idFile !== "" && existsSync(idFile))
+  if (idFile !== "" && fs().existsSync(idFile))
     throw new Fault(
       "conflict",
       `container ID file found, make sure the other container isn't running or delete ${idFile}`,
@@ -71,7 +71,7 @@ function withTag(image: string): string {
 
 function writeIdFile(path: string, id: string): void {
   try {
-    writeFileSync(path, id, { flag: "wx", mode: 0o644 });
+    fs().writeFileSync(path, id, { flag: "wx", mode: 0o644 });
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new Fault("invalid", `failed to write the container ID (${id}) to the file: ${reason}`, { cause });

@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
 import { Fault } from "#errors";
+import { fs } from "../lazy-fs.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -50,7 +50,7 @@ function linesOf(path: string): { line: string; number: number }[] {
 /** The text of a file that a flag names. @throws Fault `invalid` */
 export function readText(path: string): string {
   try {
-    const bytes = readFileSync(path);
+    const bytes = fs().readFileSync(path);
     if (bytes.length > FILE_BYTES)
       throw new Fault("invalid", `open ${path}: it is larger than ${FILE_BYTES} bytes`);
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
