@@ -102,7 +102,10 @@ function execFault({ errno: number, detail }: Failure, { args: [name = ""] }: St
     if (!name.includes("/")) return say(`exec: ${quoted}: executable file not found in $PATH`);
     if (number === ENOENT || number === ENOTDIR)
       return say(`exec: ${quoted}: stat ${name}: ${wordsOf(number)}`);
-    return say(`exec: ${quoted}: ${wordsOf(number)}`);
+    // Older clients know exit code 126 by the first of these phrases alone.
+    return say(
+      `exec: ${quoted}: ${number === EISDIR ? "permission denied: it is a directory" : wordsOf(number)}`,
+    );
   }
   if (detail === "seccomp")
     return new Fault("internal", `Cannot install the seccomp filter: ${wordsOf(number)}`);
