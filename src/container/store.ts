@@ -108,7 +108,7 @@ export class Containers {
       this.#db.sql
         .query("INSERT INTO container (id, created, record) VALUES (?, ?, ?)")
         .run(id, Date.parse(container.created), JSON.stringify(container));
-    });
+    }, outlasting(container));
     this.#records.set(id, container);
     this.#names.set(name, id);
   }
@@ -157,7 +157,7 @@ export class Containers {
     this.#db.transaction(() => {
       this.#db.edges.unlinkChild("container-name", id);
       this.#db.sql.query("DELETE FROM container WHERE id = ?").run(id);
-    });
+    }, outlasting(container));
     this.#records.delete(id);
     this.#names.delete(container.name);
   }
@@ -195,6 +195,11 @@ export class Containers {
     this.#removals.add(id);
     return { id, [Symbol.dispose]: () => this.#removals.delete(id) };
   }
+}
+
+/** What goes when it ends (`--rm`) ends with a power cut: its row need not outlive one, and if it does it is cleared away. */
+function outlasting({ spec }: Container): SaveOptions {
+  return { durable: !spec.host.autoRemove };
 }
 
 interface Row {
