@@ -177,9 +177,16 @@ describe("Debian's docker client", () => {
   test(
     "has a terminal of its own by run -it",
     async () => {
-      const words = [DOCKER, "run", "-it", "--rm", "busybox", "sh", "-c", "'tty; stty size; exit 11'"].join(
-        " ",
-      );
+      const words = [
+        DOCKER,
+        "run",
+        "-it",
+        "--rm",
+        "busybox",
+        "sh",
+        "-c",
+        "'tty; until stty size 2>/dev/null; do usleep 1000; done; exit 11'",
+      ].join(" ");
       await using home = await scratch();
       const { stdout, code } = await run(
         ["script", "--quiet", "--return", "--command", `stty rows 33 cols 77; ${words}`, "/dev/null"],
