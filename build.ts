@@ -2,7 +2,7 @@
  * Compiles the launcher from C, and then the whole of bunker with the launcher embedded, into dist/bunker.
  * `--launcher` stops after the launcher.
  */
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
 import { $ } from "bun";
 
 const FLAGS = ["-std=gnu11", "-O2", "-static", "-fno-asynchronous-unwind-tables", "-fno-stack-protector"];
@@ -33,10 +33,22 @@ function compiler(): string[] {
 
 async function buildLauncher(): Promise<void> {
   const sources = [...new Bun.Glob("src/libcontainer/launcher/*.c").scanSync()].sort();
-  await $`${compiler()} ${FLAGS} ${WARNINGS} -s -Wl,-z,norelro -Wl,--build-id=none -o dist/launcher ${sources}`;
+  await $`${compiler()} ${FLAGS} ${WARNINGS} -s -Wl,-z,norelro -Wl,--build-id=none -o dist/launcher.new ${sources}`;
+  await rename("dist/launcher.new", "dist/launcher");
 }
 
+/** Made aside and renamed into place: whoever runs or copies dist/bunker meanwhile has a whole one. */
 async function buildBunker(): Promise<void> {
+  const work = await mkdtemp("dist/.build-");
+  try {
+    await compileBunker(work);
+    await rename(`${work}/bunker`, "dist/bunker");
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+async function compileBunker(work: string): Promise<void> {
   const { version } = await Bun.file("package.json").json();
   const result = await Bun.build({
     entrypoints: ["src/main.ts"],
@@ -53,7 +65,7 @@ async function buildBunker(): Promise<void> {
       BUNKER_BUILT: JSON.stringify(await git("log", "-1", "--format=%cI")),
     },
     compile: {
-      outfile: "dist/bunker",
+      outfile: `${work}/bunker`,
       autoloadDotenv: false,
       autoloadBunfig: false,
       autoloadTsconfig: false,
@@ -67,6 +79,5 @@ await mkdir("dist", { recursive: true });
 await buildLauncher();
 await buildDemoServer();
 if (!process.argv.includes("--launcher")) {
-  await rm("dist/bunker", { force: true });
   await buildBunker();
 }
