@@ -4,7 +4,6 @@
  */
 import { check } from "./check.ts";
 import { hostDifference, hostState } from "./fixtures/host-state.ts";
-import { prepareFixtures } from "./fixtures/index.ts";
 import { setUp } from "./setup.ts";
 
 interface Count {
@@ -26,6 +25,8 @@ if (names.length === 0) {
   }
 }
 if (process.getuid?.() === 0) {
+  // Only now are there packages that the fixtures import.
+  const { prepareFixtures } = await import("./fixtures/index.ts");
   await prepareFixtures();
   const files = [...new Bun.Glob("{conformance,system}/**/*.test.ts").scanSync("test")].sort();
   for (const file of files.filter((path) => names.length === 0 || names.some((name) => path.includes(name))))

@@ -1,90 +1,16 @@
 /**
  * How fast and how heavy bunker is beside docker, podman and crun, whichever are installed, in one run and in a
  * network namespace of its own. `bun run bench [SECTION…]`: start, many, weight, log, pull.
+ * BENCH_ROUNDS sets how often each command is timed.
  */
-import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { busyboxImage, layeredImage, prepareFixtures, startRegistry } from "../fixtures/index.ts";
 import { setUp } from "../setup.ts";
-import { bareCrun } from "./crun.ts";
-import { bunker, type Contestant, cli, docker, podman } from "./engines.ts";
-import { latency, throughput } from "./latency.ts";
-import { type Row, render } from "./measure.ts";
-import { logRate, pull } from "./streams.ts";
-import { weight } from "./weight.ts";
 
-const INSIDE = "BUNKER_BENCH_INSIDE";
-const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 15);
-
-if (process.env[INSIDE] === undefined) {
-  await setUp();
-  await prepareFixtures();
-  await layeredImage();
-  const command = [
-    "unshare",
-    "--net",
-    "--mount",
-    "--",
-    process.execPath,
-    "test/in-network.ts",
-    process.execPath,
-    ...process.argv.slice(1),
-  ];
-  const child = Bun.spawn(command, {
-    env: { ...process.env, [INSIDE]: "1" },
-    stdio: ["ignore", "inherit", "inherit"],
-  });
-  process.exit(await child.exited);
-}
-
-// crun refuses hosts with controllers in both versions; here, in mounts of our own, it shall see the first alone.
-if (existsSync("/sys/fs/cgroup/unified") && existsSync("/sys/fs/cgroup/memory"))
-  Bun.spawnSync(["umount", "/sys/fs/cgroup/unified"]);
-const wanted = process.argv.slice(2);
-const isWanted = (section: string) => wanted.length === 0 || wanted.includes(section);
-process.exitCode = await main().then(() => 0, complain);
-
-/** Of an error that came while undoing after another, both are told. */
-function complain(thrown: unknown): number {
-  const faults = thrown instanceof SuppressedError ? [thrown.suppressed, thrown.error] : [thrown];
-  for (const fault of faults)
-    process.stderr.write(`bench: ${fault instanceof Error ? fault.message : fault}\n`);
-  return 1;
-}
-
-async function main(): Promise<void> {
-  await using undo = new AsyncDisposableStack();
-  const root = await mkdtemp(join(tmpdir(), "bunker-bench-"));
-  undo.defer(() => rm(root, { recursive: true, force: true }));
-  const registry = undo.use(
-    await startRegistry({ "library/busybox": await busyboxImage(), "library/layered": await layeredImage() }),
-  );
-  const engines: Contestant[] = [undo.use(await bunker(registry.url))];
-  for (const engine of [await docker(registry.url, `${root}/docker`), await podman(`${root}/podman`)])
-    if (engine !== undefined) engines.push(undo.use(engine));
-  for (const engine of engines) await cli(engine, "pull", "-q", ...imageOf(registry.host, engine, "busybox"));
-  for (const engine of engines)
-    if (engine.name === "podman") await cli(engine, "tag", `${registry.host}/library/busybox`, "busybox");
-
-  const rows: Row[] = [];
-  if (isWanted("start")) rows.push(...(await latency(engines, await bareCrun(`${root}/crun`), ROUNDS)));
-  if (isWanted("many")) rows.push(...(await throughput(engines, 100)));
-  if (isWanted("weight")) rows.push(...(await weight(engines)));
-  if (isWanted("log")) rows.push(...(await logRate(engines, 3)));
-  if (isWanted("pull"))
-    rows.push(...(await pull(engines, (engine) => imageOf(registry.host, engine, "layered"), 3)));
-  const names = [
-    ...engines.map(({ name }) => name),
-    ...(rows.some(({ values }) => "crun" in values) ? ["crun"] : []),
-  ];
-  process.stdout.write(
-    `${render(rows, names)}\n\nMedians of ${ROUNDS} rounds, taken in turn; the share is bunker's figure over the other's.\n`,
-  );
-}
-
-/** Docker and bunker know the registry as a mirror, podman by its address. */
-function imageOf(host: string, { name }: Contestant, image: string): string[] {
-  return name === "podman" ? ["--tls-verify=false", `${host}/library/${image}`] : [image];
-}
+await setUp();
+// Only now are there packages that the fixtures import.
+const { layeredImage, prepareFixtures } = await import("../fixtures/index.ts");
+await prepareFixtures();
+await layeredImage();
+const inside = ["unshare", "--net", "--mount", "--", process.execPath, "test/in-network.ts"];
+const race = [process.execPath, "test/bench/race.ts", ...process.argv.slice(2)];
+const child = Bun.spawn([...inside, ...race], { stdio: ["ignore", "inherit", "inherit"] });
+process.exit(await child.exited);
