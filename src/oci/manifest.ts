@@ -24,12 +24,15 @@ export const Descriptor = z.object({
 });
 export type Descriptor = z.infer<typeof Descriptor>;
 
+/** More than other engines stack; overlay itself takes 500. */
+const MOST_LAYERS = 128;
+
 /** Source: OCI image specification 1.1, manifest.md; Docker image manifest version 2, schema 2. */
 export const Manifest = z.object({
   schemaVersion: z.literal(2),
   mediaType: z.string().optional(),
   config: Descriptor,
-  layers: z.array(Descriptor).max(127),
+  layers: z.array(Descriptor).max(MOST_LAYERS),
   annotations: z.record(z.string(), z.string()).optional(),
 });
 export type Manifest = z.infer<typeof Manifest>;
