@@ -20,7 +20,15 @@ import type {
 } from "./driver.ts";
 import { ended, endProcess, removeGroups } from "./leftovers.ts";
 import { type Means, NativeContainer } from "./running.ts";
-import { EXIT_NAME, PID_NAME, readExit, readSupervisor, SOCKET_NAME, StateDirectories } from "./state.ts";
+import {
+  EXIT_NAME,
+  isReady,
+  PID_NAME,
+  readExit,
+  readSupervisor,
+  SOCKET_NAME,
+  StateDirectories,
+} from "./state.ts";
 import { openAttach, waitForExit } from "./supervisor-socket.ts";
 
 /** The first kernel with openat2, open_tree, mount_setattr on whole trees, close_range and lasting pidfds. */
@@ -67,6 +75,8 @@ class NativeDriver implements ExecDriver {
     const { cgroupParent } = this.#options;
     await this.#forgetting.get(id);
     const directory = this.#states.make(id);
+    await using undo = new AsyncDisposableStack();
+    undo.defer(() => this.#states.remove(id));
     const launched = await launch(
       {
         plan: compilePlan(spec, host, { cgroups, cgroupParent }),
@@ -80,16 +90,19 @@ class NativeDriver implements ExecDriver {
       },
       { label: id, ...(signal === undefined ? {} : { signal }) },
     );
+    undo.use(launched);
     const address = { directory, name: SOCKET_NAME };
+    const owned = undo.move();
     return {
       pid: launched.pid,
       attach: (streams) => openAttach(address, streams),
       start: async () => {
         const answer = await waitForExit(address);
         const record = readSupervisor(directory);
-        if (record === undefined)
+        if (!isReady(record))
           throw new Fault("internal", `Cannot start container ${id}: its supervisor left no word`);
         await launched.start();
+        owned.move();
         return new NativeContainer(this.#means, {
           id,
           address,
@@ -98,7 +111,7 @@ class NativeDriver implements ExecDriver {
           answer,
         });
       },
-      [Symbol.asyncDispose]: () => launched[Symbol.asyncDispose](),
+      [Symbol.asyncDispose]: () => owned.disposeAsync(),
     };
   }
 
@@ -114,8 +127,7 @@ class NativeDriver implements ExecDriver {
 
   async #adopt(id: string, directory: string): Promise<RunningContainer | undefined> {
     const record = readSupervisor(directory);
-    if (record === undefined || !isAlive(record.supervisor.pid, record.supervisor.startTicks))
-      return undefined;
+    if (!isReady(record) || !isAlive(record.supervisor.pid, record.supervisor.startTicks)) return undefined;
     const address = { directory, name: SOCKET_NAME };
     try {
       const answer = await waitForExit(address);
@@ -149,7 +161,7 @@ class NativeDriver implements ExecDriver {
   async #clean(directory: string): Promise<void> {
     const record = readSupervisor(directory);
     if (record === undefined) return;
-    await endProcess(record.first);
+    if (isReady(record)) await endProcess(record.first);
     // When its word about itself has gone all is settled, and only slow clients keep it.
     await ended(record.supervisor, { orWhen: () => readSupervisor(directory) === undefined });
     await endProcess(record.supervisor);

@@ -269,6 +269,33 @@ describe("kill -9 of the daemon", () => {
   );
 });
 
+test(
+  "E9: what daemon and container leave when both are killed is gone with the next daemon",
+  async () => {
+    const foreign = new Set(Object.values(traces().running).flat());
+    const mounts = readFileSync("/proc/self/mountinfo", "utf8");
+    const containers = [];
+    for (const host of [{}, { PortBindings: { "80/tcp": [{ HostPort: "" }] } }, { NetworkMode: "host" }])
+      containers.push(await part.start(["sleep", "600"], host));
+    await part.daemon.kill();
+    for (const { pid } of containers) {
+      process.kill(
+        Number(/^PPid:\t(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]),
+        "SIGKILL",
+      );
+      process.kill(pid, "SIGKILL");
+    }
+    await part.daemon.start();
+    const found = await shown();
+    expect(found.map(({ status }) => status)).toEqual(["exited", "exited", "exited"]);
+    expect(await settled(found, foreign)).toEqual([]);
+    expect(readFileSync("/proc/self/mountinfo", "utf8")).toBe(mounts);
+    for (const { id } of found) await part.remove(id);
+    expect(await settled([], foreign)).toEqual([]);
+  },
+  PATIENCE,
+);
+
 /** What is still wrong once the daemon has had the time to settle it. */
 async function settled(containers: readonly Belief[], foreign: ReadonlySet<string>): Promise<string[]> {
   for (const deadline = Date.now() + 5000; ; await Bun.sleep(20)) {

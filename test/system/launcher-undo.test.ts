@@ -23,7 +23,8 @@ async function gone(pid: number): Promise<void> {
 }
 
 function stateOf(id: string): readonly string[] {
-  return readdirSync(`${box.path}/run/containers/${id}`);
+  const directory = `${box.path}/run/containers/${id}`;
+  return existsSync(directory) ? readdirSync(directory) : [];
 }
 
 describe.skipIf(cannotRun !== undefined)(`what a launcher made${reason}`, () => {
@@ -84,6 +85,29 @@ describe.skipIf(cannotRun !== undefined)(`what a launcher made${reason}`, () => 
     process.kill(supervisorOf("hosts-pids"), "SIGKILL");
     await container.exited;
     for (const pid of pids) expect(processStartTicks(pid)).toBeUndefined();
+  });
+
+  test("is found and removed when the supervisor was killed while it still made things", async () => {
+    const state = `${box.path}/run/containers/half-made`;
+    const group = `/sys/fs/cgroup/${existsSync("/sys/fs/cgroup/pids") ? "pids/" : ""}${box.parent}/half-made`;
+    const settings = { socketName: "attach.sock", pidFileName: "pid", terminal: false } as const;
+    Bun.spawnSync(["mkdir", "-p", state]);
+    Bun.spawnSync(["mkfifo", `${box.path}/never-read`]);
+    const plan: Step[] = [
+      { op: "cgroup", path: group },
+      { op: "write", path: `${box.path}/never-read`, value: "1" },
+      { op: "clone", namespaces: ["pid"] },
+    ];
+    const launching = launch(
+      { settings: { ...settings, stateDirectory: state, openStdin: false, stdinOnce: false }, plan },
+      { label: "half-made" },
+    ).catch((thrown: unknown) => thrown);
+    while (!existsSync(group)) await Bun.sleep(1);
+    process.kill(supervisorOf("half-made"), "SIGKILL");
+    expect(await launching).toBeInstanceOf(Error);
+    expect(existsSync(group)).toBe(true);
+    expect(await (await box.reopen()).find("half-made")).toEqual({ state: "lost" });
+    expect(existsSync(group)).toBe(false);
   });
 
   test("is found gone by a daemon that comes after both were killed", async () => {
