@@ -18,7 +18,7 @@ export interface AttachedStream {
   /** What was logged before; goes out first. */
   readonly backlog?: AsyncIterable<LogLine>;
   /** The supervisor's socket, once the process runs; bytes from it are framed already. Undefined: only the backlog. */
-  readonly open: Promise<Socket> | undefined;
+  readonly open: Promise<Socket | undefined> | undefined;
   /** Called when the client goes before `open` has settled. */
   readonly cancel?: () => void;
 }
@@ -33,6 +33,8 @@ export function streamType(version: string, tty: boolean): string {
  * that did not ask for an upgrade) the output is an ordinary reply, and input is the request's body.
  */
 export function takeOver(c: Context<ServerEnv>, stream: AttachedStream): Response {
+  // Whoever reads the stream learns of it; until then nobody may be listening.
+  stream.open?.catch(() => undefined);
   const keys = parseDetachKeys(stream.detachKeys);
   const asked = streamType(c.get("version"), stream.tty);
   const client = c.env.hijack?.take({ asked, unasked: RAW });
@@ -43,7 +45,6 @@ export function takeOver(c: Context<ServerEnv>, stream: AttachedStream): Respons
 
 async function join(client: Socket, stream: AttachedStream, keys: readonly number[]): Promise<void> {
   const { open, cancel = () => {} } = stream;
-  open?.catch(() => undefined);
   client.once("close", cancel);
   if (!stream.stdin) client.resume();
   for await (const bytes of backlogOf(stream)) await written(client, bytes);

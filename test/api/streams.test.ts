@@ -241,6 +241,15 @@ test("a program that cannot be run says so in the stream", async () => {
   expect(await client.ended()).toEndWith("\x01\0\0\0\0\0\0\x24executable file not found in $PATH\r\n");
 });
 
+test("the reply to an exec begins before its program does, so that no output comes with the head", async () => {
+  const begun = Promise.withResolvers<Jobs["exec.start"]["output"]>();
+  await using server = await served({ "exec.inspect": () => VIEW, "exec.start": () => begun.promise });
+  const client = server.dial(post("/exec/e/start", { headers: `Content-Length: 0\r\n${UPGRADE}` }));
+  await client.until("\r\n\r\n");
+  begun.reject(new Error("it has gone"));
+  expect(await client.ended()).toEndWith("it has gone\r\n");
+});
+
 test("a detached exec is answered without giving the connection away", async () => {
   await using server = await served({ "exec.start": () => ({ tty: false, exited: EXITED }) });
   const body = '{"Detach":true}';

@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import { ExecCreateBody, ExecStartBody, ResizeQuery } from "#api";
-import { Fault } from "#errors";
+import { Fault, sentenceOf } from "#errors";
 import { takeOver } from "../attach-stream.ts";
 import type { JobRunner, ServerEnv } from "../environment.ts";
 import { emptyResponse, jsonResponse } from "../json.ts";
@@ -41,20 +41,18 @@ export function execRoutes(engine: JobRunner): Hono<ServerEnv> {
         return emptyResponse(200);
       }
       const { spec } = await engine.run("exec.inspect", { id });
-      const { attachStdin: stdin, detachKeys } = spec;
-      const { tty, stream, failure } = await engine.run("exec.start", input);
-      return takeOver(c, {
-        tty,
-        stdin,
-        detachKeys,
-        open: stream === undefined ? undefined : Promise.resolve(stream),
-        ...(failure !== undefined && { backlog: said(failure) }),
-      });
+      const { tty, attachStdin: stdin, detachKeys } = spec;
+      // The head of the reply goes first: clients lose output that comes in one piece with it.
+      const started = engine.run("exec.start", input);
+      const open = started.then(({ stream }) => stream);
+      return takeOver(c, { tty, stdin, detachKeys, open, backlog: failureOf(started) });
     });
 }
 
 /** A program that cannot be run says so in the stream: its exit code (126, 127) is what clients look at. */
-async function* said(sentence: string): AsyncGenerator<LogLine> {
-  const bytes = new TextEncoder().encode(`${sentence}\r\n`);
+async function* failureOf(started: Promise<{ readonly failure?: string }>): AsyncGenerator<LogLine> {
+  const { failure } = await started.catch((thrown) => ({ failure: sentenceOf(thrown) }));
+  if (failure === undefined) return;
+  const bytes = new TextEncoder().encode(`${failure}\r\n`);
   yield { stream: "stdout", time: 0n, bytes, attributes: {} };
 }
