@@ -1,6 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { run, TestDaemon } from "../fixtures/daemon.ts";
-import { busyboxImage, httpdImage, startRegistry, type TestRegistry } from "../fixtures/index.ts";
+import {
+  busyboxImage,
+  cachedImage,
+  httpdImage,
+  startRegistry,
+  type TarEntry,
+  type TestRegistry,
+  tar,
+} from "../fixtures/index.ts";
 
 const MINUTES = 60_000;
 let registry: TestRegistry;
@@ -94,6 +102,24 @@ describe("the main job", () => {
       expect(found.State).toMatchObject({ Status: "exited", ExitCode: 42 });
       expect(await daemon.ok("logs", "brief")).toBe("last");
       await daemon.ok("rm", "brief");
+    },
+    MINUTES,
+  );
+
+  test(
+    "an image of 128 layers is pulled and run",
+    async () => {
+      const content = await Bun.file("/bin/busybox").bytes();
+      const program: TarEntry = { path: "bin/busybox", content, mode: 0o755 };
+      const layers = Array.from({ length: 128 }, (_, index) =>
+        tar([{ path: `layers/${index}`, content: "" }, ...(index === 0 ? [program] : [])]),
+      );
+      const config = { Cmd: ["/bin/busybox", "ls", "/layers"] };
+      const image = await cachedImage("deep-1", async () => ({ layers, config }));
+      await registry.push("library/deep", image);
+      await daemon.ok("pull", "-q", "deep");
+      expect((await daemon.ok("run", "--rm", "deep")).split("\n")).toHaveLength(128);
+      expect(await daemon.ok("rmi", "deep")).toContain("Deleted");
     },
     MINUTES,
   );
