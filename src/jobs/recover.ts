@@ -180,7 +180,9 @@ async function settle(needs: Needs): Promise<void> {
   for (const { id, name, spec, state } of needs.containers.list()) {
     const hasGone = state.status === "removing" || state.status === "dead";
     const wasOnce = spec.host.autoRemove && state.status === "exited";
-    if (hasGone || wasOnce) await attempt(`Cannot remove container ${name}`, () => remove(id));
+    // Whether the volumes of one that was being removed were to go too is not known: what is kept can still be removed.
+    const volumes = spec.host.autoRemove;
+    if (hasGone || wasOnce) await attempt(`Cannot remove container ${name}`, () => remove(id, { volumes }));
     else if (state.status === "created" || state.status === "exited" || state.status === "restarting") {
       await attempt(`Cannot clear what container ${name} left`, () => clear(needs, id));
       await attempt(`Cannot start container ${name}`, () => revive(needs, id, after));

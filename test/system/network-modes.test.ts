@@ -202,5 +202,5 @@ test("D11, D13: nothing is left of all of it", async () => {
     (links) => !links.includes("veth"),
   );
   const rules = Bun.spawnSync(["iptables-save"]).stdout.toString();
-  expect(rules.split("\n").filter((line) => /DNAT|--dport/.test(line))).toEqual([]);
+  expect(rules.split("\n").filter((line) => /--to-destination|--dport/.test(line))).toEqual([]);
 });

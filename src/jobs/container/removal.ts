@@ -14,13 +14,16 @@ export type RemovalNeeds = Pick<Rooms, "execs" | "events" | "attachments"> & {
   readonly exec: Pick<Rooms["exec"], "forget">;
 };
 
-/** Removes what is left of a container that has ended, with its anonymous volumes (`--rm`). Quiet when somebody else already does. */
+/**
+ * Removes what is left of a container that has ended, with its anonymous volumes (`--rm`) unless told otherwise.
+ * Quiet when somebody else already does.
+ */
 export function remover(needs: RemovalNeeds) {
-  return async (id: string): Promise<void> => {
+  return async (id: string, { volumes = true }: { readonly volumes?: boolean } = {}): Promise<void> => {
     try {
       using claim = needs.containers.claimRemoval(id);
       await using held = await needs.containers.hold(claim.id);
-      await removeHeld(needs, held.container, { volumes: true });
+      await removeHeld(needs, held.container, { volumes });
     } catch (thrown) {
       if (!(thrown instanceof Fault && (thrown.kind === "conflict" || thrown.kind === "not_found")))
         throw thrown;

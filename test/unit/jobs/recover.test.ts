@@ -145,6 +145,23 @@ describe("a daemon that finds containers of an earlier one", () => {
     expect(house.driver.layers.size).toBe(0);
   });
 
+  test("keeps the volumes of what was being removed, unless it was to live once (E14)", async () => {
+    await using house = await openHouse();
+    const names: string[] = [];
+    for (const autoRemove of [false, true]) {
+      const id = await remembered(house, { autoRemove }, { status: "removing" });
+      const { name, mountpoint } = house.rooms.volumes.create({});
+      names.push(name);
+      house.rooms.volumes.hold(name, id);
+      house.containers.change(id, (one) => ({
+        ...one,
+        mounts: [{ type: "volume", name, isAnonymous: true, source: mountpoint } as never],
+      }));
+    }
+    await (await recoverContainers(house.rooms)).settle();
+    expect(names.map((name) => house.rooms.volumes.find(name) !== undefined)).toEqual([true, false]);
+  });
+
   test("is not stopped by one that it cannot find out about", async () => {
     await using house = await openHouse();
     const broken = await remembered(house, {}, RUNNING);
