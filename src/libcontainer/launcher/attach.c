@@ -10,6 +10,7 @@
 #include <sys/uio.h>
 
 #define MAX_CLIENTS 4096
+#define FULL_MILLISECONDS 10
 enum { WANTS_STDIN = 1, WANTS_STDOUT = 2, WANTS_STDERR = 4 };
 
 static bool is_attached(const struct client *client) { return client->have == 8 && client->header[0] == 'A'; }
@@ -34,6 +35,8 @@ void accept_clients(struct terminal *terminal) {
     /* A client that was there before the program began misses nothing of it. */
     serve_client(terminal, &terminal->clients[terminal->count++], POLLIN);
   }
+  /* Whoever knocks while nothing can be opened knocks on: not a thousand times in each moment. */
+  if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) poll(NULL, 0, FULL_MILLISECONDS);
 }
 
 static void enqueue(struct client *client, const void *data, size_t length) {
@@ -103,9 +106,9 @@ void send_output(struct terminal *terminal, int stream, const void *data, size_t
 }
 
 /* A reader that is too slow holds the container back, as with a pipe, for as long as it stays. */
-bool is_congested(const struct terminal *terminal) {
+bool is_congested(const struct terminal *terminal, size_t limit) {
   for (size_t i = 0; i < terminal->count; i++)
-    if (!terminal->clients[i].doomed && terminal->clients[i].queued > CLIENT_LIMIT) return true;
+    if (!terminal->clients[i].doomed && terminal->clients[i].queued > limit) return true;
   return false;
 }
 
@@ -162,9 +165,14 @@ void serve_client(struct terminal *terminal, struct client *client, short events
   if (events & POLLHUP && client->ended) client->doomed = true;
 }
 
-short client_interest(const struct terminal *terminal, const struct client *client) {
-  bool is_held = sends_input(client) && terminal->in >= 0 && terminal->pending_length > 0;
-  return (short)((client->ended || is_held ? 0 : POLLIN) | (client->queued > 0 ? POLLOUT : 0));
+/*
+ * A client whose input must wait is not looked at: poll tells of a hang-up whatever was asked, and what it sent
+ * before that is still to be read.
+ */
+struct pollfd client_poll(const struct terminal *terminal, const struct client *client) {
+  bool is_held = !client->ended && sends_input(client) && terminal->in >= 0 && terminal->pending_length > 0;
+  short events = (short)((client->ended || is_held ? 0 : POLLIN) | (client->queued > 0 ? POLLOUT : 0));
+  return (struct pollfd){is_held && events == 0 ? -1 : client->fd, events, 0};
 }
 
 void write_pending(struct terminal *terminal) {
@@ -185,14 +193,17 @@ void write_pending(struct terminal *terminal) {
   terminal->in = -1;
 }
 
+/* They read to the end, which must not wait for others who read slowly. */
 void answer_waiters(struct terminal *terminal, const char *record, size_t length) {
   for (size_t i = 0; i < terminal->count; i++) {
     struct client *client = &terminal->clients[i];
     if (client->have == 8 && client->header[0] == 'W') {
       enqueue(client, record, length);
       flush_client(client);
+      client->doomed = true;
     }
   }
+  drop_doomed(terminal);
 }
 
 void drop_doomed(struct terminal *terminal) {

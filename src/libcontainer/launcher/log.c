@@ -39,15 +39,35 @@ int log_open(struct log *log, const char *path, uint64_t limit, unsigned files) 
   return open_file(log);
 }
 
+/* Takes the last bytes back, down to a line's end: what comes later must not be glued to half a line. */
+static size_t untear(struct log *log, size_t written) {
+  const char *newline = written == 0 ? NULL : memrchr(log->out, '\n', written);
+  size_t whole = newline == NULL ? 0 : (size_t)(newline - log->out) + 1;
+  struct stat file;
+  if (whole == written || fstat(log->fd, &file) < 0 || (size_t)file.st_size < written - whole) return written;
+  return ftruncate(log->fd, file.st_size - (off_t)(written - whole)) < 0 ? written : whole;
+}
+
 /* A disk that is full costs lines, never the container. */
 static void flush(struct log *log) {
-  if (log->used > 0 && log->fd >= 0 && write_all(log->fd, log->out, log->used) == 0) log->size += log->used;
+  size_t written = 0;
+  while (log->fd >= 0 && written < log->used) {
+    ssize_t put = write(log->fd, log->out + written, log->used - written);
+    if (put < 0 && errno == EINTR) continue;
+    if (put <= 0) break;
+    written += (size_t)put;
+  }
+  log->size += written < log->used ? untear(log, written) : written;
   log->used = 0;
 }
 
 /* log → log.1 → … → log.(files-1), the oldest falls off. */
 static void rotate(struct log *log) {
   char from[4200], to[4200];
+  if (log->fd < 0) { /* The last one was moved aside, and no new one could be made. */
+    open_file(log);
+    return;
+  }
   close_fd(&log->fd);
   if (log->files <= 1) unlink(log->path);
   for (unsigned i = log->files; i-- > 1;) {

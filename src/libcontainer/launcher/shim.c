@@ -18,8 +18,8 @@
 #define READ_ROOM 65536
 /* After the first process has ended its output is read for at most this long: others may hold the pipe. */
 #define DRAIN_MILLISECONDS 2000
-/* After that, clients that read slowly may take what is queued for them. */
-#define LINGER_MILLISECONDS 60000
+/* After that, clients may take what is queued for them, and this long to begin with the next of it: a pager, say. */
+#define LINGER_MILLISECONDS 600000
 #define REST_MILLISECONDS 1000
 
 struct loop {
@@ -74,7 +74,8 @@ static int prepare_polls(struct loop *loop) {
     loop->polls = more;
     loop->room = count + 8;
   }
-  bool is_held = is_congested(terminal);
+  /* What a container has left in its pipes belongs into its log, whoever reads slowly: a pipe's worth more at most. */
+  bool is_held = is_congested(terminal, loop->has_exited ? 2 * CLIENT_LIMIT : CLIENT_LIMIT);
   struct pollfd *polls = loop->polls;
   polls[SLOT_PIDFD] = (struct pollfd){loop->has_exited ? -1 : loop->self->pidfd, POLLIN, 0};
   polls[SLOT_LISTEN] = (struct pollfd){terminal->listen, POLLIN, 0};
@@ -82,8 +83,7 @@ static int prepare_polls(struct loop *loop) {
   polls[SLOT_OUT] = (struct pollfd){is_held ? -1 : terminal->out, POLLIN, 0};
   polls[SLOT_ERR] = (struct pollfd){is_held ? -1 : terminal->err, POLLIN, 0};
   for (size_t i = 0; i < terminal->count; i++)
-    polls[SLOT_FIXED + i] =
-        (struct pollfd){terminal->clients[i].fd, client_interest(terminal, &terminal->clients[i]), 0};
+    polls[SLOT_FIXED + i] = client_poll(terminal, &terminal->clients[i]);
   return (int)count;
 }
 
@@ -150,16 +150,36 @@ static size_t word_record(const struct loop *loop, char *record, size_t room) {
   return (size_t)snprintf(record, room, "%d %d %d %lld\n", code, is_signal ? loop->exit.si_status : 0, is_oom, time);
 }
 
-static bool has_queued(const struct terminal *terminal) {
-  for (size_t i = 0; i < terminal->count; i++)
-    if (terminal->clients[i].queued > 0) return true;
-  return false;
+static size_t queued_bytes(const struct terminal *terminal) {
+  size_t bytes = 0;
+  for (size_t i = 0; i < terminal->count; i++) bytes += terminal->clients[i].queued;
+  return bytes;
+}
+
+/* What others still write comes too late. */
+static void close_streams(struct terminal *terminal) {
+  if (terminal->in != terminal->out) close_fd(&terminal->in);
+  close_fd(&terminal->out);
+  close_fd(&terminal->err);
+  terminal->in = terminal->out = terminal->err = -1;
+  terminal->pending_length = 0;
+}
+
+static void linger(struct loop *loop) {
+  struct terminal *terminal = &loop->self->terminal;
+  loop->deadline = milliseconds() + LINGER_MILLISECONDS;
+  for (size_t left = queued_bytes(terminal), now; left > 0 && milliseconds() < loop->deadline; left = now) {
+    if (turn(loop) < 0) return;
+    now = queued_bytes(terminal);
+    if (now < left) loop->deadline = milliseconds() + LINGER_MILLISECONDS;
+  }
 }
 
 /* Everybody who waits may rely on the log, the groups and the ports: those come first. */
 static void finish(struct loop *loop) {
   struct supervisor *self = loop->self;
   char record[96];
+  close_streams(&self->terminal);
   log_close(&self->log);
   accept_clients(&self->terminal);
   size_t length = word_record(loop, record, sizeof record);
@@ -168,9 +188,7 @@ static void finish(struct loop *loop) {
   close_fd(&self->terminal.listen);
   self->terminal.listen = -1;
   answer_waiters(&self->terminal, record, length);
-  loop->deadline = milliseconds() + LINGER_MILLISECONDS;
-  while (has_queued(&self->terminal) && milliseconds() < loop->deadline)
-    if (turn(loop) < 0) break;
+  linger(loop);
 }
 
 static bool is_drained(const struct loop *loop) {

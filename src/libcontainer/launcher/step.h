@@ -305,12 +305,12 @@ struct terminal {
 void accept_clients(struct terminal *terminal);
 void serve_client(struct terminal *terminal, struct client *client, short events);
 void send_output(struct terminal *terminal, int stream, const void *data, size_t length);
-bool is_congested(const struct terminal *terminal);
+bool is_congested(const struct terminal *terminal, size_t limit);
 bool flush_client(struct client *client);
 void write_pending(struct terminal *terminal);
 void answer_waiters(struct terminal *terminal, const char *record, size_t length);
 void drop_doomed(struct terminal *terminal);
-short client_interest(const struct terminal *terminal, const struct client *client);
+struct pollfd client_poll(const struct terminal *terminal, const struct client *client);
 
 /* shim.c */
 struct supervisor {
