@@ -12,7 +12,7 @@ import type {
   Statistics,
 } from "./driver.ts";
 import { ended, removeGroups } from "./leftovers.ts";
-import { readExit, type SupervisorRecord } from "./state.ts";
+import { type ReadyRecord, readExit } from "./state.ts";
 import { openAttach, resize, type SupervisorAddress, waitForExit } from "./supervisor-socket.ts";
 
 const SIGKILL = 9;
@@ -25,7 +25,7 @@ export interface Means {
 export interface RunningParts {
   readonly id: string;
   readonly address: SupervisorAddress;
-  readonly record: SupervisorRecord;
+  readonly record: ReadyRecord;
   readonly groupPath: string;
   /** From a connection made before the container could end. */
   readonly answer: () => Promise<ExitRecord | undefined>;

@@ -13,12 +13,19 @@ export interface ProcessName {
   readonly startTicks: string;
 }
 
-/** What a supervisor wrote about itself when its container was ready. */
+/** What a supervisor wrote about itself: before it made anything, and again when its container was ready. */
 export interface SupervisorRecord {
   readonly supervisor: ProcessName;
-  readonly first: ProcessName;
-  /** Directories of the groups that the supervisor made. */
+  /** Undefined until the container is ready. */
+  readonly first: ProcessName | undefined;
+  /** Directories of the groups that the supervisor made, or is about to make. */
   readonly groups: readonly string[];
+}
+
+export type ReadyRecord = SupervisorRecord & { readonly first: ProcessName };
+
+export function isReady(record: SupervisorRecord | undefined): record is ReadyRecord {
+  return record?.first !== undefined;
 }
 
 const ID = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
@@ -57,14 +64,14 @@ export class StateDirectories {
   }
 }
 
-/** Undefined when the container never became ready, or has ended in order. */
+/** Undefined when nothing was begun, or all that was has ended in order. */
 export function readSupervisor(directory: string): SupervisorRecord | undefined {
   const [head = "", ...groups] = tryRead(`${directory}/${PID_NAME}`).trimEnd().split("\n");
   const [, supervisor, supervisorTicks, pid, ticks] = /^(\d+) (\d+) (\d+) (\d+)$/.exec(head) ?? [];
   if (supervisorTicks === undefined || ticks === undefined) return undefined;
   return {
     supervisor: { pid: Number(supervisor), startTicks: supervisorTicks },
-    first: { pid: Number(pid), startTicks: ticks },
+    first: pid === "0" ? undefined : { pid: Number(pid), startTicks: ticks },
     groups,
   };
 }

@@ -158,7 +158,8 @@ static int start_program(struct start *start) {
   if (!error && (self->plan.count == 0 || self->plan.steps[0].op != OP_SETTINGS)) error = -EPROTO;
   if (error) return error;
   start->step = self->plan.steps;
-  if ((error = open_state(self)) || (error = open_target(start)) || (error = open_streams(start))) return error;
+  if ((error = open_state(self)) || (error = write_pids(self))) return error;
+  if ((error = open_target(start)) || (error = open_streams(start))) return error;
   if ((error = open_outside(start))) {
     if (start->opened.last != NULL) start->step = start->opened.last;
     return error;

@@ -62,17 +62,31 @@ int open_state(struct supervisor *self) {
                   (unsigned)arg_number(settings, SET_LOG_FILES));
 }
 
-/* For the daemon that comes after this one: who supervises, who is supervised, and which groups are theirs. */
+/* The groups made so far, or, before any was, those of the plan, whose text is a line each. */
+static size_t list_groups(const struct supervisor *self, char *text, size_t room) {
+  size_t length = 0;
+  if (self->groups.count > 0)
+    for (size_t i = 0; i < self->groups.count; i++)
+      length += (size_t)snprintf(text + length, room > length ? room - length : 0, "%s\n", self->groups.paths[i]);
+  else
+    for (size_t i = 0; i < self->plan.count; i++)
+      if (self->plan.steps[i].op == OP_CGROUP)
+        length += (size_t)snprintf(text + length, room > length ? room - length : 0, "%s\n", arg_string(&self->plan.steps[i], 0));
+  return length;
+}
+
+/*
+ * For the daemon that comes after this one: who supervises, who is supervised, and which groups are theirs. First
+ * written before anything is made, with a 0 for the one who is not there yet.
+ */
 int write_pids(struct supervisor *self) {
   char ticks[24], *text;
-  size_t length = 0, room = 128;
   int error = start_ticks(getpid(), ticks);
   if (error || *self->pid_name == 0) return error;
-  for (size_t i = 0; i < self->groups.count; i++) room += strlen(self->groups.paths[i]) + 1;
+  size_t room = 128 + list_groups(self, NULL, 0);
   if ((text = malloc(room)) == NULL) return -ENOMEM;
-  length += (size_t)snprintf(text, room, "%d %s %d %s\n", getpid(), ticks, self->pid, self->ticks);
-  for (size_t i = 0; i < self->groups.count; i++)
-    length += (size_t)snprintf(text + length, room - length, "%s\n", self->groups.paths[i]);
+  size_t length = (size_t)snprintf(text, room, "%d %s %d %s\n", getpid(), ticks, self->pid, self->pid == 0 ? "0" : self->ticks);
+  length += list_groups(self, text + length, room - length);
   error = write_state_file(self, self->pid_name, text, length);
   free(text);
   return error;
