@@ -6,6 +6,8 @@ import { announcer } from "./announce.ts";
 
 /** How long a killed container may take until it is said to be stuck. Milliseconds. */
 const KILL_PATIENCE = 10_000;
+/** How often it is looked whether a killed container has been paused. Milliseconds. */
+const THAW_INTERVAL = 250;
 
 export interface EndNeeds {
   readonly containers: Pick<Rooms["containers"], "get">;
@@ -30,11 +32,22 @@ export async function endProcess(
     if (await within(needs.monitor.committed(container.id), patience)) return;
   }
   await send(needs, container, { process, signal: SIGKILL });
-  if (await within(needs.monitor.committed(container.id), KILL_PATIENCE)) return;
+  if (await endedWhileThawed(needs, container.id, process)) return;
   throw new Fault(
     "unavailable",
     `Cannot end container ${container.name}: it did not exit within 10 seconds of SIGKILL; its processes may be stuck in the kernel`,
   );
+}
+
+/** A pause that came at the same time as SIGKILL keeps what is killed from ending: on cgroup v1 it is frozen with it. */
+async function endedWhileThawed(needs: EndNeeds, id: string, process: RunningContainer): Promise<boolean> {
+  const committed = needs.monitor.committed(id);
+  for (let waited = 0; waited < KILL_PATIENCE; waited += THAW_INTERVAL) {
+    if (await within(committed, THAW_INTERVAL)) return true;
+    // Its group goes with its last process.
+    if (needs.containers.get(id)?.state.status === "paused") await process.resume().catch(() => undefined);
+  }
+  return false;
 }
 
 /** Signals it, thaws it (unless told otherwise) so that it can obey, and says so. That it has just ended is no failure. */
@@ -66,7 +79,7 @@ export function stopSignalOf(container: Container, asked?: string): number {
 }
 
 /** Whether it settled within so many milliseconds. */
-async function within(settling: Promise<void>, patience: number): Promise<boolean> {
+export async function within(settling: Promise<unknown>, patience: number): Promise<boolean> {
   if (patience === Number.POSITIVE_INFINITY) return settling.then(() => true);
   const { promise: late, resolve } = Promise.withResolvers<boolean>();
   const timer = setTimeout(() => resolve(false), Math.min(patience, 2 ** 31 - 1));

@@ -5,12 +5,16 @@ import { Fault } from "#errors";
 import type { RunningContainer } from "#exec";
 import type { Rooms } from "../rooms.ts";
 import { announcer } from "./announce.ts";
+import { within } from "./end.ts";
 
 interface Needs {
   readonly containers: Pick<Rooms["containers"], "change" | "hold">;
   readonly monitor: Pick<Rooms["monitor"], "running">;
   readonly events: Pick<Rooms["events"], "publish">;
 }
+
+/** How soon a process is known to have ended whose group has gone. Milliseconds. */
+const END_PATIENCE = 1000;
 
 const Input = z.object({ ref: z.string().min(1) });
 
@@ -61,7 +65,10 @@ async function turn(
   },
 ): Promise<void> {
   const { id, step, work, process } = action;
-  await work();
+  await work().catch(async (thrown) => {
+    // Its group goes with its last process.
+    throw (await within(process.exited, END_PATIENCE)) ? notRunning(id) : thrown;
+  });
   await using undo = new AsyncDisposableStack();
   undo.defer(() => (step === "pause" ? process.resume() : process.pause()));
   const changed = needs.containers.change(
@@ -74,4 +81,8 @@ async function turn(
   );
   undo.move();
   announcer(needs.events)(changed, step === "pause" ? "pause" : "unpause");
+}
+
+function notRunning(id: string): Fault {
+  return new Fault("conflict", `Container ${id} is not running`);
 }

@@ -306,6 +306,19 @@ describe("stopping", () => {
     expect(status(house, id)).toBe("exited");
   });
 
+  test("ends what was paused at the moment of its death", async () => {
+    await using house = await openHouse();
+    const { id, process } = await started(house);
+    const frozen = Promise.withResolvers<void>();
+    process.signal = async (number) => {
+      process.signals.push(number);
+      setImmediate(() => frozen.resolve(house.run("container.pause", { ref: id }).then(() => undefined)));
+    };
+    await house.run("container.kill", { ref: id, signal: "KILL" });
+    await frozen.promise;
+    expect([process.signals, status(house, id)]).toEqual([[9], "exited"]);
+  });
+
   test("what does not run changes nothing", async () => {
     await using house = await openHouse();
     const { id } = await house.create();
@@ -462,6 +475,23 @@ describe("pausing", () => {
     await using house = await openHouse();
     const { id } = await house.create();
     expect(house.run("container.pause", { ref: id })).rejects.toThrow(`Container ${id} is not running`);
+  });
+});
+
+describe("pausing what ends meanwhile", () => {
+  const steps = ["pause", "unpause"] as const;
+  test.each(steps)("%s says that it does not run", async (step) => {
+    await using house = await openHouse();
+    const { id, process } = await started(house);
+    if (step === "unpause") await house.run("container.pause", { ref: id });
+    const gone = async () => {
+      process.end();
+      throw new Fault("internal", "Cannot write to its group");
+    };
+    process.pause = gone;
+    process.resume = gone;
+    const turning = house.run(`container.${step}`, { ref: id });
+    expect(turning).rejects.toThrow(`Container ${id} is not running`);
   });
 });
 
