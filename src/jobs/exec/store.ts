@@ -2,6 +2,9 @@ import { Fault } from "#errors";
 import type { ExitRecord, RunningExec } from "#exec";
 import type { ExecSpec, ExecView } from "../types.ts";
 
+/** How many ended commands are remembered, of all containers together: some are asked for a command every few seconds. */
+const REMEMBERED = 4096;
+
 /** One command run, or to be run, in a running container. */
 interface ExecEntry {
   readonly id: string;
@@ -14,9 +17,14 @@ interface ExecEntry {
     | { readonly kind: "ended"; readonly pid: number; readonly exitCode: number };
 }
 
-/** The commands of all containers, kept as long as their containers are. They do not outlive the daemon. */
+/**
+ * The commands of all containers, kept as long as their containers are; of those that have ended, the latest. They do
+ * not outlive the daemon.
+ */
 export class Execs {
   readonly #entries = new Map<string, ExecEntry>();
+  /** Ids, the oldest end first; the first of them may have been forgotten with their containers. */
+  readonly #ended: string[] = [];
 
   create(containerId: string, spec: ExecSpec): string {
     const id = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("hex");
@@ -53,7 +61,9 @@ export class Execs {
 
   ended(id: string, exit: Pick<ExitRecord, "code"> & { readonly pid?: number }): void {
     const entry = this.#entries.get(id);
-    if (entry !== undefined) entry.state = { kind: "ended", pid: exit.pid ?? 0, exitCode: exit.code };
+    if (entry === undefined) return;
+    entry.state = { kind: "ended", pid: exit.pid ?? 0, exitCode: exit.code };
+    if (this.#ended.push(id) > REMEMBERED) this.#entries.delete(this.#ended.shift() ?? "");
   }
 
   /** Throws `conflict` when it does not run. */
