@@ -1,33 +1,23 @@
 import type { LayerId } from "./driver.ts";
 
-/** How long a layer that was obtained waits for the image that will hold it. */
-const LEASE_MILLISECONDS = 3600 * 1000;
-
-interface Lease {
-  readonly count: number;
-  readonly until: number;
-}
-
-/** Layers that no image holds yet, because the pull that wanted them is still under way. */
+/** Layers that no image holds yet, because the pull that wanted them is still under way, however long it takes. */
 export class Leases {
-  readonly #leases = new Map<LayerId, Lease>();
+  readonly #counts = new Map<LayerId, number>();
 
   /** Each hold wants its own release. */
   hold(layer: LayerId): void {
-    const count = (this.#leases.get(layer)?.count ?? 0) + 1;
-    this.#leases.set(layer, { count, until: Date.now() + LEASE_MILLISECONDS });
+    this.#counts.set(layer, (this.#counts.get(layer) ?? 0) + 1);
   }
 
   release(layers: Iterable<LayerId>): void {
     for (const layer of layers) {
-      const lease = this.#leases.get(layer);
-      if (lease === undefined || lease.count === 1) this.#leases.delete(layer);
-      else this.#leases.set(layer, { ...lease, count: lease.count - 1 });
+      const count = this.#counts.get(layer) ?? 0;
+      if (count <= 1) this.#counts.delete(layer);
+      else this.#counts.set(layer, count - 1);
     }
   }
 
   held(): ReadonlySet<LayerId> {
-    for (const [layer, { until }] of this.#leases) if (until < Date.now()) this.#leases.delete(layer);
-    return new Set(this.#leases.keys());
+    return new Set(this.#counts.keys());
   }
 }
