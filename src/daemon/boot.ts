@@ -92,7 +92,9 @@ async function takeRoot(
     readonly undo: AsyncDisposableStack;
   },
 ): Promise<void> {
-  const made = await mkdir(path, { recursive: true, mode });
+  const made = await mkdir(path, { recursive: true, mode }).catch((cause) => {
+    throw new Fault("unavailable", `Cannot make the ${what} ${path}: ${sentenceOf(cause)}`, { cause });
+  });
   undo.use(lockFile(`${path}/daemon.lock`, `the ${what} ${path}`));
   undo.defer(async () => {
     if (made !== undefined && !fate.isUp) await rm(made, { recursive: true, force: true });

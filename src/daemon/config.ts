@@ -19,6 +19,16 @@ const Size = z.union([z.number().int().positive(), z.string()]).transform((value
   return Number(match[1]) * 1024 ** power;
 });
 
+/** Everybody who may ask for /info reads them. Source: Docker's dockerd, which refuses the same parts. */
+const Mirror = z.url({ protocol: /^https?$/ }).refine(
+  (text) => {
+    if (!URL.canParse(text)) return false;
+    const { username, password, search, hash } = new URL(text);
+    return `${username}${password}${search}${hash}` === "";
+  },
+  { error: "a mirror is http:// or https:// and a host, without credentials, query or fragment" },
+);
+
 /** Every value the daemon runs by, with its default. */
 const Values = z.strictObject({
   "data-root": z.string().startsWith("/").default("/var/lib/bunker"),
@@ -43,7 +53,7 @@ const Values = z.strictObject({
   dns: z.array(z.string()).default([]),
   "dns-search": z.array(z.string()).default([]),
   "dns-opts": z.array(z.string()).default([]),
-  "registry-mirrors": z.array(z.url()).default([]),
+  "registry-mirrors": z.array(Mirror).default([]),
   "insecure-registries": z.array(z.string()).default([]),
   "max-concurrent-downloads": z.number().int().min(1).max(64).default(3),
   "storage-driver": z.string().optional(),

@@ -49,6 +49,9 @@ describe("the daemon's settings", () => {
     [["--bridge", "a-name-that-is-far-too-long"], /bridge/],
     [["--cgroup-parent", "a/../../b"], /cgroup-parent/],
     [["stray"], /unknown flag stray/],
+    [["--registry-mirror", "https://me:word@mirror.example"], /registry-mirrors\.0 .*without credentials/],
+    [["--registry-mirror", "https://mirror.example/?a=b"], /registry-mirrors\.0/],
+    [["--registry-mirror", "mirror.example"], /registry-mirrors\.0/],
   ];
   test.each(refused)("%j is refused", (words, reason) => {
     expect(() => readConfig([...NO_FILE, ...words])).toThrow(reason);
