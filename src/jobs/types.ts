@@ -87,9 +87,13 @@ export interface SystemInfo {
   readonly networkDrivers: readonly string[];
   readonly volumeDrivers: readonly string[];
   readonly logDrivers: readonly string[];
+  /** Of containers that name none. */
+  readonly logDriver: string;
   readonly cgroupVersion: "1" | "2";
   readonly cgroupDriver: string;
   readonly cgroupControllers: readonly string[];
+  /** Whether swap is counted and can be limited. */
+  readonly swapLimit: boolean;
   readonly kernelVersion: string;
   readonly operatingSystem: string;
   readonly architecture: string;

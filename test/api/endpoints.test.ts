@@ -93,6 +93,8 @@ const INFO: Jobs["system.info"]["output"] = {
   networkDrivers: ["bridge"],
   volumeDrivers: ["local"],
   logDrivers: ["json-file"],
+  logDriver: "json-file",
+  swapLimit: true,
   cgroupVersion: "2",
   cgroupDriver: "cgroupfs",
   cgroupControllers: ["memory"],

@@ -125,7 +125,7 @@ function memoryWarnings(asked: ResourceSpec, cgroups: Cgroups): readonly string[
 }
 
 /** The file is there on every v1 group when the kernel counts swap; on v2 only below the root. */
-function hasSwapLimit(cgroups: Cgroups): boolean {
+export function hasSwapLimit(cgroups: Cgroups): boolean {
   if (cgroups.version === 2) return existsSync("/proc/swaps");
   const memory =
     cgroups.version === 1

@@ -3,8 +3,9 @@ import { arch, availableParallelism, hostname, release } from "node:os";
 import { z } from "zod";
 import { type Container, nowNanoseconds, timestamp } from "#container";
 import { defineJob } from "#engine";
-import { type Cgroups, detectCgroups } from "#libcontainer";
+import { type Cgroups, defaultAppArmorProfile, detectCgroups } from "#libcontainer";
 import { LOG_DRIVERS } from "../container/log-options.ts";
+import { hasSwapLimit } from "../container/validate-resources.ts";
 import type { Rooms } from "../rooms.ts";
 import type { SystemInfo } from "../types.ts";
 
@@ -38,6 +39,7 @@ export const systemInfo = (needs: Needs) =>
         networkDrivers: settings.networkDrivers,
         volumeDrivers: ["local"],
         logDrivers: LOG_DRIVERS,
+        logDriver: settings.defaults.log.type,
         registry: { mirrors: settings.registryMirrors, insecure: settings.insecureRegistries },
         labels: settings.labels,
         debug: settings.debug,
@@ -59,6 +61,7 @@ type HostFacts = Pick<
   | "cgroupVersion"
   | "cgroupDriver"
   | "cgroupControllers"
+  | "swapLimit"
   | "kernelVersion"
   | "operatingSystem"
   | "architecture"
@@ -78,6 +81,7 @@ async function hostFacts(): Promise<HostFacts> {
     cgroupVersion: cgroups.version === 2 ? "2" : "1",
     cgroupDriver: cgroups.version === 0 ? "none" : "cgroupfs",
     cgroupControllers: await controllersOf(cgroups),
+    swapLimit: hasSwapLimit(cgroups),
     kernelVersion: release(),
     operatingSystem: parseOsRelease(await textOf("/etc/os-release")),
     architecture: arch() === "x64" ? "x86_64" : arch() === "arm64" ? "aarch64" : arch(),
@@ -115,9 +119,9 @@ async function controllersOf(cgroups: Cgroups): Promise<readonly string[]> {
   return cgroups.hierarchies.flatMap(({ controllers }) => controllers).filter((name) => !name.includes("="));
 }
 
-/** Source: Docker Engine API, GET /info, SecurityOptions. */
+/** What containers are confined by. Source: Docker Engine API, GET /info, SecurityOptions. */
 async function securityOptions(cgroups: Cgroups): Promise<readonly string[]> {
-  const hasAppArmor = (await textOf("/sys/module/apparmor/parameters/enabled")).trim() === "Y";
+  const hasAppArmor = defaultAppArmorProfile() !== undefined;
   const hasSeccomp = (await textOf("/proc/sys/kernel/seccomp/actions_avail")) !== "";
   return [
     ...(hasAppArmor ? ["name=apparmor"] : []),

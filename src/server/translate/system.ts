@@ -59,7 +59,7 @@ function toKernelFacts(info: SystemInfo) {
   const has = (controller: string) => info.cgroupControllers.includes(controller);
   return {
     MemoryLimit: has("memory"),
-    SwapLimit: has("memory"),
+    SwapLimit: info.swapLimit,
     CpuCfsPeriod: has("cpu"),
     CpuCfsQuota: has("cpu"),
     CPUShares: has("cpu"),
@@ -110,7 +110,7 @@ function toEngineFacts(info: SystemInfo) {
     NGoroutines: info.jobs,
     NEventsListener: info.eventListeners,
     SystemTime: info.systemTime,
-    LoggingDriver: "json-file",
+    LoggingDriver: info.logDriver,
     HttpProxy: "",
     HttpsProxy: "",
     NoProxy: "",
