@@ -1,20 +1,33 @@
 #!/usr/bin/env bun
 import { sentenceOf } from "#errors";
 
-/** Reads the first word and hands over; nothing heavy may be imported here: every command pays for it. */
+/** Reads the first words and hands over; nothing heavy may be imported here: every command pays for it. */
 const words = process.argv.slice(2);
 
-function wantsDaemon([first = ""]: readonly string[]): boolean {
-  return first === "daemon" || first === "-d" || first === "--daemon" || first === "--daemon=true";
+const DAEMON = ["daemon", "-d", "--daemon", "--daemon=true"];
+/** Flags before a command that take no value: the word behind one of them is the command. */
+const SWITCHES = ["-D", "--debug", "-v", "--version", "-h", "--help", "--tls", "--tlsverify"];
+
+/** Where the word stands that asks for the daemon, as in `-H tcp://127.0.0.1:2375 -d`: flags alone come before it. Else -1. */
+function daemonWord(): number {
+  let takesValue = false;
+  for (const [at, word] of words.entries()) {
+    if (DAEMON.includes(word)) return at;
+    if (!word.startsWith("-") && !takesValue) return -1;
+    takesValue = /^(-[A-Za-z]|--[^=]+)$/.test(word) && !SWITCHES.includes(word);
+  }
+  return -1;
 }
+
+const mode = daemonWord();
 
 try {
   if (words[0] === "internal:archive") {
     const { serveArchive } = await import("#archive");
     await serveArchive(words.slice(1));
-  } else if (wantsDaemon(words)) {
+  } else if (mode >= 0) {
     const { runDaemon } = await import("#daemon");
-    await runDaemon(words.slice(1));
+    await runDaemon(words.toSpliced(mode, 1));
   } else {
     const { runCli } = await import("#cli");
     process.exitCode = await runCli(words);
@@ -24,5 +37,5 @@ try {
   if (words.includes("--debug") || words.includes("-D"))
     process.stderr.write(`${thrown instanceof Error ? thrown.stack : ""}\n`);
   // Source: docker run reference, "Exit status"; dockerd ends with 1.
-  process.exitCode = wantsDaemon(words) ? 1 : 125;
+  process.exitCode = mode >= 0 ? 1 : 125;
 }
