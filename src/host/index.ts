@@ -14,6 +14,7 @@ export * from "./netlink.ts";
 export * from "./netlink-message.ts";
 export { sealedMemoryFile, signalProcess } from "./process.ts";
 export { isAlive, processStartTicks } from "./procfs.ts";
+export { readonlyView } from "./readonly-view.ts";
 export { replaceProcess } from "./replace.ts";
 export { selfCommand } from "./self.ts";
 export { type BoundSocket, listBoundSockets } from "./socket-list.ts";

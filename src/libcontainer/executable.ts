@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { CryptoHasher } from "bun";
 import { Fault } from "#errors";
-import { close, sealedMemoryFile } from "#host";
+import { close, readonlyView, sealedMemoryFile } from "#host";
 import embedded from "../../dist/launcher" with { type: "file" };
 
 /** What the launcher answers when it is told nothing: proof that this kernel runs it. */
@@ -10,15 +10,17 @@ const USAGE_CODE = 2;
 const FALLBACK_DIRECTORY = "/run/bunker";
 
 let opened: string | undefined;
+let copies = FALLBACK_DIRECTORY;
 
 /**
  * Where the launcher can be run from, for as long as this process lives. It is taken out of this program into
  * memory once, and sealed, so that no container that gets hold of a process's executable can change what the next
- * container is started with. Where the kernel forbids programs in memory (vm.memfd_noexec), a read-only copy in
- * `directory`, verified by digest, does. Throws `internal` when neither runs.
+ * container is started with. Where the kernel forbids programs in memory (vm.memfd_noexec), a copy in `directory`,
+ * verified by digest and run through a read-only mount of its own, does. Throws `internal` when neither runs.
  */
-export function launcherPath(directory = FALLBACK_DIRECTORY): string {
-  opened ??= open(directory);
+export function launcherPath(directory?: string): string {
+  copies = directory ?? copies;
+  opened ??= open(copies);
   return opened;
 }
 
@@ -32,7 +34,7 @@ export function launcherCommand(args: readonly string[]): readonly string[] {
  * nothing that has a writer. The old one stays for those who run it.
  */
 export function renewLauncher(): string {
-  opened = open(FALLBACK_DIRECTORY);
+  opened = open(copies);
   return opened;
 }
 
@@ -41,7 +43,8 @@ function open(directory: string): string {
   const inMemory = fromMemory(content);
   if (inMemory !== undefined) return inMemory;
   const path = copyInto(directory, content);
-  if (runs(path)) return path;
+  const view = `/proc/${process.pid}/fd/${readonlyView(path)}`;
+  if (runs(view)) return view;
   throw new Fault(
     "internal",
     `Cannot run the launcher: this kernel runs no program from memory (vm.memfd_noexec), and not ${path} either; is it on a noexec mount?`,
