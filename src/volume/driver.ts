@@ -18,6 +18,8 @@ export interface Volumes {
     readonly driver?: string;
     readonly labels?: Readonly<Record<string, string>>;
     readonly options?: Readonly<Record<string, string>>;
+    /** The container that a new one is made for: held by it from the first moment, lest a crash leave it to nobody. */
+    readonly holder?: string;
   }): Volume;
   /** `conflict` naming the containers while it is in use. */
   remove(name: string, options?: { readonly force?: boolean }): Promise<void>;

@@ -11,6 +11,7 @@ const LONGEST_NAME = 255;
 const LOCAL = "local";
 /** Others may pass through, as through any shared folder, and not list. */
 const ROOT_MODE = 0o711;
+const DATA = "_data";
 const DATA_MODE = 0o755;
 
 /** Volumes of the driver `local`: `<root>/<name>/_data`. The only writer of the tables `volume` and `volume_use`. */
@@ -59,25 +60,27 @@ export class LocalVolumes implements Volumes {
       created: Date.now(),
       isAnonymous,
     };
-    this.#make(volume);
+    this.#make(volume, wanted.holder);
     return volume;
   }
 
   /** The folder first: a row without a folder would be a volume that cannot be mounted. */
-  #make(volume: Volume): void {
+  #make(volume: Volume, holder: string | undefined): void {
     mkdirSync(this.#root, { recursive: true, mode: ROOT_MODE });
     mkdirSync(volume.mountpoint, { recursive: true, mode: DATA_MODE });
     try {
-      this.#db.transaction(() =>
+      this.#db.transaction(() => {
         this.#db.sql
           .query("INSERT INTO volume (name, record) VALUES (?, ?)")
-          .run(volume.name, JSON.stringify(volume)),
-      );
+          .run(volume.name, JSON.stringify(volume));
+        if (holder !== undefined) this.#write(volume.name, holder);
+      });
     } catch (thrown) {
       rmSync(join(this.#root, volume.name), { recursive: true, force: true });
       throw thrown;
     }
     this.#volumes.set(volume.name, volume);
+    if (holder !== undefined) this.#usersOf(volume.name).add(holder);
   }
 
   async remove(name: string, { force = false }: { readonly force?: boolean } = {}): Promise<void> {
@@ -113,26 +116,32 @@ export class LocalVolumes implements Volumes {
     const swept = [...this.#halfRemoved];
     this.#halfRemoved.clear();
     for (const name of swept) await this.#finishRemoval(name);
-    for (const [name, users] of [...this.#users]) {
-      const gone = [...users].filter((id) => !containers.has(id));
-      for (const id of gone) this.release(id);
-      if (gone.length === 0 || users.size > 0 || this.#volumes.get(name)?.isAnonymous !== true) continue;
+    const isStranger = (id: string) => !containers.has(id);
+    const deserted = [...this.#users].filter(([, users]) => [...users].some(isStranger));
+    for (const [, users] of deserted) for (const id of [...users].filter(isStranger)) this.release(id);
+    for (const [name, users] of deserted) {
+      if (users.size > 0 || this.#volumes.get(name)?.isAnonymous !== true) continue;
       await this.remove(name);
       swept.push(name);
     }
-    for (const name of await folders(this.#root))
-      if (!this.#volumes.has(name)) await removeEmpty(join(this.#root, name));
+    for (const name of await folders(this.#root)) {
+      const folder = join(this.#root, name);
+      if (this.#volumes.has(name)) await removeParts(folder);
+      else await removeEmpty(folder);
+    }
     return swept;
   }
 
   hold(name: string, containerId: string): void {
     if (!this.#volumes.has(name)) throw noSuchVolume(name);
-    this.#db.transaction(() =>
-      this.#db.sql
-        .query("INSERT OR IGNORE INTO volume_use (volume, container) VALUES (?, ?)")
-        .run(name, containerId),
-    );
+    this.#db.transaction(() => this.#write(name, containerId));
     this.#usersOf(name).add(containerId);
+  }
+
+  #write(volume: string, containerId: string): void {
+    this.#db.sql
+      .query("INSERT OR IGNORE INTO volume_use (volume, container) VALUES (?, ?)")
+      .run(volume, containerId);
   }
 
   release(containerId: string): void {
@@ -155,7 +164,7 @@ export class LocalVolumes implements Volumes {
   }
 
   #mountpoint(name: string): string {
-    return join(this.#root, name, "_data");
+    return join(this.#root, name, DATA);
   }
 
   #usersOf(name: string): Set<string> {
@@ -182,10 +191,16 @@ async function folders(root: string): Promise<readonly string[]> {
   }
 }
 
+/** All but the data: what was to become it, and did not before the daemon's end. */
+async function removeParts(folder: string): Promise<void> {
+  for (const name of await folders(folder))
+    if (name !== DATA) await rm(join(folder, name), { recursive: true, force: true });
+}
+
 /** Of a volume that never came to be. Anything in it is somebody's, and stays. */
 async function removeEmpty(folder: string): Promise<void> {
   try {
-    await rmdir(join(folder, "_data"));
+    await rmdir(join(folder, DATA));
     await rmdir(folder);
   } catch {
     // It holds something.

@@ -87,7 +87,7 @@ class Client {
     const between = status === "running" ? { between: exited } : {};
     const ways: Step[] = [
       this.#rename(belief),
-      { method: "DELETE", path: `/containers/${id}?force=1`, after: () => undefined, ...between },
+      { method: "DELETE", path: `/containers/${id}?force=1&v=1`, after: () => undefined, ...between },
     ];
     if (status === "running") {
       const after = () => exited;
@@ -106,7 +106,13 @@ class Client {
     return {
       method: "POST",
       path: `/containers/create?name=${name}`,
-      body: { Image: "busybox", Cmd: ["sleep", "600"], HostConfig: { PortBindings: ports } },
+      // Its anonymous volume is filled from the image when it is started.
+      body: {
+        Image: "busybox",
+        Cmd: ["sleep", "600"],
+        HostConfig: { PortBindings: ports },
+        Volumes: { "/etc": {} },
+      },
       after: ({ Id: id = "" }) => ({ name, id, status: "created" }),
     };
   }
@@ -208,6 +214,11 @@ function leftovers(containers: readonly Belief[], foreign: ReadonlySet<string>):
   const running = new Set(containers.filter(({ status }) => status === "running").map(({ id }) => id));
   const { containers: kept, running: live } = traces();
   const { links = [], ...named } = live;
+  const { root, dataRoot } = part.daemon;
+  const mounts = readFileSync("/proc/self/mountinfo", "utf8").match(new RegExp(`\\S*${root}\\S*`, "g")) ?? [];
+  const parts = [
+    ...new Bun.Glob("volumes/*/.copy-up-*").scanSync({ cwd: dataRoot, dot: true, onlyFiles: false }),
+  ];
   const compare = (place: string, found: readonly string[], wanted: ReadonlySet<string>) => [
     ...found.filter((id) => !wanted.has(id) && !foreign.has(id)).map((id) => `LEFTOVER in ${place}: ${id}`),
     ...[...wanted].filter((id) => !found.includes(id)).map((id) => `MISSING in ${place}: ${id}`),
@@ -215,6 +226,8 @@ function leftovers(containers: readonly Belief[], foreign: ReadonlySet<string>):
   return [
     ...Object.entries(kept).flatMap(([place, found]) => compare(place, found, all)),
     ...Object.entries(named).flatMap(([place, found]) => compare(place, found, running)),
+    ...mounts.map((mount) => `LEFTOVER mount: ${mount}`),
+    ...parts.map((path) => `LEFTOVER: ${path}`),
     ...(links.length === running.size ? [] : [`${links.length} links for ${running.size} containers`]),
   ];
 }

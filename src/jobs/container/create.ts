@@ -71,8 +71,12 @@ export const createContainer = (needs: Needs) =>
       await mkdir(base.directory, { recursive: true, mode: DIRECTORY_MODE });
       undo.defer(() => rm(base.directory, { recursive: true, force: true }));
       const mounts = wanted.map((one) => {
-        const { mount, made } = settleMount(needs.volumes, one);
-        if (made !== undefined) undo.defer(() => needs.volumes.remove(made).catch(keepUsed));
+        const { mount, made } = settleMount(needs.volumes, one, id);
+        if (made !== undefined)
+          undo.defer(() => {
+            needs.volumes.release(id);
+            return needs.volumes.remove(made).catch(keepUsed);
+          });
         return mount;
       });
       undo.defer(() => needs.volumes.release(id));

@@ -53,11 +53,12 @@ export function wantedMounts(
 export function settleMount(
   volumes: Pick<Volumes, "find" | "create">,
   wanted: Wanted,
+  holder: string,
 ): { readonly mount: MountPoint; readonly made?: string } {
   if (wanted.kind === "settled") return { mount: wanted.mount };
   const { name } = wanted.volume;
   const isNew = name === undefined || volumes.find(name) === undefined;
-  const volume = volumes.create(wanted.volume);
+  const volume = volumes.create({ ...wanted.volume, holder });
   const mount = {
     ...wanted.mount,
     name: volume.name,

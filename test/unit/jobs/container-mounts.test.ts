@@ -144,11 +144,11 @@ describe("volumes of mounts", () => {
     const volumes = new LocalVolumes(new GraphDB(":memory:"), `${await folder()}/volumes`);
     const [wanted] = mounts({ binds: ["data:/d"] });
     if (wanted === undefined) throw new Error("nothing wanted");
-    expect(settleMount(volumes, wanted)).toMatchObject({
+    expect(settleMount(volumes, wanted, "c1")).toMatchObject({
       made: "data",
       mount: { name: "data", driver: "local", source: volumes.find("data")?.mountpoint },
     });
-    expect(settleMount(volumes, wanted).made).toBeUndefined();
+    expect(settleMount(volumes, wanted, "c1").made).toBeUndefined();
   });
 });
 
@@ -197,7 +197,7 @@ describe("copying up", () => {
     const volume = volumes.create({ name: "vol" });
     const [wanted] = mounts({ binds: ["vol:/data"] });
     if (wanted === undefined) throw new Error("nothing wanted");
-    const { mount } = settleMount(volumes, wanted);
+    const { mount } = settleMount(volumes, wanted, "c1");
     const container = recordOf("c", { layer: "layer", mounts: [mount] });
     return { tree, volumes, volume, driver, container };
   }

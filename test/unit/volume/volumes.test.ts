@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { GraphDB } from "#graphdb";
 import { LocalVolumes } from "#volume";
@@ -73,12 +73,17 @@ describe("volumes", () => {
     const [anonymous, kept] = [volumes.create({}), volumes.create({})];
     volumes.create({ name: "named" });
     for (const name of [anonymous.name, "named"]) volumes.hold(name, "never");
+    const both = volumes.create({ holder: "never" });
+    await mkdir(`${kept.mountpoint}/../.part`);
     volumes.hold(kept.name, "lives");
     await mkdir(`${root}/empty/_data`, { recursive: true });
     await mkdir(`${root}/full/_data`, { recursive: true });
     await writeFile(`${root}/full/_data/x`, "");
     const reopened = new LocalVolumes(db, root);
-    expect(await reopened.sweep(new Set(["lives"]))).toEqual([anonymous.name]);
+    expect([...(await reopened.sweep(new Set(["lives"])))].sort()).toEqual(
+      [anonymous.name, both.name].sort(),
+    );
+    expect(readdirSync(`${root}/${kept.name}`)).toEqual(["_data"]);
     expect(reopened.list().map(({ name }) => name)).toEqual([kept.name, "named"].sort());
     expect(reopened.usersOf("named")).toEqual([]);
     expect([existsSync(`${root}/empty`), existsSync(`${root}/full/_data/x`)]).toEqual([false, true]);
