@@ -1,5 +1,13 @@
 /* Connections of the relay: two sockets, a pipe for each direction, half-closed as their ends are. */
 #include "relay.h"
+#include <netinet/tcp.h>
+
+/* How many splices one connection may do in its turn: two that keep pace with the relay would let nobody else in. */
+#define MOVES 32
+/* Somebody who went without a word is missed after three minutes, and does not hold a connection for ever. */
+#define IDLE_SECONDS 60
+#define PROBE_SECONDS 15
+#define PROBES 8
 
 struct connection;
 
@@ -52,9 +60,9 @@ void tcp_sweep(struct relay *relay) {
   }
 }
 
-/* Moves what can be moved now. Returns -errno when the connection is broken. */
+/* Moves what can be moved now, within limits. Returns -errno when the connection is broken. */
 static int pump(struct direction *d) {
-  while (!d->is_closed) {
+  for (int moves = 0; !d->is_closed && (moves < MOVES || d->has_ended); moves++) {
     if (d->pending == 0 && d->has_ended) {
       d->is_closed = true;
       return shutdown(d->to->source.fd, SHUT_WR) < 0 ? -errno : 0;
@@ -101,10 +109,20 @@ void tcp_ready(struct relay *relay, struct source *source) {
   if (error) end_connection(relay, c, error != -ESHUTDOWN);
 }
 
+static void keep_alive(int fd) {
+  int on = 1, idle = IDLE_SECONDS, interval = PROBE_SECONDS, probes = PROBES;
+  setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+}
+
 static int start_connection(struct relay *relay, struct connection *c, const struct listener *listener) {
   int kind = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
   c->target.source.fd = socket(listener->to.any.sa_family, kind, 0);
   if (c->target.source.fd < 0) return -errno;
+  keep_alive(c->client.source.fd);
+  keep_alive(c->target.source.fd);
   if (pipe2(c->out.pipe, O_CLOEXEC | O_NONBLOCK) < 0 || pipe2(c->back.pipe, O_CLOEXEC | O_NONBLOCK) < 0) return -errno;
   if (connect(c->target.source.fd, &listener->to.any, listener->to_length) < 0 && errno != EINPROGRESS) return -errno;
   return watch(relay, &c->target.source, EPOLLOUT);
