@@ -48,7 +48,7 @@ async function happened(
   id: string,
 ): Promise<{ Action: string; Actor: { Attributes: Record<string, string> } }[]> {
   const filters = encodeURIComponent(JSON.stringify({ container: [id] }));
-  const until = (Date.now() / 1000).toFixed(3);
+  const until = (Date.now() / 1000 + 0.3).toFixed(3);
   const reply = await part.daemon.request("GET", `/events?since=1&until=${until}&filters=${filters}`);
   return (await reply.text())
     .trim()
