@@ -112,9 +112,11 @@ export class IptablesBackend implements FirewallBackend {
     return {
       raw: [...perBridge.flatMap(({ raw }) => raw), ...perContainer.flatMap(({ raw }) => raw)],
       nat: [...perBridge.flatMap(({ nat }) => nat), ...perContainer.flatMap(({ nat }) => nat)],
-      // What may come in is settled for every bridge before anything may go out: no bridge reaches another.
+      // What may come in is settled for every bridge before anything may go out: no bridge reaches another, but for
+      // published ports, and those are not for a network without a way out.
       filter: [
         `${forward} ${comment} -j ${user}`,
+        ...perBridge.flatMap(({ confined }) => confined),
         ...perBridge.flatMap(({ inward }) => inward),
         ...perBridge.flatMap(({ outward }) => outward),
       ],
@@ -169,13 +171,16 @@ function bridgeRules(bridge: FilteredBridge, chains: ReturnType<typeof chainsOf>
       rule(post, `-s 127.0.0.0/8 -o ${name}`, "MASQUERADE"),
       rule(post, `-s ${subnet} -o ${name} -m conntrack --ctstate DNAT`, "MASQUERADE"),
     ],
+    confined: bridge.isInternal
+      ? [rule(forward, `-i ${name} ! -o ${name}`, "DROP"), rule(forward, `! -i ${name} -o ${name}`, "DROP")]
+      : [],
     inward: [
       rule(forward, `-o ${name} -m conntrack --ctstate RELATED,ESTABLISHED`, "ACCEPT"),
       rule(forward, `-o ${name} -m conntrack --ctstate DNAT`, "ACCEPT"),
       rule(forward, `-i ${name} -o ${name}`, bridge.isOpenInside ? "ACCEPT" : "DROP"),
       rule(forward, `-o ${name}`, "DROP"),
     ],
-    outward: [rule(forward, `-i ${name}`, bridge.isInternal ? "DROP" : "ACCEPT")],
+    outward: bridge.isInternal ? [] : [rule(forward, `-i ${name}`, "ACCEPT")],
   };
 }
 

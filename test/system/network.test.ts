@@ -15,6 +15,7 @@ import {
   type Sandbox,
   type SandboxRequest,
 } from "#network";
+import { IptablesBackend } from "../../src/network/iptables.ts";
 import {
   call,
   callInVain,
@@ -342,6 +343,28 @@ function inside(): void {
     expect((await rules()).filter((rule) => !rule.includes("longest-name-15"))).toEqual(before);
     expect(await neighbour.call("tcp", "10.9.0.1", 8020)).toBe("web 10.9.0.2 5");
     expect(await neighbour.call("tcp", "10.9.0.1", 8030)).toBe("shop 10.9.0.2 5");
+  });
+
+  test("an internal network reaches no other one, not even by its published ports", async () => {
+    await using one = await Host.start();
+    await using two = await Host.start({ name: "second" });
+    await using web = await one.start("web");
+    await using shop = await two.start("shop", [port(80, 8030)]);
+    await shop.network.serve("shop", "tcp", "0.0.0.0", 80);
+    expect(await web.network.call("tcp", "10.9.0.1", 8030)).toBe("shop 172.18.0.1 5");
+    const [forwarding] = two.networks.endpoints(shop.id).ports;
+    if (forwarding === undefined) throw new Error("shop has no port");
+    const open = { isMasqueraded: true, isOpenInside: true, isInternal: false };
+    await new IptablesBackend("second").clear();
+    await new IptablesBackend("bunker0").replace({
+      bridges: [
+        { ...open, name: "bunker0", subnet: "172.17.0.0/16", gateway: "172.17.0.1", isInternal: true },
+        { ...open, name: "second", subnet: "172.18.0.0/16", gateway: "172.18.0.1" },
+      ],
+      forwardings: [{ containerId: shop.id, address: shop.address, ports: [forwarding] }],
+    });
+    expect(await neighbour.call("tcp", "10.9.0.1", 8030)).toBe("shop 10.9.0.2 5");
+    expect(await web.network.callInVain("tcp", "10.9.0.1", 8030)).toBe("none: silence");
   });
 
   test("a port in use is refused with the name of who has it, and nothing is left of the attempt", async () => {
