@@ -135,7 +135,7 @@ describe("a manifest is refused", () => {
       "invalid",
     ],
     ["a negative size", { ...proper, layers: [{ ...layer, size: -1 }] }, MEDIA.ociManifest, "invalid"],
-    ["too many layers", { ...proper, layers: Array(128).fill(layer) }, MEDIA.ociManifest, "invalid"],
+    ["too many layers", { ...proper, layers: Array(129).fill(layer) }, MEDIA.ociManifest, "invalid"],
     ["schema 1", { schemaVersion: 1, fsLayers: [] }, SCHEMA1, "unsupported"],
     [
       "a chart",
