@@ -5,7 +5,7 @@ import { Engine, EventBus } from "#engine";
 import { Fault, sentenceOf } from "#errors";
 import { openGraph } from "#graph";
 import { GraphDB } from "#graphdb";
-import { findProgram, type Log, lockFile } from "#host";
+import { findProgram, type Log, lockFile, Quiet, releaseMemory } from "#host";
 import {
   allJobs,
   type EngineSettings,
@@ -24,7 +24,7 @@ import {
 } from "#libcontainer";
 import { openNetworks } from "#network";
 import { openRegistry } from "#registry";
-import { createApp, listen } from "#server";
+import { type App, createApp, listen } from "#server";
 import { LocalVolumes } from "#volume";
 import type { Config } from "./config.ts";
 import { withDemoImage } from "./demo/registry.ts";
@@ -32,6 +32,8 @@ import { chooseGraphDriver, NETWORK_DRIVERS, openExecDriver, rememberGraphDriver
 import { FACTS } from "./facts.ts";
 
 const LOOPBACK = /^tcp:\/\/(127\.\d+\.\d+\.\d+|localhost|\[::1\])(:|$)/;
+/** How long nobody must have asked until memory is given back, code that was compiled included. */
+const QUIET_MILLISECONDS = 5000;
 /** Host programs, and what it costs to be without. */
 const WANTED_PROGRAMS: Readonly<Record<string, string>> = {
   ps: "containers' processes cannot be listed (top)",
@@ -66,7 +68,10 @@ export async function boot(config: Config, log: Log): Promise<Daemon> {
   if (swept.length > 0) log("info", `Removed what an earlier daemon left: ${swept.join(", ")}`);
   undo.defer(() => rooms.monitor.close());
 
-  const app = createApp({ engine, facts: FACTS });
+  const app = resting(
+    createApp({ engine, facts: FACTS }),
+    undo.use(new Quiet(QUIET_MILLISECONDS, releaseMemory)),
+  );
   const group = config.group === undefined ? {} : { group: config.group };
   const listening = undo.use(await listen({ app, hosts: config.hosts, ...group }));
   void recovery
@@ -75,6 +80,18 @@ export async function boot(config: Config, log: Log): Promise<Daemon> {
   fate.isUp = true;
   const owned = undo.move();
   return { addresses: listening.addresses, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** Notes every request; after the last one memory is given back. */
+function resting(app: App, quiet: Quiet): App {
+  quiet.touch();
+  return {
+    ...app,
+    fetch(request, bindings) {
+      quiet.touch();
+      return app.fetch(request, bindings);
+    },
+  };
 }
 
 /** A folder for this daemon alone. One that was made for a daemon that then cannot start goes with it. */

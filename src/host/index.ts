@@ -9,6 +9,7 @@ export * from "./files.ts";
 export * from "./links.ts";
 export { lockFile } from "./lock.ts";
 export { createLog, type Log, type LogLevel } from "./log.ts";
+export { Quiet, releaseMemory } from "./memory.ts";
 export * from "./mount.ts";
 export * from "./netlink.ts";
 export * from "./netlink-message.ts";

@@ -30,7 +30,7 @@ export async function bunker(registry: string): Promise<Contestant & { readonly 
     command: [daemon.command[0] ?? ""],
     environment: { BUNKER_HOST: `unix://${daemon.socket}` },
     idlePids: async () => [daemon.pid],
-    supervisorName: "launcher",
+    supervisorName: "bunker-launcher",
     [Symbol.asyncDispose]: () => daemon[Symbol.asyncDispose](),
   };
 }

@@ -15,14 +15,17 @@ export async function weight(engines: readonly Contestant[]): Promise<Row[]> {
   const slowerStart: Record<string, number> = {};
   for (const engine of engines) {
     const [name, pids] = [engine.name, await engine.idlePids()];
-    if (pids.length > 0) idle[name] = await memoryOf(pids);
+    if (pids.length > 0) {
+      await Bun.sleep(IDLE_SECONDS * 1000);
+      idle[name] = await memoryOf(pids);
+    }
     const alone = await pace(engine);
     const names = await fill(engine, name === "bunker" ? CROWD : 20);
     const supervisors = supervisorsOf(engine.supervisorName);
     if (supervisors.length > 0) supervisor[name] = (await memoryOf(supervisors)) / names.length;
     if (name === "bunker") {
-      crowdMemory[name] = await memoryOf(pids);
       crowdCpu[name] = await idleCpu(pids);
+      crowdMemory[name] = await memoryOf(pids);
       const crowded = await pace(engine);
       slowerPs[name] = crowded.ps / alone.ps;
       slowerStart[name] = crowded.start / alone.start;
