@@ -26,11 +26,12 @@ export const listContainers = (needs: Needs) =>
         all || limit > 0,
       );
       const isShown = viewFilter(filters);
+      const looking = lookingOnce(needs);
       const views: ContainerView[] = [];
       for (const container of needs.containers.list().toReversed()) {
         if (limit > 0 && views.length >= limit) break;
         if (!isWanted(container)) continue;
-        const view = viewOf(needs, container);
+        const view = viewOf(looking, container);
         if (isShown(view)) views.push(view);
       }
       if (!size) return views;
@@ -39,3 +40,17 @@ export const listContainers = (needs: Needs) =>
       return sized;
     },
   });
+
+/** Many containers are of few images: while one list is made, each name is looked up once. */
+function lookingOnce({ networks, execs, graph }: ViewNeeds): ViewNeeds {
+  const found = new Map<string, ReturnType<typeof graph.images.find>>();
+  const find = (name: string) => {
+    if (!found.has(name)) found.set(name, graph.images.find(name));
+    return found.get(name);
+  };
+  return {
+    networks,
+    execs,
+    graph: { driver: graph.driver, images: { find, get: (id) => graph.images.get(id) } },
+  };
+}
