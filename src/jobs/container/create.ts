@@ -24,6 +24,7 @@ import { mergeConfig } from "./merge.ts";
 import { settleModes } from "./modes.ts";
 import { settleMount, wantedMounts } from "./mounts.ts";
 import { portRequests } from "./ports.ts";
+import { settleRuntime } from "./runtime.ts";
 import { validateHostSpec } from "./runtime-spec.ts";
 
 /** Only root and the engine's group look into a container's folder. */
@@ -37,7 +38,7 @@ interface Needs {
   readonly volumes: Pick<Volumes, "create" | "find" | "hold" | "release" | "remove">;
   readonly networks: Parameters<typeof settleModes>[0]["networks"];
   readonly events: Pick<EventBus, "publish">;
-  readonly settings: Pick<EngineSettings, "dataRoot" | "defaults">;
+  readonly settings: Pick<EngineSettings, "dataRoot" | "defaults" | "execDrivers">;
 }
 
 const Input = z.object({
@@ -110,7 +111,7 @@ function checked(
       "invalid restart policy: maximum retry count can only be used with 'on-failure'",
     );
   checkLog(asked.host.logConfig);
-  const spec = settleModes(needs, asked);
+  const spec = settleModes(needs, settleRuntime(asked, needs.settings.execDrivers));
   const warnings = validateHostSpec(spec) ?? [];
   return { spec, warnings };
 }

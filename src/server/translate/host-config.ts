@@ -37,7 +37,7 @@ export function toHostConfig({ container }: ContainerView): HostConfig {
     },
     AutoRemove: host.autoRemove,
     ConsoleSize: [host.consoleSize?.rows ?? 0, host.consoleSize?.columns ?? 0],
-    Runtime: host.runtime || "bunker",
+    Runtime: host.runtime,
     Isolation: "",
     ...(host.init !== undefined && { Init: host.init }),
     ...(Object.keys(host.annotations).length > 0 && { Annotations: host.annotations }),
