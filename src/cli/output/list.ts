@@ -38,10 +38,11 @@ export function renderList<Row>(
   const template = source === "json" ? JSON_ROW : source;
   return withTemplate(
     template,
-    (compiled) =>
-      rows
-        .map((row) => `${compiled.render(fieldsOf(row, columns, { isRaw: template === JSON_ROW }))}\n`)
-        .join(""),
+    (compiled) => {
+      const used = usedColumns(columns, template);
+      const isRaw = template === JSON_ROW;
+      return rows.map((row) => `${compiled.render(fieldsOf(row, used, { isRaw }))}\n`).join("");
+    },
     LIST_WORDS,
   );
 }
@@ -51,7 +52,8 @@ function renderTable<Row>(rows: readonly Row[], columns: Columns<Row>, source: s
     source,
     (template) => {
       const heading = headingOf(template, columns);
-      const lines = rows.map((row) => template.render(fieldsOf(row, columns)));
+      const used = usedColumns(columns, source);
+      const lines = rows.map((row) => template.render(fieldsOf(row, used)));
       return `${alignTabs([heading, ...lines].join("\n"))}\n`;
     },
     LIST_WORDS,
@@ -67,11 +69,25 @@ function headingOf<Row>(template: Template, columns: Columns<Row>): string {
 /** The heading of `{{.Label "com.example.build-date"}}` is `build date`. */
 const labelHeading = (key: unknown) => (String(key).split(".").at(-1) ?? "").replace(/[-_]/g, " ");
 
+/** A dot or a dollar that no name follows stands for the whole row. */
+const WHOLE_ROW = /(^|[^\w)$.])\.(?![\w.])|\$(?![\w.])/;
+
+/** The columns, by name, that a template can ask for: all where it names the row itself. */
+function usedColumns<Row>(columns: Columns<Row>, source: string): Columns<Row> {
+  const isWhole = WHOLE_ROW.test(source);
+  const names = Object.keys(columns).filter((name) => isWhole || source.includes(name));
+  const entries = names.sort().flatMap((name) => {
+    const column = columns[name];
+    return column === undefined ? [] : [[name, column] as const];
+  });
+  return Object.fromEntries(entries);
+}
+
 /** The fields of a row. What came from an image must not drive the terminal, except that JSON escapes it by itself. */
 function fieldsOf<Row>(row: Row, columns: Columns<Row>, { isRaw = false } = {}): object {
   const fields = {};
   const clean = (value: unknown) => (typeof value === "string" && !isRaw ? cleanCell(value) : value);
-  for (const name of Object.keys(columns).sort()) {
+  for (const name of Object.keys(columns)) {
     const get = () => {
       const value = columns[name]?.value(row);
       return typeof value === "function" ? (...keys: unknown[]) => clean(value(...keys)) : clean(value);

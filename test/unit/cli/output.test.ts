@@ -126,6 +126,13 @@ describe("a list", () => {
   const list = (format: string, rows = ROWS) =>
     renderList(rows, { columns: COLUMNS, standard: "{{.Name}}", format });
 
+  test.each(["{{json .}}", "{{json $}}", "{{with .}}{{json .}}{{end}}", "{{ json . }}"])(
+    "%s names the row itself and gets every column",
+    (format) => {
+      expect(() => list(format)).toThrow("asked for");
+    },
+  );
+
   test("never lets control characters through", () => {
     expect(list("")).toBe("NAMES\nweb\n\\x1b[31mred\\x9b\\x0a\n");
     expect(list("{{.Name}}")).toBe("web\n\\x1b[31mred\\x9b\\x0a\n");
