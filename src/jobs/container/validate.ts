@@ -11,6 +11,7 @@ import {
 import { capabilitiesOf } from "./spec-process.ts";
 import { parseSecurityOptions, seccompProfile } from "./spec-security.ts";
 import { checkSysctls } from "./spec-sysctls.ts";
+import { refuseUnheeded } from "./unheeded.ts";
 import { resourceWarnings } from "./validate-resources.ts";
 
 /** The kernel's limit, __NEW_UTS_LEN. */
@@ -23,6 +24,7 @@ const GREATEST_OOM_SCORE = 1000;
  */
 export function validateHostSpec(spec: ContainerSpec): readonly string[] {
   const { host } = spec;
+  refuseUnheeded(spec);
   checkProcess(spec);
   checkModes(spec);
   checkLimits(host);

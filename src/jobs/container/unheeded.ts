@@ -1,0 +1,24 @@
+import { type ContainerSpec, parseSignal } from "#container";
+import { Fault } from "#errors";
+
+/**
+ * Refuses what would be written down and then have no effect, and a stop signal that could never be sent. Throws
+ * `unsupported` and `invalid`.
+ */
+export function refuseUnheeded({ host, networks, stopSignal }: ContainerSpec): void {
+  if (stopSignal) parseSignal(stopSignal);
+  const endpoints = Object.values(networks);
+  if (host.links.length > 0 || endpoints.some(({ links }) => links.length > 0))
+    throw new Fault(
+      "unsupported",
+      "Cannot create the container: links are not supported; containers of one bridge reach each other by address",
+    );
+  if (Object.keys(host.storageOptions).length > 0)
+    throw new Fault(
+      "unsupported",
+      "Cannot create the container: --storage-opt is not supported, the storage drivers set no quota",
+    );
+  // Docker's words; there are no user-defined networks.
+  if (endpoints.some(({ ipv4Address = "", ipv6Address = "" }) => `${ipv4Address}${ipv6Address}` !== ""))
+    throw new Fault("invalid", "user specified IP address is supported on user defined networks only");
+}
