@@ -108,6 +108,17 @@ export async function openHouse() {
   };
 }
 
+export type House = Awaited<ReturnType<typeof openHouse>>;
+
+export const status = (house: House, id: string) => house.containers.get(id)?.state.status;
+
+/** A container that runs, and the process that the driver was last asked for. */
+export async function started(house: House, ...asked: Parameters<House["create"]>) {
+  const container = await house.create(...asked);
+  await house.run("container.start", { ref: container.id });
+  return { id: container.id, process: house.exec.last };
+}
+
 export function addImage(images: FakeImages, name: string, config: Record<string, unknown>): void {
   images.register({
     config: new TextEncoder().encode(
