@@ -1,4 +1,4 @@
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { run, TestDaemon } from "../fixtures/daemon.ts";
 
 /** One engine in the race: its command line with whatever leads it to its own roots. */
@@ -19,10 +19,14 @@ export async function cli(engine: Contestant, ...args: string[]): Promise<string
   return stdout.trim();
 }
 
-export async function bunker(registry: string): Promise<Contestant & { readonly daemon: TestDaemon }> {
+export async function bunker(
+  registry: string,
+  directory: string,
+): Promise<Contestant & { readonly daemon: TestDaemon }> {
   const daemon = await TestDaemon.start({
     args: ["--registry-mirror", registry, "--log-level", "error"],
     comparesHost: false,
+    directory,
   });
   return {
     name: "bunker",
@@ -61,7 +65,6 @@ export async function docker(registry: string, root: string): Promise<Contestant
     [Symbol.asyncDispose]: async () => {
       daemon.kill("SIGTERM");
       await daemon.exited;
-      await rm(root, { recursive: true, force: true });
     },
   };
   for (let tries = 0; tries < 300; tries++) {
@@ -103,7 +106,6 @@ export async function podman(root: string): Promise<Contestant | undefined> {
     [Symbol.asyncDispose]: async () => {
       await run([path, ...flags, "rm", "-f", "--all"]);
       await run(["umount", `${root}/data/overlay`]);
-      await rm(root, { recursive: true, force: true });
     },
   };
 }

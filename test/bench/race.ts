@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { busyboxImage, layeredImage, startRegistry } from "../fixtures/index.ts";
 import { bareCrun } from "./crun.ts";
+import { freshDisk } from "./disk.ts";
 import { bunker, type Contestant, cli, docker, podman } from "./engines.ts";
 import { latency, throughput } from "./latency.ts";
 import { type Row, render } from "./measure.ts";
@@ -35,7 +36,8 @@ async function main(): Promise<void> {
   const registry = undo.use(
     await startRegistry({ "library/busybox": await busyboxImage(), "library/layered": await layeredImage() }),
   );
-  const engines: Contestant[] = [undo.use(await bunker(registry.url))];
+  for (const name of ["bunker", "docker", "podman"]) undo.use(await freshDisk(`${root}/${name}`));
+  const engines: Contestant[] = [undo.use(await bunker(registry.url, `${root}/bunker`))];
   for (const engine of [await docker(registry.url, `${root}/docker`), await podman(`${root}/podman`)])
     if (engine !== undefined) engines.push(undo.use(engine));
   for (const engine of engines) await cli(engine, "pull", "-q", ...imageOf(registry.host, engine, "busybox"));

@@ -24,11 +24,12 @@ export async function weight(engines: readonly Contestant[]): Promise<Row[]> {
     const supervisors = supervisorsOf(engine.supervisorName);
     if (supervisors.length > 0) supervisor[name] = (await memoryOf(supervisors)) / names.length;
     if (name === "bunker") {
-      crowdCpu[name] = await idleCpu(pids);
-      crowdMemory[name] = await memoryOf(pids);
       const crowded = await pace(engine);
       slowerPs[name] = crowded.ps / alone.ps;
       slowerStart[name] = crowded.start / alone.start;
+      await Bun.sleep(2 * IDLE_SECONDS * 1000);
+      crowdCpu[name] = await idleCpu(pids);
+      crowdMemory[name] = await memoryOf(pids);
     }
     await cli(engine, "rm", "-f", ...names);
   }
