@@ -110,13 +110,17 @@ async function acquire(
     stdio: stdioOf(container),
     ...(signal !== undefined && { signal }),
   });
-  const prepared = await together(preparing, { opening: sandbox.open(), undo }).catch((thrown) => {
+  // Once it runs this is let go: a plan is big, and a container lives long.
+  const held: { prepared?: Prepared } = {};
+  undo.defer(async () => held.prepared?.[Symbol.asyncDispose]());
+  const prepared = await together(preparing, { opening: sandbox.open(), held }).catch((thrown) => {
     throw portTaken(needs, thrown) ?? thrown;
   });
   signal?.throwIfAborted();
   await needs.attachments.connect(container.id, prepared);
   const process = await prepared.start();
   fate.isRunning = true;
+  delete held.prepared;
   undo.defer(async () => {
     if (!fate.isAdopted) await end(process);
   });
@@ -150,10 +154,10 @@ async function end(process: RunningContainer): Promise<void> {
 /** Waits for both, so that what the slower one acquires is undone when the other fails. */
 async function together(
   preparing: Promise<Prepared>,
-  { opening, undo }: { readonly opening: Promise<void>; readonly undo: AsyncDisposableStack },
+  { opening, held }: { readonly opening: Promise<void>; readonly held: { prepared?: Prepared } },
 ): Promise<Prepared> {
   const [prepared, opened] = await Promise.allSettled([preparing, opening]);
-  if (prepared.status === "fulfilled") undo.use(prepared.value);
+  if (prepared.status === "fulfilled") held.prepared = prepared.value;
   if (opened.status === "rejected") throw opened.reason;
   if (prepared.status === "rejected") throw prepared.reason;
   return prepared.value;
