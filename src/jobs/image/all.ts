@@ -1,0 +1,21 @@
+import type { Made } from "../made.ts";
+import type { Rooms } from "../rooms.ts";
+import { imageHistory } from "./history.ts";
+import { inspectImage } from "./inspect.ts";
+import { listImages } from "./list.ts";
+import { pruneImages } from "./prune.ts";
+import { pullImage } from "./pull.ts";
+import { removeImage } from "./remove.ts";
+import { tagImage } from "./tag.ts";
+import type { ImageJobs } from "./types.ts";
+
+export const imageJobs = (rooms: Rooms) =>
+  ({
+    "image.history": imageHistory(rooms),
+    "image.inspect": inspectImage(rooms),
+    "image.list": listImages(rooms),
+    "image.prune": pruneImages(rooms),
+    "image.pull": pullImage(rooms),
+    "image.remove": removeImage(rooms),
+    "image.tag": tagImage(rooms),
+  }) satisfies Made<ImageJobs>;

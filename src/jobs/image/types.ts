@@ -1,0 +1,52 @@
+import type { Image } from "#graph";
+import type { Digest } from "#oci";
+import type { Filters, Ref } from "../shapes.ts";
+
+export interface ImageView extends Image {
+  readonly containers: number;
+}
+
+export interface HistoryEntry {
+  readonly id: string;
+  readonly created: string;
+  readonly createdBy: string;
+  readonly size: number;
+  readonly comment: string;
+  readonly tags: readonly string[];
+}
+
+export type ImageJobs = {
+  /** Credentials come in the environment: `REGISTRY_AUTH`, the JSON of X-Registry-Auth decoded. */
+  readonly "image.pull": {
+    readonly input: { readonly reference: string; readonly platform?: string; readonly allTags: boolean };
+    readonly output: { readonly id: Digest; readonly digest: Digest; readonly changed: boolean };
+  };
+  readonly "image.list": {
+    readonly input: { readonly all: boolean; readonly filters: Filters };
+    readonly output: readonly ImageView[];
+  };
+  readonly "image.inspect": {
+    readonly input: Ref;
+    readonly output: ImageView & {
+      readonly graphData: Readonly<Record<string, string>>;
+      readonly driver: string;
+    };
+  };
+  readonly "image.history": { readonly input: Ref; readonly output: readonly HistoryEntry[] };
+  readonly "image.tag": {
+    readonly input: Ref & { readonly repository: string; readonly tag: string };
+    readonly output: Record<string, never>;
+  };
+  readonly "image.remove": {
+    readonly input: Ref & { readonly force: boolean; readonly prune: boolean };
+    readonly output: { readonly untagged: readonly string[]; readonly deleted: readonly string[] };
+  };
+  readonly "image.prune": {
+    readonly input: { readonly filters: Filters };
+    readonly output: {
+      readonly untagged: readonly string[];
+      readonly deleted: readonly string[];
+      readonly reclaimedBytes: number;
+    };
+  };
+};

@@ -1,0 +1,53 @@
+import type { EngineEvent } from "#engine";
+import type { Filters } from "../shapes.ts";
+
+/** Facts, each measured or read when asked. */
+export interface SystemInfo {
+  readonly id: string;
+  readonly name: string;
+  readonly containers: { readonly running: number; readonly paused: number; readonly stopped: number };
+  readonly images: number;
+  readonly driver: string;
+  readonly driverStatus: readonly (readonly [string, string])[];
+  readonly dataRoot: string;
+  readonly execDrivers: readonly string[];
+  readonly networkDrivers: readonly string[];
+  readonly volumeDrivers: readonly string[];
+  readonly logDrivers: readonly string[];
+  /** Of containers that name none. */
+  readonly logDriver: string;
+  readonly cgroupVersion: "1" | "2";
+  readonly cgroupDriver: string;
+  readonly cgroupControllers: readonly string[];
+  /** Whether swap is counted and can be limited. */
+  readonly swapLimit: boolean;
+  readonly kernelVersion: string;
+  readonly operatingSystem: string;
+  readonly architecture: string;
+  readonly cpus: number;
+  readonly memoryBytes: number;
+  readonly securityOptions: readonly string[];
+  readonly ipForward: boolean;
+  readonly bridgeNfIptables: boolean;
+  readonly bridgeNfIp6tables: boolean;
+  readonly registry: { readonly mirrors: readonly string[]; readonly insecure: readonly string[] };
+  readonly labels: readonly string[];
+  readonly debug: boolean;
+  readonly descriptors: number;
+  readonly jobs: number;
+  readonly eventListeners: number;
+  readonly liveRestore: boolean;
+  readonly defaultAddressPools: readonly { readonly base: string; readonly size: number }[];
+  /** What is missing on this host and what that costs. */
+  readonly warnings: readonly string[];
+  readonly systemTime: string;
+  readonly version: string;
+}
+
+export type SystemJobs = {
+  readonly "system.info": { readonly input: Record<string, never>; readonly output: SystemInfo };
+  readonly "system.events": {
+    readonly input: { readonly since?: bigint; readonly until?: bigint; readonly filters: Filters };
+    readonly output: AsyncIterable<EngineEvent>;
+  };
+};
