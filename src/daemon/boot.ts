@@ -30,6 +30,7 @@ import type { Config } from "./config.ts";
 import { withDemoImage } from "./demo/registry.ts";
 import { chooseGraphDriver, NETWORK_DRIVERS, openExecDriver, rememberGraphDriver } from "./drivers.ts";
 import { FACTS } from "./facts.ts";
+import { networkSettings } from "./network-values.ts";
 
 const LOOPBACK = /^tcp:\/\/(127\.\d+\.\d+\.\d+|localhost|\[::1\])(:|$)/;
 /** How long nobody must have asked until memory is given back, code that was compiled included. */
@@ -159,27 +160,13 @@ function networkOptions(
   config: Config,
   { database, log }: { readonly database: GraphDB; readonly log: Log },
 ) {
-  const optional = {
-    ...(config.bip === undefined ? {} : { bip: config.bip }),
-    ...(config["fixed-cidr"] === undefined ? {} : { fixedCidr: config["fixed-cidr"] }),
-  };
   return {
     database,
     log,
     launcherCommand,
     kinds: NETWORK_DRIVERS,
     stateDirectory: config["exec-root"],
-    settings: {
-      ...optional,
-      name: config.bridge,
-      mtu: config.mtu,
-      icc: config.icc,
-      ipForward: config["ip-forward"],
-      ipMasquerade: config["ip-masq"],
-      iptables: config.iptables,
-      defaultAddress: config.ip,
-      addressPools: config["default-address-pools"],
-    },
+    settings: networkSettings(config),
   };
 }
 

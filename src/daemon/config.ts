@@ -4,6 +4,7 @@ import { Fault, sentenceOf } from "#errors";
 import type { LogLevel } from "#host";
 import { sha256 } from "#oci";
 import { readFlags } from "./flags.ts";
+import { NETWORK_VALUES } from "./network-values.ts";
 import { SETTINGS, type SettingKey } from "./settings.ts";
 
 const DEFAULT_EXEC_ROOT = "/run/bunker";
@@ -37,19 +38,7 @@ const Values = z.strictObject({
   hosts: z.array(z.string()).optional(),
   group: z.string().optional(),
   "insecure-tcp": z.boolean().default(false),
-  bridge: z
-    .string()
-    .regex(/^[A-Za-z0-9_.-]{1,15}$/, "an interface name has at most 15 letters, digits, dots and dashes")
-    .default("bunker0"),
-  bip: z.string().optional(),
-  "fixed-cidr": z.string().optional(),
-  mtu: z.number().int().min(68).max(65535).default(1500),
-  icc: z.boolean().default(true),
-  ip: z.string().default(""),
-  "ip-forward": z.boolean().default(true),
-  "ip-masq": z.boolean().default(true),
-  iptables: z.boolean().default(true),
-  "default-address-pools": z.array(z.strictObject({ base: z.string(), size: z.number().int() })).default([]),
+  ...NETWORK_VALUES,
   dns: z.array(z.string()).default([]),
   "dns-search": z.array(z.string()).default([]),
   "dns-opts": z.array(z.string()).default([]),

@@ -53,9 +53,32 @@ function setValue(values: Record<string, unknown>, { key, kind, flag }: Setting,
   else if (kind === "list")
     values[key] = [...((values[key] as string[] | undefined) ?? []), given.takeValue()];
   else if (kind === "pairs") {
-    const [, name = "", value = ""] = /^([^=]+)=([\s\S]*)$/.exec(given.takeValue()) ?? missing(`--${flag}`);
+    const [name, value] = pair(given.takeValue(), flag);
     values[key] = { ...(values[key] as object | undefined), [name]: value };
+  } else if (kind === "maps") {
+    const [driver, option] = pair(given.takeValue(), flag);
+    const [name, value] = pair(option, flag);
+    const known = values[key] as Record<string, object> | undefined;
+    values[key] = { ...known, [driver]: { ...known?.[driver], [name]: value } };
+  } else if (kind === "pools") {
+    values[key] = [...((values[key] as object[] | undefined) ?? []), pool(given.takeValue(), flag)];
   } else values[key] = given.takeValue();
+}
+
+function pair(text: string, flag?: string): readonly [string, string] {
+  const [, name = "", value = ""] = /^([^=]+)=([\s\S]*)$/.exec(text) ?? missing(`--${flag}`);
+  return [name, value];
+}
+
+/** `base=10.0.0.0/8,size=24` */
+function pool(text: string, flag?: string): { readonly base: string; readonly size: number } {
+  const { base, size, ...rest } = Object.fromEntries(text.split(",").map((field) => pair(field, flag)));
+  if (base === undefined || size === undefined || Object.keys(rest).length > 0)
+    throw new Fault(
+      "invalid",
+      `Cannot start the daemon: --${flag} takes base=SUBNET,size=BITS, not "${text.slice(0, 100)}"`,
+    );
+  return { base, size: integer(size, flag) };
 }
 
 function truth(text: string, flag?: string): boolean {

@@ -4,7 +4,7 @@ export interface Setting {
   /** Without dashes; a list is one flag repeated. Absent where only the file may set it. */
   readonly flag?: string;
   readonly short?: string;
-  readonly kind: "text" | "number" | "boolean" | "list" | "pairs" | "pools";
+  readonly kind: "text" | "number" | "boolean" | "list" | "pairs" | "pools" | "maps";
   readonly help: string;
 }
 
@@ -41,7 +41,99 @@ export const SETTINGS = [
   { key: "ip-forward", flag: "ip-forward", kind: "boolean", help: "Turn on IP forwarding" },
   { key: "ip-masq", flag: "ip-masq", kind: "boolean", help: "Masquerade what leaves the default bridge" },
   { key: "iptables", flag: "iptables", kind: "boolean", help: "Add firewall rules" },
-  { key: "default-address-pools", kind: "pools", help: "Pools of subnets: base and size" },
+  {
+    key: "ipv6",
+    flag: "ipv6",
+    kind: "boolean",
+    help: "Give containers of the default bridge IPv6 addresses",
+  },
+  { key: "ip6tables", flag: "ip6tables", kind: "boolean", help: "Add IPv6 firewall rules" },
+  { key: "bip6", flag: "bip6", kind: "text", help: "IPv6 address and prefix length of the default bridge" },
+  {
+    key: "fixed-cidr-v6",
+    flag: "fixed-cidr-v6",
+    kind: "text",
+    help: "Range of the default bridge's IPv6 container addresses",
+  },
+  {
+    key: "default-gateway",
+    flag: "default-gateway",
+    kind: "text",
+    help: "Gateway of the default bridge's containers, where it is not the bridge",
+  },
+  {
+    key: "default-gateway-v6",
+    flag: "default-gateway-v6",
+    kind: "text",
+    help: "IPv6 gateway of the default bridge's containers, where it is not the bridge",
+  },
+  {
+    key: "ip-forward-no-drop",
+    flag: "ip-forward-no-drop",
+    kind: "boolean",
+    help: "Leave the FORWARD policy as it is when IP forwarding is turned on",
+  },
+  {
+    key: "firewall-backend",
+    flag: "firewall-backend",
+    kind: "text",
+    help: "iptables or nftables; what the host has when not given",
+  },
+  {
+    key: "allow-direct-routing",
+    flag: "allow-direct-routing",
+    kind: "boolean",
+    help: "Let other hosts reach published ports at the containers' own addresses",
+  },
+  {
+    key: "userland-proxy",
+    flag: "userland-proxy",
+    kind: "boolean",
+    help: "Relay connections to published ports that the kernel cannot translate",
+  },
+  {
+    key: "publish-mode",
+    flag: "publish-mode",
+    kind: "text",
+    help: "forward, as Docker does, or input: published ports obey the host's INPUT rules",
+  },
+  {
+    key: "host-gateway-ips",
+    flag: "host-gateway-ip",
+    kind: "list",
+    help: "What host-gateway in --add-host stands for",
+  },
+  { key: "host-gateway-ip", kind: "text", help: "The older key for one of host-gateway-ips" },
+  {
+    key: "default-address-pools",
+    flag: "default-address-pool",
+    kind: "pools",
+    help: "Pool of subnets for new networks: base=10.0.0.0/8,size=24",
+  },
+  {
+    key: "default-network-opts",
+    flag: "default-network-opt",
+    kind: "maps",
+    help: "Option of new networks of a driver: bridge=com.docker.network.driver.mtu=1400",
+  },
+  {
+    key: "cluster-store",
+    flag: "cluster-store",
+    kind: "text",
+    help: "Store that hosts share for overlay networks: etcd://HOST:PORT[/PATH]",
+  },
+  {
+    key: "cluster-advertise",
+    flag: "cluster-advertise",
+    kind: "text",
+    help: "Address or interface at which other hosts reach this one",
+  },
+  {
+    key: "cluster-store-opts",
+    flag: "cluster-store-opt",
+    kind: "pairs",
+    help: "Option of the shared store: kv.cacertfile=, kv.certfile=, kv.keyfile=",
+  },
   { key: "dns", flag: "dns", kind: "list", help: "Name servers of containers" },
   { key: "dns-search", flag: "dns-search", kind: "list", help: "Search domains of containers" },
   { key: "dns-opts", flag: "dns-opt", kind: "list", help: "Resolver options of containers" },

@@ -123,19 +123,47 @@ export interface Networks extends AsyncDisposable {
   };
 }
 
-/** How the default bridge is set up: `--bridge`, `--bip`, `--mtu`, … */
+/** How networks are set up on this host, the default bridge first of all: `--bridge`, `--bip`, `--mtu`, … */
 export interface BridgeSettings {
   readonly name: string;
   /** Address with prefix length; absent: the first free pool. */
   readonly bip?: string;
+  readonly bip6?: string;
   readonly fixedCidr?: string;
+  readonly fixedCidrV6?: string;
+  /** Of the default bridge's containers, where it is not the bridge itself. */
+  readonly defaultGateway?: string;
+  readonly defaultGatewayV6?: string;
+  /** Of the default bridge. */
+  readonly ipv6: boolean;
   readonly mtu: number;
   readonly icc: boolean;
   readonly ipForward: boolean;
+  /** Leaves the policy of FORWARD alone when forwarding is turned on. */
+  readonly ipForwardNoDrop: boolean;
   readonly ipMasquerade: boolean;
   readonly iptables: boolean;
+  readonly ip6tables: boolean;
+  /** Empty: what the host has. */
+  readonly firewallBackend: "" | "iptables" | "nftables";
+  /** Other hosts may reach published ports at the containers' own addresses. */
+  readonly allowDirectRouting: boolean;
+  /** Whether relays may carry what translation cannot. */
+  readonly userlandProxy: boolean;
+  /** `input`: published ports obey the host's INPUT rules. */
+  readonly publishMode: "forward" | "input";
+  /** What `host-gateway` stands for; empty: the default bridge's own addresses. */
+  readonly hostGatewayAddresses: readonly string[];
   readonly defaultAddress: string;
+  /** Empty: Docker's own. */
   readonly addressPools: readonly { readonly base: string; readonly size: number }[];
+  /** Driver → options of each new network of it that names none of its own. */
+  readonly defaultNetworkOptions: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** `etcd://HOST:PORT[,HOST:PORT][/PATH]`, for networks that hosts share. */
+  readonly clusterStore?: string;
+  /** Address or interface at which the other hosts reach this one. */
+  readonly clusterAdvertise?: string;
+  readonly clusterStoreOptions: Readonly<Record<string, string>>;
 }
 
 /** What a started container holds of one network: the row of table `endpoint`. */

@@ -34,6 +34,43 @@ describe("the daemon's settings", () => {
       { "max-size": "10m", "max-file": "3" },
     ],
     [["--registry-mirror", "http://127.0.0.1:5000"], "registry-mirrors", ["http://127.0.0.1:5000"]],
+    [
+      [
+        "--default-address-pool",
+        "base=10.0.0.0/8,size=24",
+        "--default-address-pool=base=fd00:1::/48,size=64",
+      ],
+      "default-address-pools",
+      [
+        { base: "10.0.0.0/8", size: 24 },
+        { base: "fd00:1::/48", size: 64 },
+      ],
+    ],
+    [
+      [
+        "--default-network-opt",
+        "bridge=com.docker.network.driver.mtu=1400",
+        "--default-network-opt=bridge=a=b=c",
+      ],
+      "default-network-opts",
+      { bridge: { "com.docker.network.driver.mtu": "1400", a: "b=c" } },
+    ],
+    [["--ipv6"], "ipv6", true],
+    [["--bip6", "fd00:2::1/64"], "bip6", "fd00:2::1/64"],
+    [["--fixed-cidr-v6", "fd00:2::/80"], "fixed-cidr-v6", "fd00:2::/80"],
+    [["--default-gateway", "10.1.0.254"], "default-gateway", "10.1.0.254"],
+    [["--ip6tables=false"], "ip6tables", false],
+    [["--firewall-backend=nftables"], "firewall-backend", "nftables"],
+    [["--publish-mode", "input"], "publish-mode", "input"],
+    [["--userland-proxy=false"], "userland-proxy", false],
+    [["--allow-direct-routing"], "allow-direct-routing", true],
+    [["--ip-forward-no-drop"], "ip-forward-no-drop", true],
+    [
+      ["--host-gateway-ip", "10.1.0.1", "--host-gateway-ip=fd00::1"],
+      "host-gateway-ips",
+      ["10.1.0.1", "fd00::1"],
+    ],
+    [["--cluster-store", "etcd://10.0.0.1:2379/bunker"], "cluster-store", "etcd://10.0.0.1:2379/bunker"],
   ];
   test.each(accepted)("%j sets %s", (words, key, value) => {
     const config: Record<string, unknown> = readConfig([...words, ...NO_FILE]);
@@ -52,6 +89,17 @@ describe("the daemon's settings", () => {
     [["--registry-mirror", "https://me:word@mirror.example"], /registry-mirrors\.0 .*without credentials/],
     [["--registry-mirror", "https://mirror.example/?a=b"], /registry-mirrors\.0/],
     [["--registry-mirror", "mirror.example"], /registry-mirrors\.0/],
+    [["--default-address-pool", "10.0.0.0/8"], /--default-address-pool needs a value/],
+    [["--default-address-pool", "base=10.0.0.0/8"], /takes base=SUBNET,size=BITS/],
+    [["--default-address-pool", "base=10.0.0.0/8,size=7"], /default-address-pools\.0 .*not shorter than/],
+    [["--default-address-pool", "base=10.0.0.0/8,size=33"], /default-address-pools\.0/],
+    [["--default-address-pool", "base=ten,size=24"], /default-address-pools\.0\.base/],
+    [["--bip6", "10.0.0.1/8"], /bip6/],
+    [["--default-gateway", "gate"], /default-gateway/],
+    [["--firewall-backend", "pf"], /firewall-backend/],
+    [["--publish-mode", "output"], /publish-mode/],
+    [["--cluster-store", "consul://x"], /cluster-store/],
+    [["--host-gateway-ip", "gate"], /host-gateway-ips\.0/],
   ];
   test.each(refused)("%j is refused", (words, reason) => {
     expect(() => readConfig([...NO_FILE, ...words])).toThrow(reason);
