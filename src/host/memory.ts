@@ -7,6 +7,8 @@ const { symbols: libc } = dlopen("libc.so.6", {
 
 /** Source: madvise(2). Pages of a private mapping of a file that were not written are read again when they are used. */
 const MADV_DONTNEED = 4;
+const SETTLING_MILLISECONDS = 1500;
+const MAPPING = /^([0-9a-f]+)-([0-9a-f]+) (r[-w][-x]p) [0-9a-f]+ \S+ \d+ +(.*)$/;
 
 /**
  * Gives back what a process that has nothing to do need not hold: garbage, compiled code, and the pages of its
@@ -15,21 +17,35 @@ const MADV_DONTNEED = 4;
 export function releaseMemory(): void {
   Bun.gc(true);
   Bun.shrink();
-  for (const { start, length } of programText(readFileSync("/proc/self/maps", "utf8")))
+  dropProgram();
+  // Giving back has itself called some megabytes of code in again.
+  setTimeout(dropProgram, SETTLING_MILLISECONDS).unref();
+}
+
+function dropProgram(): void {
+  for (const { start, length } of unwrittenParts(readFileSync("/proc/self/smaps", "utf8")))
     libc.madvise(start, length, MADV_DONTNEED);
 }
 
-/** The parts of the program's own file that are code, and so cannot have been written to. Source: proc(5), maps. */
-export function programText(
-  maps: string,
+/**
+ * The parts of the program's own file that cannot be written to, and were not before they were closed for writing
+ * (as relocated tables are): what they hold is what the file holds. Source: proc(5), smaps.
+ */
+export function unwrittenParts(
+  smaps: string,
   program = process.execPath,
 ): { readonly start: number; readonly length: number }[] {
-  return maps.split("\n").flatMap((line) => {
-    const [, from = "", to = "", path] =
-      /^([0-9a-f]+)-([0-9a-f]+) r-xp [0-9a-f]+ \S+ \d+ +(.*)$/.exec(line) ?? [];
-    const start = Number.parseInt(from, 16);
-    return path === program ? [{ start, length: Number.parseInt(to, 16) - start }] : [];
-  });
+  const parts: { readonly start: number; readonly length: number }[] = [];
+  let current: { readonly start: number; readonly length: number } | undefined;
+  for (const line of smaps.split("\n")) {
+    const [, from, to, access, path] = MAPPING.exec(line) ?? [];
+    if (from !== undefined && to !== undefined) {
+      const start = Number.parseInt(from, 16);
+      const isOurs = path === program && access !== undefined && !access.includes("w");
+      current = isOurs ? { start, length: Number.parseInt(to, 16) - start } : undefined;
+    } else if (current !== undefined && /^Anonymous: +0 kB$/.test(line)) parts.push(current);
+  }
+  return parts;
 }
 
 /** Calls `rest` when nothing has been touched for so many milliseconds. While nothing happens no timer runs. */
