@@ -123,7 +123,7 @@ export interface Networks extends AsyncDisposable {
   };
 }
 
-/** How networks are set up on this host, the default bridge first of all: `--bridge`, `--bip`, `--mtu`, … */
+/** How the default bridge is set up: `--bridge`, `--bip`, `--mtu`, … */
 export interface BridgeSettings {
   readonly name: string;
   /** Address with prefix length; absent: the first free pool. */
