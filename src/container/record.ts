@@ -50,6 +50,8 @@ export interface EndpointSpec {
   readonly ipv4Address?: string;
   readonly ipv6Address?: string;
   readonly macAddress?: string;
+  readonly linkLocalAddresses: readonly string[];
+  readonly gatewayPriority: number;
   readonly driverOptions: Readonly<Record<string, string>>;
 }
 

@@ -36,14 +36,43 @@ export interface Endpoint {
   readonly ipv6PrefixLength: number;
   readonly ipv6Gateway: string;
   readonly aliases: readonly string[];
+  /** All names it answers to on a user-defined network: the container's, its short id, its aliases. */
+  readonly dnsNames: readonly string[];
+  /** `eth0`; empty where the container has no link of its own. */
+  readonly interfaceName: string;
+  /** The endpoint with the highest one has the default route; of equals the network whose name comes first. */
+  readonly gatewayPriority: number;
+  readonly driverOptions: Readonly<Record<string, string>>;
 }
 
 export type NetworkMode =
-  | { readonly kind: "bridge"; readonly network: string }
+  /** A namespace of its own, on the networks of the request. */
+  | { readonly kind: "networks" }
   | { readonly kind: "host" }
   | { readonly kind: "none" }
   /** Shares the network namespace, and the files, of another container. */
   | { readonly kind: "container"; readonly id: string; readonly pid: number };
+
+/** What is asked of one network. */
+export interface EndpointRequest {
+  /** Name or id. */
+  readonly network: string;
+  readonly aliases: readonly string[];
+  /** `container` or `container:alias`, for the asking container alone. */
+  readonly links: readonly string[];
+  readonly address?: string;
+  readonly ipv6Address?: string;
+  readonly linkLocalAddresses: readonly string[];
+  readonly macAddress?: string;
+  readonly gatewayPriority: number;
+  readonly driverOptions: Readonly<Record<string, string>>;
+}
+
+/** A running container's network namespace; the start time tells its process from a later one with the same pid. */
+export interface NamespaceHolder {
+  readonly pid: number;
+  readonly startTicks: string;
+}
 
 export interface SandboxRequest {
   readonly containerId: string;
@@ -51,8 +80,9 @@ export interface SandboxRequest {
   readonly hostname: string;
   readonly domainname: string;
   readonly mode: NetworkMode;
+  /** The first is `eth0`; empty for modes other than `networks`. */
+  readonly endpoints: readonly EndpointRequest[];
   readonly ports: readonly PortRequest[];
-  readonly macAddress?: string;
   readonly dns: readonly string[];
   readonly dnsSearch: readonly string[];
   readonly dnsOptions: readonly string[];
@@ -86,6 +116,20 @@ export interface Sandbox extends AsyncDisposable {
   readonly ports: readonly PublishedPort[];
   /** Makes the ports reachable. The container's namespace need not exist yet. */
   open(): Promise<void>;
+  /** What has to be done in the namespace, once it is there and before the container's program runs: name service. */
+  enter(holder: NamespaceHolder): Promise<void>;
+}
+
+/** One block of addresses of a network. `gateway` is the host's own address there, where it has one. */
+export interface AddressPool {
+  readonly family: 4 | 6;
+  /** With prefix length, as all that follow but gateway and auxiliaries. */
+  readonly subnet: string;
+  readonly gateway: string;
+  /** What is given without being asked for; empty: the whole subnet. */
+  readonly range: string;
+  /** Name → address that is never given: routers and the like. */
+  readonly auxiliary: Readonly<Record<string, string>>;
 }
 
 /** A network as `network ls` and `inspect` show it. */
@@ -93,34 +137,108 @@ export interface Network {
   readonly id: string;
   readonly name: string;
   readonly driver: string;
+  /** Milliseconds since the epoch. */
   readonly created: number;
-  readonly subnet: string;
-  readonly gateway: string;
-  readonly ipv6Subnet: string;
+  /** `global` for one that hosts share through a store. */
+  readonly scope: "local" | "global";
+  readonly ipam: {
+    readonly driver: string;
+    readonly options: Readonly<Record<string, string>>;
+    /** As they are; empty until the network is set up, and where the driver has no addresses. */
+    readonly pools: readonly AddressPool[];
+  };
   readonly options: Readonly<Record<string, string>>;
   readonly labels: Readonly<Record<string, string>>;
   readonly isInternal: boolean;
+  readonly isAttachable: boolean;
+  readonly isIpv4: boolean;
+  readonly isIpv6: boolean;
+}
+
+/** What `network create` asks for. Pools may lack anything but their family. */
+export interface NetworkRequest {
+  readonly name: string;
+  /** Empty: bridge. */
+  readonly driver: string;
+  readonly options: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly isInternal: boolean;
+  readonly isAttachable: boolean;
+  readonly isIpv4: boolean;
+  readonly isIpv6: boolean;
+  readonly ipam: {
+    /** Empty: `default`. */
+    readonly driver: string;
+    readonly options: Readonly<Record<string, string>>;
+    readonly pools: readonly AddressPool[];
+  };
 }
 
 export interface Networks extends AsyncDisposable {
   list(): readonly Network[];
   /** By name, id or unique prefix. */
   find(text: string): Network | undefined;
+  /** Makes it on this host too. Throws `invalid`, and `conflict` for a name taken or a subnet that overlaps another. */
+  create(request: NetworkRequest): Promise<{ readonly network: Network; readonly warning: string }>;
+  /** `conflict` naming the containers that are on it; `forbidden` for one of the daemon's own. */
+  remove(text: string): Promise<Network>;
   /** Takes what a start needs. Throws `conflict` naming the holder when a port is in use. */
   prepare(request: SandboxRequest): Promise<Sandbox>;
+  /** Joins a running container to one more network. Throws `conflict` when it is on it. */
+  connect(
+    container: Pick<SandboxRequest, "containerId" | "name" | "directory" | "ports">,
+    request: EndpointRequest,
+    holder: NamespaceHolder,
+  ): Promise<Endpoint>;
+  /** Takes a running container off a network; `force` also when its namespace cannot be entered. */
+  disconnect(containerId: string, network: string, options: { readonly force: boolean }): Promise<void>;
+  /** The new name shows in name service at once. */
+  rename(containerId: string, name: string): void;
+  /** What is running on a network: for `inspect`. */
+  members(networkId: string): readonly {
+    readonly containerId: string;
+    readonly name: string;
+    readonly endpoint: Endpoint;
+  }[];
   /** Gives back whatever a container holds; called when it has ended, also after a restart of the daemon. */
   release(containerId: string): Promise<void>;
   /** At start: makes bridge and rules as the running containers need them, removes all that belongs to no one. */
-  restore(running: ReadonlySet<string>): Promise<void>;
+  restore(running: ReadonlyMap<string, NamespaceHolder>): Promise<void>;
   /** What the sentence about a host port that could not be had should say: Docker's words, and who holds it. */
   portConflict(port: Omit<PublishedPort, "containerPort">): Fault;
   /** What this host lacks and what that costs, for `info`. */
   warnings(): readonly string[];
-  /** A name change shows in /etc/hosts of those that resolve it; endpoints of a container, for inspect. */
+  /** What network doctor says, in order of weight. */
+  diagnose(): Promise<readonly Finding[]>;
+  /** Each published port of a running container. */
+  publishedPorts(): readonly PortReport[];
+  /** Endpoints of a running container, for inspect. */
   endpoints(containerId: string): {
     readonly endpoints: readonly Endpoint[];
     readonly ports: readonly PublishedPort[];
   };
+}
+
+/** One thing that was looked at on this host. */
+export interface Finding {
+  /** `ip_forward`, `firewall back-end`, `chain BUNKER-FWD`, … */
+  readonly subject: string;
+  readonly verdict: "good" | "warning" | "broken";
+  /** What was found and what it costs. */
+  readonly sentence: string;
+  /** What to do about it; empty when all is well. */
+  readonly remedy: string;
+}
+
+export interface PortReport extends PublishedPort {
+  readonly containerId: string;
+  readonly containerName: string;
+  readonly networkName: string;
+  /** Where it leads; empty for a port of a container without an address. */
+  readonly address: string;
+  readonly carrier: "translation" | "relay";
+  /** Who can reach it, in words: `every host that can reach this one`, `this host only`, … */
+  readonly reach: string;
 }
 
 /** How the default bridge is set up: `--bridge`, `--bip`, `--mtu`, … */
@@ -179,8 +297,26 @@ export interface EndpointRecord {
   readonly ports: readonly PublishedPort[];
 }
 
+/** For drivers whose networks other hosts share: what they learn of them. */
+export interface NetworkCatalog {
+  /** A network made on another host, or changed there. */
+  learn(network: Network): Promise<void>;
+  /** One that was removed elsewhere: it goes here too once no container of this host is on it. */
+  forget(networkId: string): Promise<void>;
+  /** An endpoint on another host: its names are answered here. `key` tells it from others of that network. */
+  learnPeer(networkId: string, key: string, peer: NetworkPeer): void;
+  forgetPeer(networkId: string, key: string): void;
+}
+
+export interface NetworkPeer {
+  readonly containerName: string;
+  readonly names: readonly string[];
+  readonly addresses: readonly string[];
+}
+
 /** What the room hands a driver: the host's network, and what carries ports. */
 export interface NetworkHost {
+  readonly catalog: NetworkCatalog;
   readonly settings: BridgeSettings;
   readonly netlink: Netlink;
   readonly firewall: Firewall;
@@ -188,10 +324,16 @@ export interface NetworkHost {
   readonly log: Log;
 }
 
-/** What a container needs of a driver to be on a network, besides its address. */
+/** What a container needs of a driver to be on a network. */
 export interface Joined {
+  /** Steps that leave a link of the record's interface name in the child's namespace, up and with its addresses. */
   readonly links: readonly NetlinkStep[];
   readonly sysctls: Readonly<Record<string, string>>;
+  /** What the default route would go to; absent where this network has no way out. The room sets the route. */
+  readonly gateway?: string;
+  readonly ipv6Gateway?: string;
+  /** Default route without a gateway (ipvlan l3). */
+  readonly isGatewayOnLink?: boolean;
 }
 
 /**
@@ -201,17 +343,30 @@ export interface Joined {
 export interface NetworkDriver {
   /** Whose network namespace a container has: one of its own, or the host's. */
   readonly namespace: "new" | "host";
-  /** Whether its endpoints have addresses, and links that ports can be published to. */
+  /** Whether its endpoints have addresses. */
   readonly isAddressed: boolean;
+  /** Whether ports can be published on it. */
+  readonly carriesPorts: boolean;
+  /** Which IPAM it wants when the user names none. */
+  readonly defaultIpam?: string;
+  /**
+   * Checks a new network's options and writes what the driver decides into it (the bridge's name, the parent link).
+   * Touches nothing. Throws `invalid` naming the option, `conflict` naming the other network, `unsupported`.
+   */
+  admit(network: Network, others: readonly Network[]): Network;
   /**
    * Makes what the network needs on this host, keeps what is there, and removes what belongs to none of the
-   * live endpoints. Returns the network with the subnet and gateway that it has now.
+   * live endpoints. Returns the network as it is now. Of a failure nothing is left.
    */
   setUp(network: Network, live: readonly EndpointRecord[]): Promise<Network>;
+  /** Called once when all networks have been set up after a start of the daemon: for what is done for all at once. */
+  restored?(): Promise<void>;
   /** Removes all that the network has on this host. */
   tearDown(network: Network): Promise<void>;
-  /** Takes no time: only says what the launcher shall do. */
-  join(network: Network, record: EndpointRecord): Joined;
+  /** Tells the store that hosts share, if there is one. Before setUp, and after tearDown. */
+  announce?(network: Network): Promise<Network>;
+  retract?(network: Network): Promise<void>;
+  join(network: Network, record: EndpointRecord): Promise<Joined>;
   /** Makes the ports reachable. */
   open(network: Network, record: EndpointRecord): Promise<void>;
   /**
@@ -220,6 +375,8 @@ export interface NetworkDriver {
    */
   close(network: Network, record: EndpointRecord): Promise<void>;
   settle(): Promise<void>;
+  /** What `network doctor` should say of it. */
+  diagnose?(): Promise<readonly Finding[]>;
 }
 
 export type Verdict = { readonly usable: true } | { readonly usable: false; readonly reason: string };
@@ -228,4 +385,27 @@ export interface NetworkDriverKind {
   readonly name: string;
   probe(): Verdict;
   open(host: NetworkHost): NetworkDriver;
+}
+
+/**
+ * Gives subnets and addresses. Shaped like libnetwork's IPAM driver, so that a remote one fits behind it.
+ * Addresses are text with prefix length where libnetwork's are.
+ */
+export interface IpamDriver {
+  /** An empty subnet asks for any free one. Throws `conflict` when it overlaps one that is in use. */
+  requestPool(request: {
+    readonly family: 4 | 6;
+    readonly subnet: string;
+    readonly range: string;
+    readonly options: Readonly<Record<string, string>>;
+  }): Promise<{ readonly poolId: string; readonly subnet: string; readonly gateway?: string }>;
+  releasePool(poolId: string): Promise<void>;
+  /** An empty address asks for any. Throws `conflict` when it is taken, `invalid` outside the pool. Bare address. */
+  requestAddress(
+    poolId: string,
+    request: { readonly address: string; readonly options: Readonly<Record<string, string>> },
+  ): Promise<string>;
+  releaseAddress(poolId: string, address: string): Promise<void>;
+  /** After a start of the daemon: what is in use. */
+  restore(pool: AddressPool, poolId: string, addresses: readonly string[]): Promise<void>;
 }
