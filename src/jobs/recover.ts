@@ -14,6 +14,7 @@ import {
 } from "#container";
 import type { RunningContainer } from "#exec";
 import type { LayerId } from "#graph";
+import type { NamespaceHolder } from "#network";
 import { announcer } from "./container/announce.ts";
 import { lives } from "./container/lives.ts";
 import { remover } from "./container/removal.ts";
@@ -44,7 +45,7 @@ type Needs = Pick<
 /** What the daemon found, for the rooms that sweep. */
 export interface Recovery {
   /** Containers that run, from before. */
-  readonly running: ReadonlySet<string>;
+  readonly running: ReadonlyMap<string, NamespaceHolder>;
   /** All that have a record, also one that cannot be read: what belongs to them is not to be swept. */
   readonly known: ReadonlySet<string>;
   /** Their writable layers. */
@@ -58,12 +59,13 @@ export interface Recovery {
  * exit code, what is lost counts as ended with 255. One container that cannot be settled does not stop the others.
  */
 export async function recoverContainers(needs: Needs): Promise<Recovery> {
-  const running = new Set<string>();
+  const running = new Map<string, NamespaceHolder>();
   const { after } = lives(needs);
   for (const container of needs.containers.list()) {
     if (!MAY_RUN.includes(container.state.status)) continue;
     try {
-      if (await findOut(needs, { container, after })) running.add(container.id);
+      const holder = await findOut(needs, { container, after });
+      if (holder !== undefined) running.set(container.id, holder);
     } catch (thrown) {
       needs.complain(`Cannot find out how container ${container.name} is`, thrown);
     }
@@ -88,15 +90,15 @@ export async function sweepFolders(root: string, known: ReadonlySet<string>): Pr
 
 type After = ReturnType<typeof lives>["after"];
 
-/** Whether it runs. */
+/** Its first process, if it runs. */
 async function findOut(
   needs: Needs,
   { container, after }: { readonly container: Container; readonly after: After },
-): Promise<boolean> {
+): Promise<NamespaceHolder | undefined> {
   const found = await needs.exec.find(container.id);
   if (found.state === "running") {
     await readopt(needs, { container, process: found.container, after });
-    return true;
+    return { pid: found.container.pid, startTicks: found.container.startTicks };
   }
   if (CLAIMS_TO_RUN.includes(container.state.status))
     end(needs, container, found.state === "ended" ? found.exit : lost());
@@ -104,7 +106,7 @@ async function findOut(
     begin(needs, container, { startedAt: timestamp(found.exit.time) });
     end(needs, container, found.exit);
   }
-  return false;
+  return undefined;
 }
 
 const lost = (): Ending => ({ code: LOST_CODE, outOfMemory: false, time: nowNanoseconds() });

@@ -12,6 +12,9 @@ const BRIDGE_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$/;
 /** Docker shows the driver of the network `none` so. */
 export const DRIVER_SHOWN: Readonly<Record<string, string>> = { none: "null" };
 
+/** The option by which the daemon's own bridge is told from others, as in Docker. */
+export const DEFAULT_BRIDGE = "com.docker.network.bridge.default_bridge";
+
 export function requireBridgeName(name: string): void {
   if (!BRIDGE_NAME.test(name))
     throw new Fault(
@@ -26,12 +29,14 @@ export function defaultNetwork(name: string): Network {
     name,
     driver: DRIVER_SHOWN[name] ?? name,
     created: Date.now(),
-    subnet: "",
-    gateway: "",
-    ipv6Subnet: "",
-    options: {},
+    scope: "local",
+    ipam: { driver: name === "bridge" ? "default" : "null", options: {}, pools: [] },
+    options: name === "bridge" ? { [DEFAULT_BRIDGE]: "true" } : {},
     labels: {},
     isInternal: false,
+    isAttachable: false,
+    isIpv4: true,
+    isIpv6: false,
   };
 }
 

@@ -1,6 +1,6 @@
 import { Fault } from "#errors";
 import { formatAddress, type IpAddress, parsePrefix } from "./addresses.ts";
-import type { Endpoint, Network, PublishedPort, Sandbox } from "./driver.ts";
+import type { Endpoint, EndpointRequest, Network, PublishedPort, Sandbox } from "./driver.ts";
 
 const MAC_ADDRESS = /^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/i;
 
@@ -24,12 +24,17 @@ export function requireMac(text: string): string {
   );
 }
 
+/** The n-th link of a container, counted from 0. */
+export const linkName = (index: number): string => `eth${index}`;
+
 export function endpointOf(
   network: Network,
   address: IpAddress | undefined,
-  macAddress: string | undefined,
+  asked?: Pick<EndpointRequest, "aliases" | "driverOptions" | "gatewayPriority" | "macAddress">,
 ): Endpoint {
-  const prefixLength = parsePrefix(network.subnet)?.subnet.prefixLength ?? 0;
+  const pool = network.ipam.pools.find(({ family }) => family === 4);
+  const prefixLength = parsePrefix(pool?.subnet ?? "")?.subnet.prefixLength ?? 0;
+  const macAddress = asked?.macAddress === undefined ? undefined : requireMac(asked.macAddress);
   return {
     networkId: network.id,
     networkName: network.name,
@@ -37,11 +42,15 @@ export function endpointOf(
     macAddress: address === undefined ? "" : (macAddress ?? macOf(address)),
     address: address === undefined ? "" : formatAddress(address),
     prefixLength: address === undefined ? 0 : prefixLength,
-    gateway: address === undefined ? "" : network.gateway,
+    gateway: address === undefined ? "" : (pool?.gateway ?? ""),
     ipv6Address: "",
     ipv6PrefixLength: 0,
     ipv6Gateway: "",
-    aliases: [],
+    aliases: asked?.aliases ?? [],
+    dnsNames: [],
+    interfaceName: address === undefined ? "" : linkName(0),
+    gatewayPriority: asked?.gatewayPriority ?? 0,
+    driverOptions: asked?.driverOptions ?? {},
   };
 }
 

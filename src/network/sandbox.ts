@@ -12,21 +12,27 @@ import {
 } from "./defaults.ts";
 import type {
   BridgeSettings,
+  Endpoint,
   EndpointRecord,
+  Finding,
   Joined,
+  NamespaceHolder,
   Network,
+  NetworkCatalog,
   NetworkDriver,
   NetworkDriverKind,
   Networks,
+  PortReport,
   PublishedPort,
   Sandbox,
   SandboxRequest,
 } from "./driver.ts";
-import { endpointOf, requireMac, reservationsOf } from "./endpoint.ts";
+import { endpointOf, reservationsOf } from "./endpoint.ts";
 import { filesIn, writeFiles } from "./files.ts";
 import { Firewall } from "./firewall.ts";
 import { AddressRange } from "./ipam.ts";
 import { IptablesBackend } from "./iptables.ts";
+import { addDefaultRoute, bringLoopbackUp } from "./netlink-steps.ts";
 import { PortTable, portInUse } from "./ports.ts";
 import { Relays } from "./relays.ts";
 import { NetworkStore } from "./store.ts";
@@ -57,6 +63,13 @@ export async function openNetworks(options: NetworkOptions): Promise<Networks> {
   return networks;
 }
 
+const NO_CATALOG: NetworkCatalog = {
+  learn: async () => {},
+  forget: async () => {},
+  learnPeer: () => {},
+  forgetPeer: () => {},
+};
+
 const SHARED: Joined = { links: [], sysctls: {} };
 
 class HostNetworks implements Networks {
@@ -76,6 +89,7 @@ class HostNetworks implements Networks {
     this.#firewall = new Firewall(new IptablesBackend(settings.name), log);
     this.#ports = new PortTable({ defaultAddress: settings.defaultAddress, hasIpv6: hostHasIpv6() });
     const host = {
+      catalog: NO_CATALOG,
       settings,
       netlink,
       firewall: this.#firewall,
@@ -92,6 +106,41 @@ class HostNetworks implements Networks {
 
   find(text: string): Network | undefined {
     return this.#store.find(text);
+  }
+
+  async create(): Promise<never> {
+    throw new Fault("unsupported", "Cannot create the network: networks of one's own are not built yet");
+  }
+
+  async remove(text: string): Promise<Network> {
+    const { name } = this.#require(text);
+    throw new Fault("denied", `${name} is a pre-defined network and cannot be removed`);
+  }
+
+  async connect(): Promise<Endpoint> {
+    throw new Fault("unsupported", "Cannot connect a running container to a network: that is not built yet");
+  }
+
+  async disconnect(): Promise<Endpoint> {
+    throw new Fault("unsupported", "Cannot disconnect a running container: that is not built yet");
+  }
+
+  rename(): void {}
+
+  members(networkId: string) {
+    return this.#store
+      .endpoints()
+      .filter((record) => record.networkId === networkId)
+      .map(({ containerId, containerName, endpoint }) => ({ containerId, name: containerName, endpoint }));
+  }
+
+  async diagnose(): Promise<readonly Finding[]> {
+    const all = [...this.#drivers.values()].map(async (driver) => (await driver.diagnose?.()) ?? []);
+    return (await Promise.all(all)).flat();
+  }
+
+  publishedPorts(): readonly PortReport[] {
+    return [];
   }
 
   endpoints(containerId: string) {
@@ -120,16 +169,22 @@ class HostNetworks implements Networks {
   async prepare(request: SandboxRequest): Promise<Sandbox> {
     const { mode } = request;
     if (mode.kind === "container") return this.#share(mode);
-    const network = this.#require(mode.kind === "bridge" ? mode.network : mode.kind);
+    const network = this.#require(mode.kind === "networks" ? this.#only(request) : mode.kind);
     const driver = this.#driverOf(network);
     if (this.#store.ofContainer(request.containerId).length > 0) await this.release(request.containerId);
     const record = this.#claim(request, network, driver);
     try {
-      return this.#sandbox(request, network, record);
+      return await this.#sandbox(request, network, record);
     } catch (error) {
       this.#forget(request.containerId);
       throw error;
     }
+  }
+
+  #only({ endpoints }: SandboxRequest): string {
+    const [first, ...others] = endpoints;
+    if (first !== undefined && others.length === 0) return first.network;
+    throw new Fault("unsupported", "Cannot join other than one network");
   }
 
   /** Address and ports, written down before anything is made with them. */
@@ -139,10 +194,9 @@ class HostNetworks implements Networks {
     const asked = driver.isAddressed ? request.ports : [];
     this.#requireCarrier(asked.length);
     const range = driver.isAddressed ? this.#rangeOf(network) : undefined;
-    const macAddress = request.macAddress === undefined ? undefined : requireMac(request.macAddress);
     const ports = this.#ports.take(owner, asked);
     const address = this.#give(range, () => this.#ports.release(containerId, ports));
-    const endpoint = endpointOf(network, address, macAddress);
+    const endpoint = endpointOf(network, address, request.endpoints[0]);
     const link = address === undefined ? "" : `veth${endpoint.endpointId.slice(0, 8)}`;
     const record = { ...owner, networkId: network.id, directory, link, endpoint, ports };
     try {
@@ -174,25 +228,28 @@ class HostNetworks implements Networks {
       );
   }
 
-  #sandbox(request: SandboxRequest, network: Network, record: EndpointRecord): Sandbox {
+  async #sandbox(request: SandboxRequest, network: Network, record: EndpointRecord): Promise<Sandbox> {
     const driver = this.#driverOf(network);
     const { endpoint } = record;
     const files = writeFiles(request, {
       addresses: endpoint.address === "" ? [] : [endpoint.address],
-      hostGateway: network.gateway,
+      hostGateway: network.ipam.pools.find(({ family }) => family === 4)?.gateway ?? "",
       isHostMode: driver.namespace === "host",
       hasIpv6: endpoint.ipv6Address !== "" || driver.namespace === "host",
     });
-    const { links, sysctls } = driver.join(network, record);
+    const { links, sysctls, gateway } = await driver.join(network, record);
+    const router = parseAddress(gateway ?? "");
+    const route = router === undefined ? [] : [addDefaultRoute(endpoint.interfaceName, router)];
     return {
       namespace: { kind: driver.namespace },
-      links,
+      links: driver.namespace === "new" ? [bringLoopbackUp(), ...links, ...route] : links,
       sysctls,
       files,
       reservations: this.#options.settings.iptables ? reservationsOf(record.ports) : [],
       endpoints: [endpoint],
       ports: record.ports,
       open: () => driver.open(network, record),
+      enter: async () => {},
       // Of a start that failed nothing shall be seen afterwards.
       [Symbol.asyncDispose]: async () => {
         await this.release(request.containerId);
@@ -217,6 +274,7 @@ class HostNetworks implements Networks {
       endpoints: [],
       ports: [],
       open: async () => {},
+      enter: async () => {},
       [Symbol.asyncDispose]: async () => {},
     };
   }
@@ -244,7 +302,7 @@ class HostNetworks implements Networks {
     this.#store.removeContainer(containerId);
   }
 
-  async restore(running: ReadonlySet<string>): Promise<void> {
+  async restore(running: ReadonlyMap<string, NamespaceHolder>): Promise<void> {
     const stale = this.#store.containers().filter((id) => !running.has(id));
     for (const id of stale) this.#store.removeContainer(id);
     for (const network of this.#store.networks()) {
@@ -261,8 +319,9 @@ class HostNetworks implements Networks {
 
   #makeRange(network: Network, live: readonly EndpointRecord[]): AddressRange {
     const { fixedCidr } = this.#options.settings;
-    const subnet = parsePrefix(network.subnet)?.subnet;
-    const gateway = parseAddress(network.gateway);
+    const pool = network.ipam.pools.find(({ family }) => family === 4);
+    const subnet = parsePrefix(pool?.subnet ?? "")?.subnet;
+    const gateway = parseAddress(pool?.gateway ?? "");
     if (subnet === undefined || gateway === undefined)
       throw new Fault("internal", `Cannot give addresses of network ${network.name}: it has no subnet`);
     const within = fixedCidr === undefined ? subnet : parsePrefix(fixedCidr)?.subnet;

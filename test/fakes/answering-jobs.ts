@@ -34,12 +34,18 @@ const NETWORK = {
   name: "bridge",
   driver: "bridge",
   created: 1_700_000_000_000,
-  subnet: "172.17.0.0/16",
-  gateway: "172.17.0.1",
-  ipv6Subnet: "",
+  scope: "local" as const,
+  ipam: {
+    driver: "default",
+    options: {},
+    pools: [{ family: 4 as const, subnet: "172.17.0.0/16", gateway: "172.17.0.1", range: "", auxiliary: {} }],
+  },
   options: {},
   labels: {},
   isInternal: false,
+  isAttachable: false,
+  isIpv4: true,
+  isIpv6: false,
 };
 const [ENDPOINT] = containerView().endpoints;
 const EXEC = {
@@ -136,6 +142,11 @@ export const JOBS: FakeJobs = {
   "volume.inspect": () => VOLUME,
   "volume.remove": () => ({}),
   "network.list": () => [NETWORK],
+  "network.create": () => ({ id: "aa", warning: "" }),
+  "network.remove": () => ({}),
+  "network.connect": () => ({}),
+  "network.disconnect": () => ({}),
+  "network.prune": () => ({ deleted: ["mine"] }),
   "network.inspect": () => ({
     network: NETWORK,
     endpoints: ENDPOINT === undefined ? [] : [{ containerId: CONTAINER_ID, name: "web", endpoint: ENDPOINT }],

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { IptablesBackend } from "../../src/network/iptables.ts";
 import { describeInOwnNetwork } from "../fixtures/describe-in-own-network.ts";
-import { Host, port, rules } from "../fixtures/network-host.ts";
+import { Host, port, rules, running } from "../fixtures/network-host.ts";
 import { makeNeighbour } from "../fixtures/network-neighbour.ts";
 import { call, command, type OtherNetwork } from "../fixtures/own-network.ts";
 
@@ -164,7 +164,7 @@ describeInOwnNetwork(import.meta.path, () => {
     expect(await web.network.callInVain("tcp", shop.address, 80)).toBe("none: silence");
     expect(await web.network.call("tcp", "10.9.0.1", 8030)).toBe("shop 172.18.0.1 5");
     const before = (await rules()).filter((rule) => !rule.includes("longest-name-15"));
-    await two.networks.restore(new Set([shop.id]));
+    await two.networks.restore(running(shop));
     expect((await rules()).filter((rule) => !rule.includes("longest-name-15"))).toEqual(before);
     expect(await neighbour.call("tcp", "10.9.0.1", 8020)).toBe("web 10.9.0.2 5");
     expect(await neighbour.call("tcp", "10.9.0.1", 8030)).toBe("shop 10.9.0.2 5");

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { listLinks, Netlink } from "#host";
 import { describeInOwnNetwork } from "../fixtures/describe-in-own-network.ts";
-import { Host, port, rules } from "../fixtures/network-host.ts";
+import { Host, port, rules, running } from "../fixtures/network-host.ts";
 import { makeNeighbour } from "../fixtures/network-neighbour.ts";
 import { call, callInVain, command, type OtherNetwork } from "../fixtures/own-network.ts";
 
@@ -20,7 +20,7 @@ describeInOwnNetwork(import.meta.path, () => {
     await web.network.serve("web", "tcp", "0.0.0.0", 80);
     const before = await rules();
     for (const table of ["nat", "filter", "raw"]) await command("iptables", "-t", table, "-F");
-    await host.networks.restore(new Set([web.id]));
+    await host.networks.restore(running(web));
     expect((await rules()).sort()).toEqual(before.sort());
     for (const table of ["nat", "filter", "raw"]) await command("iptables", "-t", table, "-F");
     for (const table of ["nat", "filter", "raw"]) await command("iptables", "-t", table, "-X");
@@ -37,7 +37,7 @@ describeInOwnNetwork(import.meta.path, () => {
     await command("iptables", "-A", "BUNKER-USER", "-s", "10.66.0.0/16", "-j", "DROP");
     const before = (await rules()).filter((rule) => !rule.includes("bunker:bunker0:gone"));
     host.crash();
-    await host.open(new Set([web.id]));
+    await host.open(running(web));
     expect((await rules()).sort()).toEqual(before.sort());
     expect(host.networks.endpoints(web.id).endpoints[0]?.address).toBe("172.17.0.2");
     expect(host.networks.endpoints(gone.id).endpoints).toEqual([]);
@@ -56,7 +56,7 @@ describeInOwnNetwork(import.meta.path, () => {
     await web.network.serve("web", "tcp", "0.0.0.0", 80);
     await command("ip", "link", "delete", "bunker0");
     host.crash();
-    await host.open(new Set([web.id]));
+    await host.open(running(web));
     expect(await neighbour.call("tcp", "10.9.0.1", 8020)).toBe("web 10.9.0.2 5");
   });
 
@@ -70,7 +70,7 @@ describeInOwnNetwork(import.meta.path, () => {
     while (listLinks(netlink).some(({ name }) => name.startsWith("veth"))) await Bun.sleep(5);
     let answer = "";
     while (answer !== "none: ECONNREFUSED") answer = await callInVain("tcp", "::1", 8020);
-    await host.open(new Set());
+    await host.open(new Map());
   });
 
   test("when the last container has ended and the daemon stops, nothing is left", async () => {

@@ -18,7 +18,7 @@ describeInOwnNetwork(import.meta.path, () => {
     await command("ip", "route", "add", "172.17.0.0/16", "dev", "out0");
     {
       await using host = await Host.start();
-      expect(host.networks.find("bridge")?.subnet).toBe("172.18.0.0/16");
+      expect(host.networks.find("bridge")?.ipam.pools[0]?.subnet).toBe("172.18.0.0/16");
     }
     await command("ip", "route", "del", "172.17.0.0/16", "dev", "out0");
     await using host = await Host.start({ bip: "10.44.0.5/24", fixedCidr: "10.44.0.128/25" });

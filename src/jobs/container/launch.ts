@@ -17,6 +17,7 @@ import type { Rooms } from "../rooms.ts";
 import { announceNetworks, announcer } from "./announce.ts";
 import { copyUp } from "./copy-up.ts";
 import { resolverOf } from "./defaults.ts";
+import { endpointRequests } from "./endpoints.ts";
 import { logSpec } from "./log-options.ts";
 import { isContainerMode, networkMode, runningOther, sharingOther } from "./modes.ts";
 import { portRequests } from "./ports.ts";
@@ -180,15 +181,14 @@ function namespaces(
 function sandboxRequest(needs: LaunchNeeds, container: Container): SandboxRequest {
   const { spec, effective } = container;
   const mode = networkMode(needs, container);
-  const macAddress = Object.values(spec.networks).find((endpoint) => endpoint.macAddress)?.macAddress;
   return {
     containerId: container.id,
     name: container.name,
     hostname: mode.kind === "host" && spec.hostname === "" ? hostname() : effective.hostname,
     domainname: spec.domainname,
     mode,
-    ports: mode.kind === "bridge" ? portRequests(container) : [],
-    ...(macAddress !== undefined && { macAddress }),
+    endpoints: mode.kind === "networks" ? endpointRequests(container) : [],
+    ports: mode.kind === "networks" ? portRequests(container) : [],
     ...resolverOf(spec, needs.settings.defaults),
     extraHosts: spec.host.extraHosts,
     directory: container.directory,

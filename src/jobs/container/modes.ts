@@ -1,6 +1,7 @@
 import type { Container, ContainerSpec, Containers } from "#container";
 import { Fault } from "#errors";
 import type { NetworkMode, Networks } from "#network";
+import { settleNetworks } from "./endpoints.ts";
 
 const PREFIX = "container:";
 
@@ -16,10 +17,9 @@ export function settleModes(needs: CreateNeeds, spec: ContainerSpec): ContainerS
     mode.startsWith(PREFIX) ? PREFIX + needs.containers.find(otherRef(mode)).id : mode;
   const networkMode = settle(host.networkMode);
   if (isContainerMode(networkMode)) refuseConflicts(spec);
-  else if (!isPredefined(networkMode) && needs.networks.find(networkMode) === undefined)
-    throw new Fault("not_found", `network ${networkMode.slice(0, 256)} not found`);
   return {
     ...spec,
+    networks: isContainerMode(networkMode) ? {} : settleNetworks(needs.networks, spec),
     ...namesOfOther(needs, networkMode),
     host: { ...host, networkMode, pidMode: settle(host.pidMode), ipcMode: settle(host.ipcMode) },
   };
@@ -52,10 +52,6 @@ function refuseConflicts({ hostname, host, networks }: ContainerSpec): void {
   );
 }
 
-function isPredefined(mode: string): boolean {
-  return ["", "default", "bridge", "host", "none"].includes(mode);
-}
-
 export function isContainerMode(mode: string): boolean {
   return mode.startsWith(PREFIX);
 }
@@ -70,7 +66,7 @@ export function networkMode(needs: StartNeeds, { spec }: Pick<Container, "spec">
   if (mode === "host") return { kind: "host" };
   if (mode === "none") return { kind: "none" };
   if (isContainerMode(mode)) return { kind: "container", ...runningOther(needs, mode, "network") };
-  return { kind: "bridge", network: isPredefined(mode) ? "bridge" : mode };
+  return { kind: "networks" };
 }
 
 /** The running container whose namespace is shared. */

@@ -6,6 +6,7 @@ import { announcer } from "./announce.ts";
 
 interface Needs {
   readonly containers: Pick<Rooms["containers"], "hold" | "rename">;
+  readonly networks: Pick<Rooms["networks"], "rename">;
   readonly events: Pick<Rooms["events"], "publish">;
 }
 
@@ -22,6 +23,7 @@ export const renameContainer = (needs: Needs) =>
       if (before === name.replace(/^\//, ""))
         throw new Fault("invalid", "Renaming a container with the same name as its current name");
       const renamed = needs.containers.rename(held.id, name);
+      needs.networks.rename(held.id, renamed.name);
       announcer(needs.events)(renamed, "rename", { oldName: `/${before}` });
       return {};
     },

@@ -18,7 +18,4 @@ export function refuseUnheeded({ host, networks, stopSignal }: ContainerSpec): v
       "unsupported",
       "Cannot create the container: --storage-opt is not supported, the storage drivers set no quota",
     );
-  // Docker's words; there are no user-defined networks.
-  if (endpoints.some(({ ipv4Address = "", ipv6Address = "" }) => `${ipv4Address}${ipv6Address}` !== ""))
-    throw new Fault("invalid", "user specified IP address is supported on user defined networks only");
 }

@@ -1,14 +1,14 @@
 import { z } from "zod";
 import { defineJob } from "#engine";
+import { Fault } from "#errors";
 import { checkFilters, FiltersInput, fits, flag, matches, matchesLabels } from "../filters.ts";
 import type { Rooms } from "../rooms.ts";
+import { PREDEFINED } from "./find.ts";
 
-/** Those that every engine has. */
-const PREDEFINED = ["bridge", "host", "none"];
+const KEYS = ["dangling", "driver", "id", "label", "name", "scope", "type"];
 
 interface Needs {
-  readonly networks: Pick<Rooms["networks"], "list" | "endpoints">;
-  readonly containers: Pick<Rooms["containers"], "list">;
+  readonly networks: Pick<Rooms["networks"], "list" | "members">;
 }
 
 /** The networks. Source: Docker Engine API, GET /networks, `filters`. */
@@ -18,27 +18,23 @@ export const listNetworks = (needs: Needs) =>
     input: z.object({ filters: FiltersInput }),
 
     async run({ filters }) {
-      checkFilters(filters, ["dangling", "driver", "id", "label", "name", "scope", "type"]);
+      checkFilters(filters, KEYS);
       const isDangling = flag(filters, "dangling");
-      const used = isDangling === undefined ? new Set<string>() : usedNetworks(needs);
-      return needs.networks.list().filter(({ id, name, driver, labels }) => {
+      const unknown = (filters.type ?? []).find((type) => !["builtin", "custom"].includes(type));
+      if (unknown !== undefined)
+        throw new Fault("invalid", `invalid filter: 'type'='${unknown.slice(0, 100)}'`);
+      return needs.networks.list().filter(({ id, name, driver, labels, scope }) => {
         const isPredefined = PREDEFINED.includes(name);
         return (
           matches(filters, "id", (value) => fits(value, id)) &&
           matches(filters, "name", (value) => fits(value, name)) &&
           matches(filters, "driver", (value) => value === driver) &&
-          matches(filters, "scope", (value) => value === "local") &&
+          matches(filters, "scope", (value) => value === scope) &&
           matches(filters, "type", (value) => (value === "builtin") === isPredefined) &&
           matchesLabels(filters, labels) &&
-          (isDangling === undefined || isDangling === (!isPredefined && !used.has(id)))
+          (isDangling === undefined ||
+            isDangling === (!isPredefined && needs.networks.members(id).length === 0))
         );
       });
     },
   });
-
-function usedNetworks(needs: Needs): ReadonlySet<string> {
-  const ids = needs.containers
-    .list()
-    .flatMap(({ id }) => needs.networks.endpoints(id).endpoints.map(({ networkId }) => networkId));
-  return new Set(ids);
-}

@@ -83,12 +83,14 @@ function networksOf(
           ...(endpoint.IPAMConfig?.IPv4Address && { ipv4Address: endpoint.IPAMConfig.IPv4Address }),
           ...(endpoint.IPAMConfig?.IPv6Address && { ipv6Address: endpoint.IPAMConfig.IPv6Address }),
           ...(endpoint.MacAddress !== "" && { macAddress: endpoint.MacAddress }),
+          linkLocalAddresses: [],
+          gatewayPriority: 0,
           driverOptions: endpoint.DriverOpts,
         },
       ] as const,
   );
   const asked: ContainerSpec["networks"] = Object.fromEntries(networks);
   if (body.MacAddress === "" || isAtLeast(version, "1.44")) return asked;
-  const plain = { aliases: [], links: [], driverOptions: {} };
+  const plain = { aliases: [], links: [], linkLocalAddresses: [], gatewayPriority: 0, driverOptions: {} };
   return { ...asked, [networkMode]: { ...plain, ...asked[networkMode], macAddress: body.MacAddress } };
 }

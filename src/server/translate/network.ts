@@ -5,21 +5,18 @@ type Network = Jobs["network.list"]["output"][number];
 
 /** One row of GET /networks. */
 export function toNetworkSummary(network: Network): NetworkSummary {
-  const subnets = [
-    ...(network.subnet === "" ? [] : [{ Subnet: network.subnet, Gateway: network.gateway }]),
-    ...(network.ipv6Subnet === "" ? [] : [{ Subnet: network.ipv6Subnet }]),
-  ];
+  const subnets = network.ipam.pools.map(({ subnet, gateway }) => ({ Subnet: subnet, Gateway: gateway }));
   return {
     Name: network.name,
     Id: network.id,
     Created: new Date(network.created).toISOString(),
-    Scope: "local",
+    Scope: network.scope,
     Driver: network.driver,
-    EnableIPv4: true,
-    EnableIPv6: network.ipv6Subnet !== "",
-    IPAM: { Driver: "default", Options: null, Config: subnets },
+    EnableIPv4: network.isIpv4,
+    EnableIPv6: network.isIpv6,
+    IPAM: { Driver: network.ipam.driver, Options: null, Config: subnets },
     Internal: network.isInternal,
-    Attachable: false,
+    Attachable: network.isAttachable,
     Ingress: false,
     ConfigFrom: { Network: "" },
     ConfigOnly: false,

@@ -17,7 +17,8 @@ describe("starting", () => {
     expect(house.networks.requests[0]).toMatchObject({
       containerId: id,
       hostname: id.slice(0, 12),
-      mode: { kind: "bridge", network: "bridge" },
+      mode: { kind: "networks" },
+      endpoints: [{ network: "bridge" }],
       ports: [{ containerPort: 80, hostPort: 8020 }],
     });
     expect(house.networks.opened).toEqual([id]);

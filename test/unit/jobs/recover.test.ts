@@ -28,7 +28,7 @@ describe("a daemon that finds containers of an earlier one", () => {
     const process = new FakeProcess(id, 4);
     house.exec.found.set(id, { state: "running", container: process });
     const recovery = await recoverContainers(house.rooms);
-    expect([...recovery.running]).toEqual([id]);
+    expect([...recovery.running.keys()]).toEqual([id]);
     expect([...recovery.layers]).toEqual([house.containers.find(id).layer as never]);
     process.end({ code: 6 });
     await house.rooms.monitor.committed(id);
@@ -68,7 +68,7 @@ describe("a daemon that finds containers of an earlier one", () => {
     const process = new FakeProcess(id, 4);
     house.exec.found.set(id, { state: "running", container: process });
     const recovery = await recoverContainers(house.rooms);
-    expect([...recovery.running]).toEqual([id]);
+    expect([...recovery.running.keys()]).toEqual([id]);
     await recovery.settle();
     expect(house.exec.forgotten).toEqual([]);
     expect(house.containers.find(id).state).toMatchObject({ status: "running", pid: 4 });

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { refuseUnheeded } from "../../../src/jobs/container/unheeded.ts";
 import { specOf } from "../../fakes/containers.ts";
 
-const endpoint = { aliases: [], links: [], driverOptions: {} };
+const endpoint = { aliases: [], links: [], driverOptions: {}, linkLocalAddresses: [], gatewayPriority: 0 };
 
 test("what has an effect passes", () => {
   expect(() => refuseUnheeded(specOf())).not.toThrow();
@@ -14,7 +14,6 @@ test.each([
   [specOf({}, { links: ["db:db"] }), "links are not supported"],
   [specOf({ networks: { bridge: { ...endpoint, links: ["db"] } } }), "links are not supported"],
   [specOf({}, { storageOptions: { size: "1G" } }), "--storage-opt is not supported"],
-  [specOf({ networks: { bridge: { ...endpoint, ipv4Address: "172.17.0.9" } } }), "user specified IP address"],
   [specOf({ stopSignal: "FOO" }), "Invalid signal: FOO"],
 ])("%#", (spec, words) => {
   expect(() => refuseUnheeded(spec)).toThrow(words);

@@ -15,9 +15,7 @@ import type { FilteredBridge, Forwarding } from "../../firewall.ts";
 import { performOnHost } from "../../host-steps.ts";
 import {
   addAddress,
-  addDefaultRoute,
   allowHairpin,
-  bringLoopbackUp,
   bringUp,
   deleteLink,
   isolatePort,
@@ -29,8 +27,6 @@ import type { RelayRequest, RelayStart } from "../../relays.ts";
 import { forgetStaleFlows } from "../../stale-flows.ts";
 import { aliasOf, DEFAULT_MTU, raiseBridge } from "./raise.ts";
 
-/** The container's end of its link. */
-const CONTAINER_LINK = "eth0";
 /** How often, and how many times, an ended container's link is looked for before it is removed by request. */
 const LEAVING_POLL_MILLISECONDS = 20;
 const LEAVING_LOOKS = 10;
@@ -47,12 +43,17 @@ export const bridgeNetwork: NetworkDriverKind = {
 class BridgeDriver implements NetworkDriver {
   readonly namespace = "new";
   readonly isAddressed = true;
+  readonly carriesPorts = true;
   readonly #host: NetworkHost;
   /** Links of containers that have ended, on their way out. */
   readonly #leaving = new Map<string, Promise<void>>();
 
   constructor(host: NetworkHost) {
     this.#host = host;
+  }
+
+  admit(network: Network): Network {
+    return network;
   }
 
   async setUp(network: Network, live: readonly EndpointRecord[]): Promise<Network> {
@@ -102,10 +103,11 @@ class BridgeDriver implements NetworkDriver {
 
   #filtered(network: Network): FilteredBridge {
     const { settings } = this.#host;
+    const pool = network.ipam.pools.find(({ family }) => family === 4);
     return {
       name: settings.name,
-      subnet: network.subnet,
-      gateway: network.gateway,
+      subnet: pool?.subnet ?? "",
+      gateway: pool?.gateway ?? "",
       isMasqueraded: settings.ipMasquerade && !network.isInternal,
       isOpenInside: settings.icc,
       isInternal: network.isInternal,
@@ -123,22 +125,23 @@ class BridgeDriver implements NetworkDriver {
       performOnHost(netlink, deleteLink(settings.name));
   }
 
-  join(network: Network, { link, endpoint, ports }: EndpointRecord): Joined {
+  async join(network: Network, { link, endpoint, ports }: EndpointRecord): Promise<Joined> {
     const { settings } = this.#host;
     const address = parseAddress(endpoint.address);
-    const gateway = parseAddress(network.gateway);
-    if (address === undefined || gateway === undefined)
+    if (address === undefined)
       throw new Fault("internal", `Cannot join network ${network.name}: no address was given`);
-    const { prefixLength, macAddress } = endpoint;
+    const { prefixLength, macAddress, interfaceName } = endpoint;
     const mtu = settings.mtu || DEFAULT_MTU;
     const links = [
-      makeVeth({ name: link, bridge: settings.name, peer: CONTAINER_LINK, macAddress, mtu }),
-      bringLoopbackUp(),
-      addAddress({ link: CONTAINER_LINK, netns: "child", address, prefixLength }),
-      bringUp(CONTAINER_LINK),
-      ...(network.isInternal ? [] : [addDefaultRoute(CONTAINER_LINK, gateway)]),
+      makeVeth({ name: link, bridge: settings.name, peer: interfaceName, macAddress, mtu }),
+      addAddress({ link: interfaceName, netns: "child", address, prefixLength }),
+      bringUp(interfaceName),
     ];
-    return { links: [...links, ...this.#portFlags(link, ports.length > 0)], sysctls: ipv6Off() };
+    return {
+      links: [...links, ...this.#portFlags(link, ports.length > 0)],
+      sysctls: ipv6Off(interfaceName),
+      ...(!network.isInternal && { gateway: endpoint.gateway }),
+    };
   }
 
   /**
@@ -164,9 +167,13 @@ class BridgeDriver implements NetworkDriver {
     if (settings.iptables) this.#forgetFlows(record.ports, record.endpoint.address);
   }
 
-  async close(_network: Network, record: EndpointRecord): Promise<void> {
-    const { firewall, relays } = this.#host;
+  async close(network: Network, record: EndpointRecord): Promise<void> {
     this.#letGo(record.link);
+    await this.shut(network, record);
+  }
+
+  async shut(_network: Network, record: EndpointRecord): Promise<void> {
+    const { firewall, relays } = this.#host;
     const endings = [relays.stop(record.containerId), firewall.withdraw(record.containerId)];
     const failed = (await Promise.allSettled(endings)).find(({ status }) => status === "rejected");
     this.#forgetFlows(record.ports);
@@ -235,10 +242,10 @@ function refusal(start: Extract<RelayStart, { ok: false }>): Fault {
 }
 
 /** A network without IPv6 has none: no address by router advertisements, whatever is on the bridge (CVE-2024-32473). */
-function ipv6Off(): Readonly<Record<string, string>> {
+function ipv6Off(link: string): Readonly<Record<string, string>> {
   if (readSysctl("net/ipv6/conf/default/disable_ipv6") === undefined) return {};
   return {
     "net.ipv6.conf.default.disable_ipv6": "1",
-    [`net.ipv6.conf.${CONTAINER_LINK}.disable_ipv6`]: "1",
+    [`net.ipv6.conf.${link}.disable_ipv6`]: "1",
   };
 }

@@ -64,7 +64,14 @@ export function raiseBridge({ netlink, settings }: NetworkHost, network: Network
   const { prefixLength } = subnet;
   performOnHost(netlink, addAddress({ link: name, netns: "host", address: gateway, prefixLength }));
   const options = { ...network.options, "com.docker.network.bridge.name": name };
-  return { ...network, options, subnet: formatSubnet(subnet), gateway: formatAddress(gateway) };
+  const pool = {
+    family: 4,
+    subnet: formatSubnet(subnet),
+    gateway: formatAddress(gateway),
+    range: settings.fixedCidr ?? "",
+    auxiliary: {},
+  } as const;
+  return { ...network, options, ipam: { ...network.ipam, pools: [pool] } };
 }
 
 /** As asked, else as it is, else as it was, else the first of the pools that is free. */
@@ -82,8 +89,9 @@ function chooseAddress(
     .filter(({ index }) => index !== facts.bridge)
     .map(({ bytes, prefixLength }) => subnetOf(addressOf(bytes), prefixLength));
   const all = [...taken, ...nameServers()];
-  const before = parsePrefix(facts.network.subnet)?.subnet;
-  const gateway = parseAddress(facts.network.gateway);
+  const pool = facts.network.ipam.pools.find(({ family }) => family === 4);
+  const before = parsePrefix(pool?.subnet ?? "")?.subnet;
+  const gateway = parseAddress(pool?.gateway ?? "");
   if (before !== undefined && gateway !== undefined && !all.some((other) => overlaps(other, before)))
     return { gateway, subnet: before };
   const pools = settings.addressPools.length > 0 ? settings.addressPools : DEFAULT_POOLS;

@@ -1,5 +1,4 @@
 import type { NetworkDriverKind } from "../../driver.ts";
-import { bringLoopbackUp } from "../../netlink-steps.ts";
 
 /** Containers that have a network namespace with nothing in it but the loopback. */
 export const noNetwork: NetworkDriverKind = {
@@ -8,10 +7,13 @@ export const noNetwork: NetworkDriverKind = {
   open: () => ({
     namespace: "new",
     isAddressed: false,
+    carriesPorts: false,
+    admit: (network) => network,
     setUp: async (network) => network,
     tearDown: async () => {},
-    join: () => ({ links: [bringLoopbackUp()], sysctls: {} }),
+    join: async () => ({ links: [], sysctls: {} }),
     open: async () => {},
+    shut: async () => {},
     close: async () => {},
     settle: async () => {},
   }),
