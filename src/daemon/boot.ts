@@ -25,10 +25,16 @@ import {
 import { openNetworks } from "#network";
 import { openRegistry } from "#registry";
 import { type App, createApp, listen } from "#server";
-import { LocalVolumes } from "#volume";
+import { openVolumes } from "#volume";
 import type { Config } from "./config.ts";
 import { withDemoImage } from "./demo/registry.ts";
-import { chooseGraphDriver, NETWORK_DRIVERS, openExecDriver, rememberGraphDriver } from "./drivers.ts";
+import {
+  chooseGraphDriver,
+  NETWORK_DRIVERS,
+  openExecDriver,
+  rememberGraphDriver,
+  VOLUME_DRIVERS,
+} from "./drivers.ts";
 import { FACTS } from "./facts.ts";
 import { networkSettings } from "./network-values.ts";
 
@@ -63,7 +69,7 @@ export async function boot(config: Config, log: Log): Promise<Daemon> {
   const swept = [
     ...(await rooms.exec.sweep(recovery.known)),
     ...(await rooms.graph.sweep(recovery.layers)),
-    ...(await rooms.volumes.sweep(recovery.known)),
+    ...(await rooms.volumes.sweep(recovery.known, new Set(recovery.running.keys()))),
     ...(await sweepFolders(join(config["data-root"], "containers"), recovery.known)),
   ];
   if (swept.length > 0) log("info", `Removed what an earlier daemon left: ${swept.join(", ")}`);
@@ -147,7 +153,7 @@ async function openRooms(config: Config, log: Log, undo: AsyncDisposableStack): 
     networks,
     exec,
     complain,
-    volumes: new LocalVolumes(database, `${root}/volumes`),
+    volumes: await openVolumes({ database, root: `${root}/volumes`, kinds: VOLUME_DRIVERS, complain }),
     openRegistry: withDemoImage(openRegistry),
     settings: engineSettings(config, {
       execDriver: exec.name,

@@ -4,12 +4,14 @@ import { type GraphDriverKind, overlay2, vfs } from "#graph";
 import type { GraphDB } from "#graphdb";
 import type { Log } from "#host";
 import { bridgeNetwork, hostNetwork, type NetworkDriverKind, noNetwork } from "#network";
+import { localVolumes, type VolumeDriverKind } from "#volume";
 import { REPLACED_DRIVERS } from "./settings.ts";
 
 /** In order of preference. */
 const GRAPH_DRIVERS: readonly GraphDriverKind[] = [overlay2, vfs];
 const EXEC_DRIVERS: readonly ExecDriverKind[] = [nativeKind];
 export const NETWORK_DRIVERS: readonly NetworkDriverKind[] = [bridgeNetwork, hostNetwork, noNetwork];
+export const VOLUME_DRIVERS: readonly VolumeDriverKind[] = [localVolumes];
 
 /** The driver that was asked for, or the first that works here; the reasons of those passed over are logged. */
 export async function chooseGraphDriver(

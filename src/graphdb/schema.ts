@@ -78,4 +78,12 @@ export const MIGRATIONS: readonly string[] = [
   -- the tree of such a layer is made again from its blob, which always has.
   ALTER TABLE layer ADD COLUMN unsynced_boot TEXT;
   `,
+  `
+  -- Who has a volume mounted that must be mounted to be seen: written before the mount. Writer: volume/store.ts
+  CREATE TABLE volume_mount (
+    volume TEXT NOT NULL REFERENCES volume (name),
+    holder TEXT NOT NULL,                 -- container id, or what else has it mounted
+    PRIMARY KEY (volume, holder)
+  ) WITHOUT ROWID;
+  `,
 ];

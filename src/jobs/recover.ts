@@ -18,6 +18,7 @@ import type { NamespaceHolder } from "#network";
 import { announcer } from "./container/announce.ts";
 import { lives } from "./container/lives.ts";
 import { remover } from "./container/removal.ts";
+import { unmountVolumes } from "./container/volume-mounts.ts";
 import type { Rooms } from "./rooms.ts";
 
 const CONTAINER_ID = /^[0-9a-f]{64}$/;
@@ -157,7 +158,9 @@ async function readopt(
     }),
     { durable: false },
   );
-  const owned = { [Symbol.asyncDispose]: () => needs.networks.release(id) };
+  const owned = new AsyncDisposableStack();
+  owned.defer(() => unmountVolumes(needs, container));
+  owned.defer(() => needs.networks.release(id));
   needs.monitor.adopt(id, process, { owned, after });
 }
 

@@ -2,25 +2,98 @@
 export interface Volume {
   readonly name: string;
   readonly driver: string;
+  /** The host path of its content; empty where the driver tells it of a mounted one only. */
   readonly mountpoint: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly options: Readonly<Record<string, string>>;
   readonly created: number;
   readonly isAnonymous: boolean;
+  /** Whether other hosts see the same one. */
+  readonly scope: "local" | "global";
+}
+
+/** What a driver is told of a volume, every time: it need remember nothing. */
+export interface VolumeRequest {
+  readonly name: string;
+  readonly options: Readonly<Record<string, string>>;
+}
+
+/** What a driver tells of one of its volumes. */
+export interface VolumeView {
+  readonly name: string;
+  /** Empty when it is not mounted and has no place yet. */
+  readonly mountpoint: string;
+  /** Of the driver's own, for `inspect`. */
+  readonly status?: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Keeps volumes of one kind. Knows nothing of labels, and of containers only that a mount has a holder. One call
+ * at a time is made for one volume.
+ */
+export interface VolumeDriver {
+  readonly name: string;
+  readonly scope: "local" | "global";
+  /**
+   * Whether it was not there before: one that is there is taken up. Throws `invalid` for options that it does not
+   * know, or that do not fit together.
+   */
+  create(volume: VolumeRequest): Promise<boolean>;
+  /** With all its content. Nothing there is success. */
+  remove(volume: VolumeRequest): Promise<void>;
+  /** Whether its content is there only while it is mounted. Takes no time. */
+  needsMount(volume: VolumeRequest): boolean;
+  /** Makes the content visible and returns its host path. Once for each holder, and again after a daemon's end. */
+  mount(volume: VolumeRequest, holder: string): Promise<string>;
+  /** `isLast`: nobody else holds it mounted. What was not mounted is success. */
+  unmount(
+    volume: VolumeRequest,
+    { holder, isLast }: { readonly holder: string; readonly isLast: boolean },
+  ): Promise<void>;
+  /** Undefined when the driver does not have it. */
+  inspect(volume: VolumeRequest): Promise<VolumeView | undefined>;
+  /** All that it has of its own accord, also what was not made by this engine. */
+  list(): Promise<readonly VolumeView[]>;
+  /** After a daemon's end: takes away what was begun and belongs to no volume, and mounts that nobody holds. */
+  sweep(volumes: {
+    readonly known: ReadonlySet<string>;
+    readonly mounted: ReadonlySet<string>;
+  }): Promise<void>;
+}
+
+export type Verdict = { readonly usable: true } | { readonly usable: false; readonly reason: string };
+
+export interface VolumeDriverKind {
+  readonly name: string;
+  probe(root: string): Promise<Verdict>;
+  /** `root`: the folder of all volumes, which need not exist yet. */
+  open(root: string): Promise<VolumeDriver>;
+}
+
+/** What is asked of a new volume. */
+export interface WantedVolume {
+  readonly name?: string;
+  readonly driver?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly options?: Readonly<Record<string, string>>;
+  /** The container that a new one is made for: held by it from the first moment, lest a crash leave it to nobody. */
+  readonly holder?: string;
 }
 
 export interface Volumes {
   list(): readonly Volume[];
   find(name: string): Volume | undefined;
-  /** Idempotent for the same driver; `conflict` for another one. Without a name an anonymous one is made. */
-  create(wanted: {
-    readonly name?: string;
-    readonly driver?: string;
-    readonly labels?: Readonly<Record<string, string>>;
-    readonly options?: Readonly<Record<string, string>>;
-    /** The container that a new one is made for: held by it from the first moment, lest a crash leave it to nobody. */
-    readonly holder?: string;
-  }): Volume;
+  /** The drivers that volumes can be made with. */
+  drivers(): readonly string[];
+  /** Takes up the volumes that drivers have of their own accord; with a name, that one only. */
+  discover(name?: string): Promise<void>;
+  /** What the driver tells of it now, besides the record. */
+  view(name: string): Promise<VolumeView>;
+  /**
+   * Idempotent for the same driver and the same options, or none; `conflict` otherwise. Without a name an
+   * anonymous one is made.
+   */
+  create(wanted: WantedVolume): Promise<Volume>;
   /** `conflict` naming the containers while it is in use. */
   remove(name: string, options?: { readonly force?: boolean }): Promise<void>;
   /** Records that a container refers to it; undone by `release`. */
@@ -28,10 +101,20 @@ export interface Volumes {
   release(containerId: string): void;
   usersOf(name: string): readonly string[];
   /**
-   * After a crash: finishes removals, and lets go of what is held for containers that are not among `containers`,
-   * with the anonymous volumes that nobody else uses. Returns the names of volumes that are gone.
+   * Makes its content visible and returns the host path of it: mounted for the first holder, kept until the last
+   * has gone, over an end of the daemon too. Again by the same holder changes nothing.
    */
-  sweep(containers: ReadonlySet<string>): Promise<readonly string[]>;
-  /** Whether it has no content yet, so that the image's is to be copied up. */
+  mount(name: string, containerId: string): Promise<string>;
+  /** Undoes `mount`; of what is not mounted, or not there, success. */
+  unmount(name: string, containerId: string): Promise<void>;
+  /** Who has it mounted. */
+  holdersOf(name: string): readonly string[];
+  /**
+   * After a crash: finishes removals, lets go of what is held for containers that are not among `known`, with the
+   * anonymous volumes that nobody else uses, and unmounts what none of those that run has mounted. Returns the
+   * names of volumes that are gone.
+   */
+  sweep(known: ReadonlySet<string>, running: ReadonlySet<string>): Promise<readonly string[]>;
+  /** Whether it has no content yet, so that the image's is to be copied up. To be asked of a mounted one. */
   isEmpty(name: string): Promise<boolean>;
 }

@@ -1,7 +1,10 @@
 /**
- * Owns named volumes: their directories, labels, and who uses them.
+ * Owns named volumes: their drivers, labels, who uses them and who has them mounted.
  * Refuses to mount anything into a container: it hands out host paths.
  * Called by `jobs`.
  */
 export type * from "./driver.ts";
-export { checkVolumeName, LocalVolumes, noSuchVolume } from "./store.ts";
+export { localVolumes } from "./drivers/local/index.ts";
+export type { FindDriver } from "./drivers.ts";
+export { checkVolumeName, noSuchVolume } from "./names.ts";
+export { openVolumes, type VolumeOptions } from "./store.ts";

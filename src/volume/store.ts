@@ -1,39 +1,58 @@
-import { mkdirSync, rmSync } from "node:fs";
-import { readdir, rm, rmdir } from "node:fs/promises";
-import { join } from "node:path";
+import { readdir } from "node:fs/promises";
 import { Fault } from "#errors";
 import type { GraphDB } from "#graphdb";
-import type { Volume, Volumes } from "./driver.ts";
+import type { Volume, VolumeDriver, VolumeDriverKind, Volumes, VolumeView, WantedVolume } from "./driver.ts";
+import { Drivers, type FindDriver } from "./drivers.ts";
+import { Holders } from "./holders.ts";
+import { checkVolumeName, noSuchVolume, randomName } from "./names.ts";
+import { VolumeTable } from "./table.ts";
+import { Turns } from "./turns.ts";
 
-/** Source: Docker Engine API, POST /volumes/create, `Name`. */
-const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
-const LONGEST_NAME = 255;
 const LOCAL = "local";
-/** Others may pass through, as through any shared folder, and not list. */
-const ROOT_MODE = 0o711;
-const DATA = "_data";
-const DATA_MODE = 0o755;
 
-/** Volumes of the driver `local`: `<root>/<name>/_data`. The only writer of the tables `volume` and `volume_use`. */
-export class LocalVolumes implements Volumes {
-  readonly #db: GraphDB;
-  readonly #root: string;
+export interface VolumeOptions {
+  readonly database: GraphDB;
+  /** The folder of all volumes. */
+  readonly root: string;
+  readonly kinds: readonly VolumeDriverKind[];
+  readonly findDriver?: FindDriver;
+  /** Told of what went wrong when there is no caller to throw at. */
+  readonly complain: (sentence: string, cause: unknown) => void;
+}
+
+/** Opens the drivers that work here. */
+export async function openVolumes(options: VolumeOptions): Promise<VolumeStore> {
+  const drivers: VolumeDriver[] = [];
+  for (const kind of options.kinds) {
+    const verdict = await kind.probe(options.root);
+    if (verdict.usable) drivers.push(await kind.open(options.root));
+  }
+  return new VolumeStore(options, new Drivers(drivers, options.findDriver));
+}
+
+/** The records of volumes, and the counts of their users and mounts; what they are is their driver's. */
+export class VolumeStore implements Volumes {
+  readonly #table: VolumeTable;
+  readonly #drivers: Drivers;
+  readonly #complain: VolumeOptions["complain"];
+  readonly #turns = new Turns();
   readonly #volumes = new Map<string, Volume>();
-  readonly #users = new Map<string, Set<string>>();
+  readonly #users = new Holders<true>();
+  /** With the host path that each of them was told. */
+  readonly #mounts = new Holders<string>();
   /** An earlier daemon was ended before it was done with them. */
-  readonly #halfRemoved = new Set<string>();
+  readonly #halfRemoved = new Map<string, Volume>();
 
-  constructor(db: GraphDB, root: string) {
-    this.#db = db;
-    this.#root = root;
-    const rows = db.sql.query("SELECT record FROM volume ORDER BY name").all() as { record: string }[];
-    for (const { record } of rows) {
-      const { isRemoving = false, ...volume } = JSON.parse(record) as Row;
-      if (isRemoving) this.#halfRemoved.add(volume.name);
-      else this.#volumes.set(volume.name, volume);
-    }
-    const uses = db.sql.query("SELECT volume, container FROM volume_use").all() as Use[];
-    for (const { volume, container } of uses) this.#usersOf(volume).add(container);
+  constructor({ database, complain }: Pick<VolumeOptions, "database" | "complain">, drivers: Drivers) {
+    const table = new VolumeTable(database);
+    this.#table = table;
+    this.#drivers = drivers;
+    this.#complain = complain;
+    for (const { volume, isRemoving } of table.volumes())
+      (isRemoving ? this.#halfRemoved : this.#volumes).set(volume.name, volume);
+    for (const { volume, container } of table.uses()) this.#users.set(volume, container, true);
+    for (const { volume, holder } of table.mounts())
+      this.#mounts.set(volume, holder, this.#volumes.get(volume)?.mountpoint ?? "");
   }
 
   list(): readonly Volume[] {
@@ -44,204 +63,233 @@ export class LocalVolumes implements Volumes {
     return this.#volumes.get(name);
   }
 
-  create(wanted: Parameters<Volumes["create"]>[0]): Volume {
-    const { driver = LOCAL, labels = {}, options = {} } = wanted;
-    const isAnonymous = wanted.name === undefined || wanted.name === "";
-    const name = isAnonymous ? randomId() : checkVolumeName(wanted.name ?? "");
-    const existing = this.#volumes.get(name);
-    if (existing !== undefined) return sameDriver(existing, driver);
-    checkDriver(name, driver, options);
-    const volume: Volume = {
-      name,
-      driver: LOCAL,
-      mountpoint: this.#mountpoint(name),
-      labels,
-      options,
-      created: Date.now(),
-      isAnonymous,
-    };
-    this.#make(volume, wanted.holder);
-    return volume;
+  drivers(): readonly string[] {
+    return this.#drivers.names();
   }
 
-  /** The folder first: a row without a folder would be a volume that cannot be mounted. */
-  #make(volume: Volume, holder: string | undefined): void {
-    mkdirSync(this.#root, { recursive: true, mode: ROOT_MODE });
-    mkdirSync(volume.mountpoint, { recursive: true, mode: DATA_MODE });
-    try {
-      this.#db.transaction(() => {
-        this.#db.sql
-          .query("INSERT INTO volume (name, record) VALUES (?, ?)")
-          .run(volume.name, JSON.stringify(volume));
-        if (holder !== undefined) this.#write(volume.name, holder);
-      });
-    } catch (thrown) {
-      rmSync(join(this.#root, volume.name), { recursive: true, force: true });
-      throw thrown;
-    }
-    this.#volumes.set(volume.name, volume);
-    if (holder !== undefined) this.#usersOf(volume.name).add(holder);
+  async discover(name?: string): Promise<void> {
+    if (name !== undefined && this.#volumes.has(name)) return;
+    for (const driver of this.#drivers.all())
+      for (const view of await driver.list())
+        if (name === undefined || view.name === name) this.#takeUp(driver, view);
   }
 
-  async remove(name: string, { force = false }: { readonly force?: boolean } = {}): Promise<void> {
-    const volume = this.#volumes.get(name);
-    if (volume === undefined) {
-      if (force) return;
-      throw noSuchVolume(name);
-    }
-    const users = this.usersOf(name);
-    if (users.length > 0)
-      throw new Fault("conflict", `remove ${name}: volume is in use - [${users.join(", ")}]`);
-    const row: Row = { ...volume, isRemoving: true };
-    this.#db.transaction(() =>
-      this.#db.sql.query("UPDATE volume SET record = ? WHERE name = ?").run(JSON.stringify(row), name),
-    );
-    this.#volumes.delete(name);
-    this.#users.delete(name);
-    await this.#finishRemoval(name);
-  }
-
-  /** The row last: with neither row nor word of its removal, what is left of the folder would come back with the name. */
-  async #finishRemoval(name: string): Promise<void> {
-    await rm(join(this.#root, name), { recursive: true, force: true });
-    // Somebody may have made one of the same name meanwhile.
+  #takeUp(driver: VolumeDriver, { name, mountpoint }: VolumeView): void {
     if (this.#volumes.has(name)) return;
-    this.#db.transaction(() => {
-      this.#db.sql.query("DELETE FROM volume_use WHERE volume = ?").run(name);
-      this.#db.sql.query("DELETE FROM volume WHERE name = ?").run(name);
+    const { name: driverName, scope } = driver;
+    const rest = { labels: {}, options: {}, created: Date.now(), isAnonymous: false };
+    const volume: Volume = { name, driver: driverName, mountpoint, scope, ...rest };
+    this.#table.add(volume);
+    this.#volumes.set(name, volume);
+  }
+
+  async view(name: string): Promise<VolumeView> {
+    const volume = this.#get(name);
+    const driver = await this.#drivers.get(volume.driver);
+    const { mountpoint } = volume;
+    return (await driver.inspect(volume)) ?? { name, mountpoint };
+  }
+
+  async create(wanted: WantedVolume): Promise<Volume> {
+    const isAnonymous = wanted.name === undefined || wanted.name === "";
+    const name = isAnonymous ? randomName() : checkVolumeName(wanted.name ?? "");
+    return this.#turns.take(name, async () => {
+      const existing = this.#volumes.get(name);
+      if (existing !== undefined) return this.#same(existing, wanted);
+      return this.#make({ ...wanted, name }, isAnonymous);
     });
   }
 
-  async sweep(containers: ReadonlySet<string>): Promise<readonly string[]> {
-    const swept = [...this.#halfRemoved];
-    this.#halfRemoved.clear();
-    for (const name of swept) await this.#finishRemoval(name);
-    const isStranger = (id: string) => !containers.has(id);
-    const deserted = [...this.#users].filter(([, users]) => [...users].some(isStranger));
-    for (const [, users] of deserted) for (const id of [...users].filter(isStranger)) this.release(id);
-    for (const [name, users] of deserted) {
-      if (users.size > 0 || this.#volumes.get(name)?.isAnonymous !== true) continue;
-      await this.remove(name);
-      swept.push(name);
-    }
-    for (const name of await folders(this.#root)) {
-      const folder = join(this.#root, name);
-      if (this.#volumes.has(name)) await removeParts(folder);
-      else await removeEmpty(folder);
-    }
-    return swept;
+  #same(existing: Volume, wanted: WantedVolume): Volume {
+    checkSame(existing, wanted);
+    if (wanted.holder !== undefined) this.hold(existing.name, wanted.holder);
+    return existing;
+  }
+
+  /** The content first: a row without would be a volume that cannot be mounted. */
+  async #make(wanted: WantedVolume & { readonly name: string }, isAnonymous: boolean): Promise<Volume> {
+    const { name, driver: driverName = LOCAL, labels = {}, options = {}, holder } = wanted;
+    const driver = await this.#drivers.get(driverName);
+    const earlier = this.#halfRemoved.get(name);
+    if (earlier !== undefined) await this.#finishRemoval(earlier);
+    await using undo = new AsyncDisposableStack();
+    if (await driver.create({ name, options })) undo.defer(() => driver.remove({ name, options }));
+    const { mountpoint = "" } = (await driver.inspect({ name, options })) ?? {};
+    const { scope } = driver;
+    const created = Date.now();
+    const volume: Volume = {
+      name,
+      driver: driverName,
+      mountpoint,
+      labels,
+      options,
+      created,
+      isAnonymous,
+      scope,
+    };
+    this.#table.add(volume, holder);
+    undo.move();
+    this.#volumes.set(name, volume);
+    if (holder !== undefined) this.#users.set(name, holder, true);
+    return volume;
+  }
+
+  async remove(name: string, { force = false }: { readonly force?: boolean } = {}): Promise<void> {
+    await this.#turns.take(name, async () => {
+      const volume = this.#volumes.get(name);
+      if (volume === undefined) {
+        if (force) return;
+        throw noSuchVolume(name);
+      }
+      const users = new Set([...this.usersOf(name), ...this.holdersOf(name)]);
+      if (users.size > 0)
+        throw new Fault("conflict", `remove ${name}: volume is in use - [${[...users].join(", ")}]`);
+      // Without its driver nothing of it can be removed, and its record must stay.
+      await this.#drivers.get(volume.driver);
+      this.#table.beginRemoval(volume);
+      this.#volumes.delete(name);
+      this.#halfRemoved.set(name, volume);
+      await this.#finishRemoval(volume);
+    });
+  }
+
+  /** The row last: with neither row nor word of its removal, what is left would come back with the name. */
+  async #finishRemoval(volume: Volume): Promise<void> {
+    const driver = await this.#drivers.get(volume.driver);
+    await driver.remove(volume);
+    this.#table.remove(volume.name);
+    this.#halfRemoved.delete(volume.name);
+    this.#users.clear(volume.name);
+    this.#mounts.clear(volume.name);
   }
 
   hold(name: string, containerId: string): void {
-    if (!this.#volumes.has(name)) throw noSuchVolume(name);
-    this.#db.transaction(() => this.#write(name, containerId));
-    this.#usersOf(name).add(containerId);
-  }
-
-  #write(volume: string, containerId: string): void {
-    this.#db.sql
-      .query("INSERT OR IGNORE INTO volume_use (volume, container) VALUES (?, ?)")
-      .run(volume, containerId);
+    this.#get(name);
+    this.#table.use(name, containerId);
+    this.#users.set(name, containerId, true);
   }
 
   release(containerId: string): void {
-    const held = [...this.#users].filter(([, users]) => users.has(containerId));
-    if (held.length === 0) return;
-    this.#db.transaction(() =>
-      this.#db.sql.query("DELETE FROM volume_use WHERE container = ?").run(containerId),
-    );
-    for (const [, users] of held) users.delete(containerId);
+    if (this.#users.keysOf(containerId).length === 0) return;
+    this.#table.disuse(containerId);
+    this.#users.forget(containerId);
   }
 
   usersOf(name: string): readonly string[] {
-    return [...(this.#users.get(name) ?? [])];
+    return this.#users.of(name);
+  }
+
+  async mount(name: string, holder: string): Promise<string> {
+    return this.#turns.take(name, async () => {
+      const volume = this.#get(name);
+      const driver = await this.#drivers.get(volume.driver);
+      if (driver.needsMount(volume)) this.#table.mounted(name, holder);
+      try {
+        const path = await driver.mount(volume, holder);
+        this.#mounts.set(name, holder, path);
+        return path;
+      } catch (thrown) {
+        await this.#letGo(volume, { driver, holder });
+        throw thrown;
+      }
+    });
+  }
+
+  async unmount(name: string, holder: string): Promise<void> {
+    await this.#turns.take(name, async () => {
+      const volume = this.#volumes.get(name);
+      if (volume === undefined || this.#mounts.get(name, holder) === undefined) return;
+      await this.#letGo(volume, { driver: await this.#drivers.get(volume.driver), holder });
+    });
+  }
+
+  /** The row last: until then a later daemon unmounts it. */
+  async #letGo(
+    volume: Volume,
+    { driver, holder }: { readonly driver: VolumeDriver; readonly holder: string },
+  ): Promise<void> {
+    const isLast = this.holdersOf(volume.name).every((other) => other === holder);
+    await driver.unmount(volume, { holder, isLast });
+    if (driver.needsMount(volume)) this.#table.unmounted(volume.name, holder);
+    this.#mounts.delete(volume.name, holder);
+  }
+
+  holdersOf(name: string): readonly string[] {
+    return this.#mounts.of(name);
   }
 
   async isEmpty(name: string): Promise<boolean> {
+    const { mountpoint } = this.#get(name);
+    const [holder = ""] = this.holdersOf(name);
+    return (await readdir(this.#mounts.get(name, holder) ?? mountpoint)).length === 0;
+  }
+
+  async sweep(known: ReadonlySet<string>, running: ReadonlySet<string>): Promise<readonly string[]> {
+    const swept: string[] = [];
+    for (const volume of [...this.#halfRemoved.values()])
+      await this.#attempt(`Cannot finish the removal of the volume ${volume.name}`, async () => {
+        await this.#finishRemoval(volume);
+        swept.push(volume.name);
+      });
+    await this.#settleMounts(running);
+    const deserted = this.#users.keys().filter((name) => this.usersOf(name).some((id) => !known.has(id)));
+    for (const name of deserted)
+      for (const id of this.usersOf(name).filter((user) => !known.has(user))) this.release(id);
+    for (const name of deserted) {
+      if (this.usersOf(name).length > 0 || this.#volumes.get(name)?.isAnonymous !== true) continue;
+      await this.#attempt(`Cannot remove the volume ${name}`, async () => {
+        await this.remove(name);
+        swept.push(name);
+      });
+    }
+    const mounted = new Set(this.#mounts.keys());
+    for (const driver of this.#drivers.all())
+      await driver.sweep({ known: new Set(this.#volumes.keys()), mounted });
+    return swept;
+  }
+
+  /** Who runs has what it refers to, and nobody else has. */
+  async #settleMounts(running: ReadonlySet<string>): Promise<void> {
+    for (const name of this.#mounts.keys())
+      for (const holder of this.holdersOf(name).filter((one) => !running.has(one)))
+        await this.#attempt(`Cannot unmount the volume ${name}`, () => this.unmount(name, holder));
+    for (const { name, mountpoint } of this.#volumes.values())
+      for (const id of this.usersOf(name))
+        if (running.has(id) && this.#mounts.get(name, id) === undefined)
+          this.#mounts.set(name, id, mountpoint);
+  }
+
+  /** One driver that cannot does not keep the others from it. */
+  async #attempt(sentence: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (thrown) {
+      this.#complain(sentence, thrown);
+    }
+  }
+
+  #get(name: string): Volume {
     const volume = this.#volumes.get(name);
     if (volume === undefined) throw noSuchVolume(name);
-    return (await readdir(volume.mountpoint)).length === 0;
-  }
-
-  #mountpoint(name: string): string {
-    return join(this.#root, name, DATA);
-  }
-
-  #usersOf(name: string): Set<string> {
-    const users = this.#users.get(name) ?? new Set();
-    this.#users.set(name, users);
-    return users;
+    return volume;
   }
 }
 
-interface Row extends Volume {
-  readonly isRemoving?: boolean;
-}
-
-interface Use {
-  readonly volume: string;
-  readonly container: string;
-}
-
-async function folders(root: string): Promise<readonly string[]> {
-  try {
-    return await readdir(root);
-  } catch {
-    return [];
-  }
-}
-
-/** All but the data: what was to become it, and did not before the daemon's end. */
-async function removeParts(folder: string): Promise<void> {
-  for (const name of await folders(folder))
-    if (name !== DATA) await rm(join(folder, name), { recursive: true, force: true });
-}
-
-/** Of a volume that never came to be. Anything in it is somebody's, and stays. */
-async function removeEmpty(folder: string): Promise<void> {
-  try {
-    await rmdir(join(folder, DATA));
-    await rmdir(folder);
-  } catch {
-    // It holds something.
-  }
-}
-
-/** Throws `invalid` in Docker's words. */
-export function checkVolumeName(name: string): string {
-  if (NAME.test(name) && name.length <= LONGEST_NAME) return name;
-  throw new Fault(
-    "invalid",
-    `"${name.slice(0, LONGEST_NAME)}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
-  );
-}
-
-export function noSuchVolume(name: string): Fault {
-  return new Fault("not_found", `get ${name.slice(0, LONGEST_NAME)}: no such volume`);
-}
-
-function sameDriver(volume: Volume, driver: string): Volume {
-  if (volume.driver === driver) return volume;
-  throw new Fault(
-    "conflict",
-    `A volume named ${volume.name} already exists with the driver ${volume.driver}; choose another name than for the driver ${driver}`,
-  );
-}
-
-function checkDriver(name: string, driver: string, options: Readonly<Record<string, string>>): void {
-  if (driver !== LOCAL)
+/** None at all fit any: whoever mounts a volume by its name need not know how it was made. */
+function checkSame(volume: Volume, { driver, options = {} }: WantedVolume): void {
+  const { name } = volume;
+  if (driver !== undefined && volume.driver !== driver)
     throw new Fault(
-      "not_found",
-      `error looking up volume plugin ${driver}: plugin "${driver}" not found; the driver of this engine is "${LOCAL}"`,
+      "conflict",
+      `A volume named ${name} already exists with the driver ${volume.driver}; choose another name than for the driver ${driver}`,
     );
-  const [option] = Object.keys(options);
-  if (option !== undefined)
+  const keys = Object.keys(options);
+  const isSame =
+    keys.length === Object.keys(volume.options).length &&
+    keys.every((key) => volume.options[key] === options[key]);
+  if (keys.length > 0 && !isSame)
     throw new Fault(
-      "invalid",
-      `Cannot create the volume ${name}: the option "${option}" is not supported by the driver ${LOCAL}`,
+      "conflict",
+      `A volume named ${name} already exists with other options; remove it first, or choose another name`,
     );
-}
-
-function randomId(): string {
-  return Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("hex");
 }

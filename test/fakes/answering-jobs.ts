@@ -28,6 +28,7 @@ const VOLUME = {
   options: {},
   created: 1_700_000_000_000,
   isAnonymous: false,
+  scope: "local" as const,
 };
 const NETWORK = {
   id: "aa",

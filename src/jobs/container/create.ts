@@ -5,6 +5,7 @@ import {
   type Container,
   type ContainerSpec,
   type Containers,
+  type MountPoint,
   NEVER,
   nowNanoseconds,
   timestamp,
@@ -71,16 +72,17 @@ export const createContainer = (needs: Needs) =>
       undo.defer(() => needs.graph.driver.remove(base.layer as LayerId));
       await mkdir(base.directory, { recursive: true, mode: DIRECTORY_MODE });
       undo.defer(() => rm(base.directory, { recursive: true, force: true }));
-      const mounts = wanted.map((one) => {
-        const { mount, made } = settleMount(needs.volumes, one, id);
-        if (made !== undefined)
-          undo.defer(() => {
-            needs.volumes.release(id);
-            return needs.volumes.remove(made).catch(keepUsed);
-          });
-        return mount;
-      });
       undo.defer(() => needs.volumes.release(id));
+      const mounts: MountPoint[] = [];
+      for (const one of wanted) {
+        const { mount, made } = await settleMount(needs.volumes, one, id);
+        mounts.push(mount);
+        if (made === undefined) continue;
+        undo.defer(() => {
+          needs.volumes.release(id);
+          return needs.volumes.remove(made).catch(keepUsed);
+        });
+      }
       for (const volume of new Set(mounts.flatMap((mount) => mount.name ?? [])))
         needs.volumes.hold(volume, id);
 

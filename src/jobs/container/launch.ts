@@ -23,6 +23,7 @@ import { isContainerMode, networkMode, runningOther, sharingOther } from "./mode
 import { portRequests } from "./ports.ts";
 import { runtimeSpec } from "./runtime-spec.ts";
 import { makeSources } from "./sources.ts";
+import { mountVolumes, unmountVolumes } from "./volume-mounts.ts";
 
 export type LaunchNeeds = Pick<Rooms, "attachments" | "events"> & {
   readonly settings: Pick<Rooms["settings"], "defaults">;
@@ -30,7 +31,7 @@ export type LaunchNeeds = Pick<Rooms, "attachments" | "events"> & {
   readonly monitor: Pick<Rooms["monitor"], "adopt" | "failed">;
   readonly networks: Pick<Rooms["networks"], "find" | "portConflict" | "prepare" | "release">;
   readonly graph: { readonly driver: Pick<Rooms["graph"]["driver"], "mount" | "view"> };
-  readonly volumes: Pick<Rooms["volumes"], "isEmpty" | "usersOf">;
+  readonly volumes: Pick<Rooms["volumes"], "isEmpty" | "mount" | "unmount" | "usersOf">;
   readonly exec: Pick<Rooms["exec"], "prepare">;
 };
 
@@ -47,11 +48,17 @@ export function launcher(needs: LaunchNeeds, after: Afterlife) {
     try {
       await using undo = new AsyncDisposableStack();
       const fate = { isRunning: false, isAdopted: false };
-      const { process, sandbox } = await acquire(needs, { container, undo, fate, ...(signal && { signal }) });
+      const { process, sandbox, mounts } = await acquire(needs, {
+        container,
+        undo,
+        fate,
+        ...(signal && { signal }),
+      });
       const running = needs.containers.change(
         container.id,
         (current) => ({
           ...current,
+          mounts,
           restartCount: container.restartCount,
           isManuallyStopped: false,
           state: runningState(status, process),
@@ -83,8 +90,14 @@ async function acquire(
     readonly fate: { isRunning: boolean; readonly isAdopted: boolean };
     readonly signal?: AbortSignal;
   },
-): Promise<{ readonly process: RunningContainer; readonly sandbox: Sandbox }> {
-  const { container, undo, fate, signal } = job;
+): Promise<{
+  readonly process: RunningContainer;
+  readonly sandbox: Sandbox;
+  readonly mounts: Container["mounts"];
+}> {
+  const { undo, fate, signal } = job;
+  const container = await mountVolumes(needs, job.container);
+  undo.defer(() => unmountVolumes(needs, container));
   const others = namespaces(needs, container);
   const sources = await makeSources(container.mounts);
   undo.defer(async () => {
@@ -125,7 +138,7 @@ async function acquire(
   undo.defer(async () => {
     if (!fate.isAdopted) await end(process);
   });
-  return { process, sandbox };
+  return { process, sandbox, mounts: container.mounts };
 }
 
 /**

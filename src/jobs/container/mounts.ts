@@ -50,15 +50,15 @@ export function wantedMounts(
 }
 
 /** Finds or makes the volume of a mount. The second value says whether it was made now. */
-export function settleMount(
+export async function settleMount(
   volumes: Pick<Volumes, "find" | "create">,
   wanted: Wanted,
   holder: string,
-): { readonly mount: MountPoint; readonly made?: string } {
+): Promise<{ readonly mount: MountPoint; readonly made?: string }> {
   if (wanted.kind === "settled") return { mount: wanted.mount };
   const { name } = wanted.volume;
   const isNew = name === undefined || volumes.find(name) === undefined;
-  const volume = volumes.create({ ...wanted.volume, holder });
+  const volume = await volumes.create({ ...wanted.volume, holder });
   const mount = {
     ...wanted.mount,
     name: volume.name,

@@ -22,7 +22,7 @@ export const createVolume = (needs: Needs) =>
 
     async run({ name, driver, labels, options }) {
       const isNew = name === undefined || needs.volumes.find(name) === undefined;
-      const volume = needs.volumes.create({
+      const volume = await needs.volumes.create({
         ...(name !== undefined && name !== "" && { name }),
         ...(driver !== undefined && driver !== "" && { driver }),
         labels,

@@ -10,7 +10,7 @@ export function toVolumeInspect(volume: Jobs["volume.inspect"]["output"]): Volum
     Mountpoint: volume.mountpoint,
     Name: volume.name,
     Options: emptyAsNull(volume.options),
-    Scope: "local",
+    Scope: volume.scope,
   };
 }
 

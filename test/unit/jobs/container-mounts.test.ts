@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import type { ContainerSpec, HostSpec, MountSpecRequest } from "#container";
 import { GraphDB } from "#graphdb";
-import { LocalVolumes } from "#volume";
+import { localVolumes, openVolumes } from "#volume";
 import { parseBind } from "../../../src/jobs/container/binds.ts";
 import { copyUp, resolveInRoot } from "../../../src/jobs/container/copy-up.ts";
 import { settleMount, wantedMounts } from "../../../src/jobs/container/mounts.ts";
@@ -18,6 +18,11 @@ async function folder(): Promise<string> {
   const root = await scratch();
   roots.push(root);
   return root.path;
+}
+
+async function volumesIn(root: string) {
+  const database = new GraphDB(":memory:");
+  return openVolumes({ database, root, kinds: [localVolumes], complain: console.error });
 }
 
 const NOBODY = {
@@ -141,14 +146,14 @@ describe("the mounts of a container", () => {
 
 describe("volumes of mounts", () => {
   test("are made when missing and found when there", async () => {
-    const volumes = new LocalVolumes(new GraphDB(":memory:"), `${await folder()}/volumes`);
+    const volumes = await volumesIn(`${await folder()}/volumes`);
     const [wanted] = mounts({ binds: ["data:/d"] });
     if (wanted === undefined) throw new Error("nothing wanted");
-    expect(settleMount(volumes, wanted, "c1")).toMatchObject({
+    expect(await settleMount(volumes, wanted, "c1")).toMatchObject({
       made: "data",
       mount: { name: "data", driver: "local", source: volumes.find("data")?.mountpoint },
     });
-    expect(settleMount(volumes, wanted, "c1").made).toBeUndefined();
+    expect((await settleMount(volumes, wanted, "c1")).made).toBeUndefined();
   });
 });
 
@@ -188,16 +193,16 @@ describe("missing sources", () => {
 describe("copying up", () => {
   async function house() {
     const root = await folder();
-    const volumes = new LocalVolumes(new GraphDB(":memory:"), `${root}/volumes`);
+    const volumes = await volumesIn(`${root}/volumes`);
     const driver = new FakeGraphDriver(`${root}/layers`);
     await driver.create("layer" as never);
     const tree = driver.path("layer" as never);
     await mkdir(`${tree}/data/sub`, { recursive: true, mode: 0o750 });
     await writeFile(`${tree}/data/sub/file`, "from the image", { mode: 0o640 });
-    const volume = volumes.create({ name: "vol" });
+    const volume = await volumes.create({ name: "vol" });
     const [wanted] = mounts({ binds: ["vol:/data"] });
     if (wanted === undefined) throw new Error("nothing wanted");
-    const { mount } = settleMount(volumes, wanted, "c1");
+    const { mount } = await settleMount(volumes, wanted, "c1");
     const container = recordOf("c", { layer: "layer", mounts: [mount] });
     return { tree, volumes, volume, driver, container };
   }

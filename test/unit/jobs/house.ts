@@ -6,7 +6,7 @@ import { Fault } from "#errors";
 import { GraphDB } from "#graphdb";
 import { allJobs, type Jobs, openContainerRooms, type Rooms } from "#jobs";
 import { parseReference } from "#oci";
-import { LocalVolumes } from "#volume";
+import { localVolumes, openVolumes } from "#volume";
 import { specOf } from "../../fakes/containers.ts";
 import { FakeExecDriver } from "../../fakes/exec.ts";
 import { FakeGraphDriver } from "../../fakes/graph.ts";
@@ -34,7 +34,12 @@ export async function openHouse() {
     complain,
     networks,
     exec,
-    volumes: new LocalVolumes(db, join(root.path, "volumes")),
+    volumes: await openVolumes({
+      database: db,
+      root: join(root.path, "volumes"),
+      kinds: [localVolumes],
+      complain,
+    }),
     graph: { driver, images, layers: new FakeLayers() } as unknown as Rooms["graph"],
     openRegistry: () => {
       throw new Fault("unavailable", "There are no registries here");

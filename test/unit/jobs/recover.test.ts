@@ -150,7 +150,7 @@ describe("a daemon that finds containers of an earlier one", () => {
     const names: string[] = [];
     for (const autoRemove of [false, true]) {
       const id = await remembered(house, { autoRemove }, { status: "removing" });
-      const { name, mountpoint } = house.rooms.volumes.create({});
+      const { name, mountpoint } = await house.rooms.volumes.create({});
       names.push(name);
       house.rooms.volumes.hold(name, id);
       house.containers.change(id, (one) => ({

@@ -1,0 +1,23 @@
+import { Fault } from "#errors";
+
+/** Source: Docker Engine API, POST /volumes/create, `Name`. */
+const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
+const LONGEST_NAME = 255;
+
+/** Throws `invalid` in Docker's words. */
+export function checkVolumeName(name: string): string {
+  if (NAME.test(name) && name.length <= LONGEST_NAME) return name;
+  throw new Fault(
+    "invalid",
+    `"${name.slice(0, LONGEST_NAME)}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
+  );
+}
+
+export function noSuchVolume(name: string): Fault {
+  return new Fault("not_found", `get ${name.slice(0, LONGEST_NAME)}: no such volume`);
+}
+
+/** Of an anonymous volume. */
+export function randomName(): string {
+  return Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("hex");
+}
