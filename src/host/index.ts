@@ -13,6 +13,7 @@ export { Quiet, releaseMemory } from "./memory.ts";
 export * from "./mount.ts";
 export * from "./netlink.ts";
 export * from "./netlink-message.ts";
+export { inNetworkNamespace } from "./network-namespace.ts";
 export { sealedMemoryFile, signalProcess } from "./process.ts";
 export { isAlive, processStartTicks } from "./procfs.ts";
 export { readonlyView } from "./readonly-view.ts";
