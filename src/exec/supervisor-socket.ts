@@ -54,14 +54,31 @@ export async function resize(
     throw new Fault("conflict", "Cannot resize the terminal: the process has none, or has ended");
 }
 
-/** How the supervised process ended; undefined when the supervisor vanished without telling. Never rejects. */
+/**
+ * How the supervised process ended; undefined when the supervisor vanished without telling. Never rejects. One
+ * such connection stays open for every container that runs, so it is one without a stream's machinery around it.
+ */
 export async function waitForExit(
   address: SupervisorAddress,
 ): Promise<() => Promise<ExitRecord | undefined>> {
-  const socket = await dial(address, { kind: "wait" });
+  const answer = Promise.withResolvers<string>();
+  let said = "";
+  using place = placeOf(address);
+  const socket = await Bun.connect({
+    unix: place.path,
+    socket: {
+      data: (_, bytes) => {
+        said += bytes.toString("latin1");
+      },
+      end: (ending) => void ending.end(),
+      close: () => answer.resolve(said),
+      // A supervisor that is killed resets its connections: the end is what counts.
+      error: () => {},
+    },
+  }).catch(unreachable);
+  socket.write(headerBytes({ kind: "wait" }));
   socket.unref();
-  const answer = readAll(socket);
-  return async () => parseExitRecord((await answer).toString("latin1"));
+  return async () => parseExitRecord(await answer.promise);
 }
 
 /** `code signal oom nanoseconds`, as shim.c words it. */
@@ -77,26 +94,32 @@ export function parseExitRecord(text: string): ExitRecord | undefined {
 }
 
 /** Settles when the header is in the kernel, so that whatever is asked of the supervisor next comes after it. */
-function dial({ directory, name }: SupervisorAddress, header: Header): Promise<Socket> {
-  const isLong = Buffer.byteLength(`${directory}/${name}`) > MAX_SOCKET_PATH;
-  const held = isLong ? openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY) : undefined;
-  const path = held === undefined ? `${directory}/${name}` : `/proc/self/fd/${held}/${name}`;
-  return new Promise<Socket>((resolve, reject) => {
-    const socket = connect({ path, allowHalfOpen: true });
-    const fail = (cause: unknown) =>
-      reject(new Fault("conflict", "Cannot reach the container's supervisor: it has ended", { cause }));
-    socket.once("error", fail);
-    socket.once("connect", () => {
-      socket.write(headerBytes(header), () => {
-        socket.off("error", fail);
-        // A supervisor that is killed resets its connections; their end is what readers look at.
-        socket.on("error", () => socket.destroy());
-        resolve(socket);
-      });
+async function dial(address: SupervisorAddress, header: Header): Promise<Socket> {
+  using place = placeOf(address);
+  const { promise, resolve, reject } = Promise.withResolvers<Socket>();
+  const socket = connect({ path: place.path, allowHalfOpen: true });
+  socket.once("error", reject);
+  socket.once("connect", () => {
+    socket.write(headerBytes(header), () => {
+      socket.off("error", reject);
+      // A supervisor that is killed resets its connections; their end is what readers look at.
+      socket.on("error", () => socket.destroy());
+      resolve(socket);
     });
-  }).finally(() => {
-    if (held !== undefined) closeSync(held);
   });
+  return await promise.catch(unreachable);
+}
+
+function unreachable(cause: unknown): never {
+  throw new Fault("conflict", "Cannot reach the container's supervisor: it has ended", { cause });
+}
+
+/** A path for connect(2), by way of a descriptor where the whole one is too long. */
+function placeOf({ directory, name }: SupervisorAddress): Disposable & { readonly path: string } {
+  const whole = `${directory}/${name}`;
+  if (Buffer.byteLength(whole) <= MAX_SOCKET_PATH) return { path: whole, [Symbol.dispose]: () => {} };
+  const held = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
+  return { path: `/proc/self/fd/${held}/${name}`, [Symbol.dispose]: () => closeSync(held) };
 }
 
 function readAll(socket: Socket): Promise<Buffer> {
