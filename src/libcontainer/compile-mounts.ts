@@ -4,11 +4,13 @@ import { cgroupMountSteps } from "./compile-cgroup-mount.ts";
 import { DEVICE_LINKS } from "./devices.ts";
 import { MS, parseMountOptions } from "./mount-options.ts";
 import type { ChildStep } from "./plan.ts";
-import type { DeviceNode, RuntimeMount, RuntimeSpec } from "./spec.ts";
+import type { DeviceNode, IdMapping, RuntimeMount, RuntimeSpec } from "./spec.ts";
 
 /** One mount of the specification as the steps it takes. */
 export function mountSteps(mount: RuntimeMount, cgroups: Cgroups): readonly ChildStep[] {
   if (mount.type === "cgroup") return cgroupMountSteps(mount, cgroups);
+  if (mount.tree !== undefined)
+    return [{ op: "image", mount: mount.tree, target: mount.destination, subpath: mount.subpath ?? "" }];
   const options = parseMountOptions(mount.options);
   if (mount.type !== "bind" && !options.isBind)
     return [
@@ -31,8 +33,15 @@ export function mountSteps(mount: RuntimeMount, cgroups: Cgroups): readonly Chil
       recursiveReadonly: options.isRecursiveReadonly,
       flags: options.flags & ~MS.RDONLY,
       propagation: options.propagation === 0 ? MS.PRIVATE | MS.REC : options.propagation,
+      subpath: mount.subpath ?? "",
+      owners: { uid: mapLines(mount.uidMappings ?? []), gid: mapLines(mount.gidMappings ?? []) },
     },
   ];
+}
+
+/** Source: user_namespaces(7), "User and group ID mappings". */
+export function mapLines(mappings: readonly IdMapping[]): string {
+  return mappings.map(({ containerId, hostId, size }) => `${containerId} ${hostId} ${size}\n`).join("");
 }
 
 /**

@@ -1,11 +1,11 @@
 import { type Cgroups, detectCgroups } from "./cgroups/detect.ts";
 import { cgroupSteps, prepareParentGroup } from "./cgroups/manager.ts";
 import { groupPath } from "./cgroups/path.ts";
-import { deviceSteps, hasForeignDev, mountSteps, propagationOf } from "./compile-mounts.ts";
+import { deviceSteps, hasForeignDev, mapLines, mountSteps, propagationOf } from "./compile-mounts.ts";
 import { processSteps } from "./compile-process.ts";
 import { MS } from "./mount-options.ts";
 import type { HostStep, Namespace, Plan, Step } from "./plan.ts";
-import type { HostSide, IdMapping, RuntimeSpec } from "./spec.ts";
+import type { HostSide, RuntimeSpec } from "./spec.ts";
 
 export interface CompileOptions {
   /** Absent: as detected. */
@@ -58,11 +58,6 @@ function hostSteps(
       : [{ op: "id-map", uid: mapLines(uidMappings), gid: mapLines(gidMappings) } as const]),
     ...host.links,
   ];
-}
-
-/** Source: user_namespaces(7), "User and group ID mappings". */
-function mapLines(mappings: readonly IdMapping[]): string {
-  return mappings.map(({ containerId, hostId, size }) => `${containerId} ${hostId} ${size}\n`).join("");
 }
 
 function rootSteps(spec: RuntimeSpec, cgroups: Cgroups): readonly Step[] {

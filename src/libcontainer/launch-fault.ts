@@ -63,11 +63,11 @@ export function launchFault(failure: Failure, plan: Plan): Fault {
       return portFault(failure, step);
     case "netlink":
       return netlinkStepFault(failure, step);
+    case "bind":
+    case "image":
+      return sourceFault(failure, step);
     default:
-      return new Fault(
-        kindOf(step, failure.errno),
-        `Cannot ${purposeOf(step)}: ${isMismatch(step, failure) ? MISMATCH : reasonOf(failure)}`,
-      );
+      return new Fault(kindOf(step, failure.errno), `Cannot ${purposeOf(step)}: ${reasonOf(failure)}`);
   }
 }
 
@@ -80,9 +80,34 @@ export function netlinkFault(failure: Failure, steps: readonly NetlinkStep[]): F
 const MISMATCH =
   "not a directory: are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type";
 
-/** A file cannot cover a directory, nor the reverse: move_mount(2) says no more than EINVAL, mount(2) ENOTDIR. */
-const isMismatch = ({ op }: Step, failure: Failure): boolean =>
-  op === "bind" && failure.detail === "" && (failure.errno === EINVAL || failure.errno === ENOTDIR);
+/** Of a mount that shows a part of some other tree: the part may not be there, or not be fit for it. */
+function sourceFault(failure: Failure, step: StepOf<"bind" | "image">): Fault {
+  const number = failure.errno;
+  const source = step.op === "bind" ? step.source : "the image";
+  const say = (text: string) => new Fault(kindOf(step, number), text);
+  if (failure.detail === "subpath")
+    return number === errno.EXDEV
+      ? say(
+          `Cannot mount the subpath ${step.subpath} of ${source}: it leads outside, path escapes from parent`,
+        )
+      : say(`Cannot mount the subpath ${step.subpath} of ${source}: cannot access path: ${wordsOf(number)}`);
+  if (failure.detail === "idmap") return say(idmapSentence(source, number));
+  const isMismatch = failure.detail === "" && (number === EINVAL || number === ENOTDIR);
+  return say(`Cannot ${purposeOf(step)}: ${isMismatch ? MISMATCH : reasonOf(failure)}`);
+}
+
+/** Source: mount_setattr(2), "Errors". */
+function idmapSentence(source: string, number: number): string {
+  const reason =
+    number === EINVAL
+      ? "its file system cannot do that; bind it without idmap, or from another file system"
+      : number === EPERM
+        ? "the kernel does not permit it: the file system may be mapped already, or belong to another user namespace"
+        : number === ENOSPC
+          ? "no more user namespaces may be made, see the sysctl user.max_user_namespaces"
+          : wordsOf(number);
+  return `Cannot map the owners of ${source} (idmap): ${reason}`;
+}
 
 function reasonOf({ errno: number, detail }: Failure): string {
   return detail === "" ? wordsOf(number) : `${detail}: ${wordsOf(number)}`;
@@ -152,7 +177,8 @@ function netlinkStepFault(failure: Failure, { purpose }: NetlinkStep): Fault {
 
 /** What is the caller's doing is `invalid`: a mount point or working directory that cannot be. */
 function kindOf({ op }: Step, number: number): FaultKind {
-  const isUsers = op === "bind" || op === "mount" || op === "chdir" || op === "sysctl" || op === "rlimit";
+  const isUsers =
+    op === "bind" || op === "image" || op === "mount" || op === "chdir" || op === "sysctl" || op === "rlimit";
   if (number === ENOSPC) return "unavailable";
   return isUsers && number !== errno.ENOMEM ? "invalid" : "internal";
 }
@@ -182,6 +208,8 @@ function purposeOf(
       return `mount ${step.type} on ${step.target}`;
     case "bind":
       return `bind ${step.source} to ${step.target}`;
+    case "image":
+      return `mount the image on ${step.target}`;
     default:
       return childPurposeOf(step);
   }

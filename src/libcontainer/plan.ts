@@ -52,7 +52,10 @@ export type ChildStep =
       readonly readonly: boolean;
       readonly propagation?: number;
     }
-  /** A new file system inside the root. The target is made when missing, as a directory. */
+  /**
+   * A new file system inside the root. The target is made when missing, as a directory. A tmpfs without a mode among
+   * its data takes that of the directory it covers.
+   */
   | {
       readonly op: "mount";
       readonly type: string;
@@ -62,7 +65,10 @@ export type ChildStep =
       readonly data: string;
       readonly mode?: number;
     }
-  /** Binds a host path inside the root; `recursiveReadonly` by mount_setattr. A missing target is made, of the source's kind. */
+  /**
+   * Binds a host path inside the root; `recursiveReadonly` by mount_setattr. A missing target is made, of the source's
+   * kind. `subpath` is found below the source by descriptor (openat2 with RESOLVE_BENEATH); empty is the source itself.
+   */
   | {
       readonly op: "bind";
       readonly source: string;
@@ -70,9 +76,20 @@ export type ChildStep =
       readonly recursive: boolean;
       readonly readonly: boolean;
       readonly recursiveReadonly: boolean;
-      /** MS_NOSUID and the like, and the propagation MS_PRIVATE, MS_SLAVE, MS_SHARED (with MS_REC). */
+      /** MS_NOSUID and the like. */
       readonly flags: number;
+      /** MS_PRIVATE, MS_SLAVE or MS_SHARED; with MS_REC also of what is mounted below the source. */
       readonly propagation: number;
+      readonly subpath: string;
+      /** Lines of a uid_map and a gid_map from owners on disk to those that are seen; empty leaves owners alone. */
+      readonly owners: { readonly uid: string; readonly gid: string };
+    }
+  /** An image's tree, or a part of it, read-only. A missing target is made, of the part's kind. */
+  | {
+      readonly op: "image";
+      readonly mount: MountSpec;
+      readonly target: string;
+      readonly subpath: string;
     }
   | { readonly op: "mkdir"; readonly target: string; readonly mode: number }
   | {

@@ -58,10 +58,17 @@ export interface ProcessSpec {
 
 export interface RuntimeMount {
   readonly destination: string;
-  readonly type: "bind" | "tmpfs" | "proc" | "sysfs" | "devpts" | "mqueue" | "cgroup" | string;
+  readonly type: "bind" | "image" | "tmpfs" | "proc" | "sysfs" | "devpts" | "mqueue" | "cgroup" | string;
   readonly source: string;
   /** As in fstab and the OCI specification: `ro`, `nosuid`, `rbind`, `rprivate`, `rro`, `size=64m`, … */
   readonly options: readonly string[];
+  /** Of a bind or an image: this file or folder in it. It never leads outside, whatever the links in it say. */
+  readonly subpath?: string;
+  /** Of a bind: `containerId` are owners on disk, `hostId` what they look like through the mount. */
+  readonly uidMappings?: readonly IdMapping[];
+  readonly gidMappings?: readonly IdMapping[];
+  /** Of an image: how its tree is mounted. */
+  readonly tree?: MountSpec;
 }
 
 export interface IdMapping {

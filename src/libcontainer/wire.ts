@@ -60,6 +60,7 @@ export const OPS = {
   chdir: 31,
   seccomp: 32,
   exec: 33,
+  image: 34,
 } as const satisfies Readonly<Record<Step["op"] | "settings", number>>;
 
 /** Source: clone(2). */
@@ -163,7 +164,13 @@ function childArguments(step: ChildStep): readonly Argument[] {
     }
     case "bind": {
       const { source, target, recursive, readonly, recursiveReadonly, flags, propagation } = step;
-      return [source, target, recursive, readonly, recursiveReadonly, flags, propagation];
+      const { uid, gid } = step.owners;
+      const how = [recursive, readonly, recursiveReadonly, flags, propagation];
+      return [source, target, ...how, step.subpath, uid, gid];
+    }
+    case "image": {
+      const { type, source, flags, options, directory = "" } = step.mount;
+      return [type, source, flags, options, directory, step.target, step.subpath];
     }
     case "mkdir":
       return [step.target, step.mode];
@@ -181,7 +188,17 @@ function childArguments(step: ChildStep): readonly Argument[] {
   }
 }
 
-type FileOp = "root" | "mount" | "bind" | "mkdir" | "mknod" | "symlink" | "mask" | "readonly" | "pivot";
+type FileOp =
+  | "root"
+  | "mount"
+  | "bind"
+  | "image"
+  | "mkdir"
+  | "mknod"
+  | "symlink"
+  | "mask"
+  | "readonly"
+  | "pivot";
 
 function processArguments(step: Exclude<ChildStep, { readonly op: FileOp }>): readonly Argument[] {
   switch (step.op) {

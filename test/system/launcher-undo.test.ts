@@ -136,6 +136,8 @@ describe.skipIf(cannotRun !== undefined)(`what a launcher made${reason}`, () => 
         recursiveReadonly: false,
         flags: 0,
         propagation: 0,
+        subpath: "",
+        owners: { uid: "", gid: "" },
       },
     ],
     ["sysctl", { op: "sysctl", key: "net.no.such", value: "1" }],

@@ -89,6 +89,7 @@ static const obey STEPS[OP_COUNT] = {
     [OP_APPARMOR] = step_apparmor,   [OP_USER] = step_user,
     [OP_CAPABILITIES] = step_remember, [OP_CHDIR] = step_chdir,
     [OP_SECCOMP] = step_remember,    [OP_EXEC] = run_program,
+    [OP_IMAGE] = step_image,
 };
 
 static bool has_step(const struct plan *plan, enum op op) {

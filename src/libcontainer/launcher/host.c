@@ -89,12 +89,12 @@ static bool has_id_map(const struct plan *plan) {
   return false;
 }
 
-/* In a mount namespace of this process, so that nothing of it shows on the host. */
+/* For a user namespace in a mount namespace of this process, so that nothing of it shows on the host. */
 int open_outside(struct start *start) {
   const struct plan *plan = &start->self->plan;
-  if (!has_id_map(plan)) return 0;
+  if (!has_id_map(plan)) return open_mounts(plan, &start->opened, EARLY_MAPPED);
   if (unshare(CLONE_NEWNS) < 0 || syscall(SYS_mount, NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0) return -errno;
-  return open_mounts(plan, &start->opened, true);
+  return open_mounts(plan, &start->opened, EARLY_ALL);
 }
 
 static void close_outside(struct start *start) {

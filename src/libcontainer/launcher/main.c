@@ -161,7 +161,9 @@ static int start_program(struct start *start) {
   if ((error = open_state(self)) || (error = write_pids(self))) return error;
   if ((error = open_target(start)) || (error = open_streams(start))) return error;
   if ((error = open_outside(start))) {
-    if (start->opened.last != NULL) start->step = start->opened.last;
+    if (start->opened.last == NULL) return error;
+    start->step = start->opened.last;
+    snprintf(start->detail, sizeof start->detail, "%s", start->opened.part);
     return error;
   }
   if ((error = obey_host_steps(start))) return prefer_child(start, error);

@@ -10,9 +10,10 @@
 #include <sys/sysmacros.h>
 
 #define RECURSIVE 0x8000 /* AT_RECURSIVE, which older C libraries lack. */
+#define PAGE 4096
 #define PROPAGATIONS (MS_PRIVATE | MS_SLAVE | MS_SHARED | MS_UNBINDABLE)
 
-static uint64_t attributes_of(uint64_t flags) {
+uint64_t attributes_of(uint64_t flags) {
   uint64_t attributes = 0;
   if (flags & MS_RDONLY) attributes |= MOUNT_ATTR_RDONLY;
   if (flags & MS_NOSUID) attributes |= MOUNT_ATTR_NOSUID;
@@ -71,79 +72,37 @@ int new_mount(const char *type, const char *source, const char *data, uint64_t f
   return (int)checked(syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, attributes_of(flags)));
 }
 
+/* A tmpfs that is not told its mode takes that of the directory it covers; without one it has the kernel's, 1777. */
+static int inherit_mode(struct child *child, const struct step *step, char data[PAGE]) {
+  const char *asked = arg_string(step, 4), *comma = strlen(asked) > 0 ? "," : "";
+  bool is_told = strncmp(asked, "mode=", 5) == 0 || strstr(asked, ",mode=") != NULL;
+  AUTO_FD covered = is_told || strcmp(arg_string(step, 0), "tmpfs") != 0
+                        ? -1
+                        : open_in_root(child->root, arg_string(step, 2), O_PATH | O_DIRECTORY);
+  struct stat look;
+  bool takes_over = covered >= 0 && fstat(covered, &look) == 0;
+  int size = takes_over ? snprintf(data, PAGE, "mode=%o%s%s", look.st_mode & 07777, comma, asked)
+                        : snprintf(data, PAGE, "%s", asked);
+  return size < 0 || size >= PAGE ? -E2BIG : 0;
+}
+
 int step_mount(struct child *child, const struct step *step) {
   const char *type = arg_string(step, 0), *target = arg_string(step, 2);
   uint64_t flags = arg_number(step, 3), mode = arg_number(step, 5);
+  char data[PAGE];
   if (flags & MS_REMOUNT) {
     AUTO_FD there = open_in_root(child->root, target, O_PATH);
     return there < 0 ? there : change_mount(there, false, attributes_of(flags), 0);
   }
+  int error = inherit_mode(child, step, data);
+  if (error) return error;
   AUTO_FD directory = make_in_root(child->root, target, mode == 0 ? 0755 : (mode_t)(mode - 1));
   if (directory < 0) return directory;
-  AUTO_FD mount = new_mount(type, arg_string(step, 1), arg_string(step, 4), flags);
+  AUTO_FD mount = new_mount(type, arg_string(step, 1), data, flags);
   if (mount < 0) return mount;
   if (strcmp(type, "proc") == 0) keep_procfs(child, mount);
-  int error = place_mount(mount, directory);
+  error = place_mount(mount, directory);
   return error ? error : change_mount(mount, false, 0, MS_PRIVATE);
-}
-
-/* A target of the source's kind: binds of files need a file to cover. */
-static int make_bind_target(struct child *child, const char *path, bool is_directory) {
-  if (is_directory) return make_in_root(child->root, path, 0755);
-  int there = open_in_root(child->root, path, O_PATH);
-  if (there != -ENOENT) return there;
-  const char *name;
-  AUTO_FD parent = open_parent(child->root, path, &name);
-  if (parent < 0) return parent;
-  AUTO_FD made = openat(parent, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0644);
-  if (made < 0 && errno != EEXIST) return -errno;
-  return (int)checked(openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
-}
-
-static int open_bind(const struct step *step) {
-  const char *source = arg_string(step, 0);
-  if (is_foreign(source)) return clone_foreign(source, arg_number(step, 2));
-  return clone_mount(AT_FDCWD, source, arg_number(step, 2));
-}
-
-/* -1 when that step's mount was not made before. */
-int take_opened(struct opened *opened, const struct step *step) {
-  for (size_t i = 0; i < opened->count; i++)
-    if (opened->mounts[i].step == step) return take_fd(&opened->mounts[i].fd);
-  return -1;
-}
-
-int open_mounts(const struct plan *plan, struct opened *opened, bool takes_all) {
-  for (size_t i = 0; i < plan->count; i++) {
-    const struct step *step = &plan->steps[i];
-    bool is_bind = step->op == OP_BIND && (takes_all || arg_number(step, 6) & MS_SHARED || is_foreign(arg_string(step, 0)));
-    if (!is_bind && !(takes_all && step->op == OP_ROOT)) continue;
-    if (opened->count == MAX_OPENED) return -E2BIG;
-    int fd = is_bind ? open_bind(step) : mount_root(step);
-    opened->last = step;
-    if (fd < 0) return fd;
-    opened->mounts[opened->count].step = step;
-    opened->mounts[opened->count++].fd = fd;
-  }
-  return 0;
-}
-
-int step_bind(struct child *child, const struct step *step) {
-  AUTO_FD mount = take_opened(&child->opened, step);
-  if (mount < 0) mount = open_bind(step);
-  if (mount < 0) return mount;
-  struct stat source;
-  if (fstat(mount, &source) < 0) return -errno;
-  bool is_recursive = arg_number(step, 2), is_readonly = arg_number(step, 3);
-  uint64_t attributes = attributes_of(arg_number(step, 5)) & ~(uint64_t)MOUNT_ATTR_RDONLY;
-  uint64_t propagation = arg_number(step, 6);
-  if (is_readonly) attributes |= MOUNT_ATTR_RDONLY;
-  int error = change_mount(mount, false, attributes, 0);
-  if (!error && is_readonly && arg_number(step, 4)) error = change_mount(mount, true, MOUNT_ATTR_RDONLY, 0);
-  if (!error) error = change_mount(mount, is_recursive, 0, propagation ? propagation : MS_PRIVATE);
-  if (error) return error;
-  AUTO_FD target = make_bind_target(child, arg_string(step, 1), S_ISDIR(source.st_mode));
-  return target < 0 ? target : place_mount(mount, target);
 }
 
 static bool is_null(int fd) {

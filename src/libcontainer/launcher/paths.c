@@ -5,8 +5,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-int open_in_root(int root, const char *path, uint64_t flags) {
-  struct open_how how = {.flags = flags | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+static int open_within(int root, const char *path, struct open_how how) {
   /* EAGAIN means that something was renamed meanwhile; somebody who does that for ever gets an error. */
   for (int tries = 0; tries < 128; tries++) {
     int fd = (int)syscall(SYS_openat2, root, path[0] == 0 ? "." : path, &how, sizeof how);
@@ -14,6 +13,15 @@ int open_in_root(int root, const char *path, uint64_t flags) {
     if (errno != EAGAIN && errno != EINTR) return -errno;
   }
   return -EAGAIN;
+}
+
+int open_in_root(int root, const char *path, uint64_t flags) {
+  return open_within(root, path, (struct open_how){.flags = flags | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS});
+}
+
+/* Never outside the directory, whatever is exchanged meanwhile: a link that leads out is EXDEV. */
+int open_beneath(int directory, const char *path) {
+  return open_within(directory, path, (struct open_how){.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS});
 }
 
 /* Opens the directory that holds the path's last component, made when missing, and points at that component. */
@@ -30,8 +38,8 @@ int open_parent(int root, const char *path, const char **name) {
   return make_in_root(root, parent, 0755);
 }
 
-/* Puts what a dangling link says in place of the path's first `prefix` bytes. */
-static int follow_dangling(int directory, const char *name, char *path, size_t prefix, size_t start) {
+/* Puts what a dangling link says in place of the path's bytes from `start` to `prefix`, or of all of them. */
+int follow_dangling(int directory, const char *name, char path[4096], size_t prefix, size_t start) {
   char target[4096], joined[8192];
   ssize_t length = readlinkat(directory, name, target, sizeof target - 1);
   if (length < 0) return -errno;

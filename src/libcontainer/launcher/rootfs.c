@@ -83,8 +83,12 @@ int mount_root(const struct step *step) {
  * private, because a bind may want to see what the host mounts later.
  */
 int step_root(struct child *child, const struct step *step) {
-  int error = child->opened.count == 0 ? open_mounts(child->plan, &child->opened, false) : 0;
-  if (error) return child->step = child->opened.last, error;
+  int error = open_mounts(child->plan, &child->opened, EARLY_SHARED);
+  if (error) {
+    child->step = child->opened.last;
+    snprintf(child->detail, DETAIL_BYTES, "%s", child->opened.part);
+    return error;
+  }
   if (syscall(SYS_mount, NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0) return -errno;
   child->host_null = open("/dev/null", O_PATH | O_CLOEXEC);
   child->root = take_opened(&child->opened, step);
@@ -103,8 +107,7 @@ int step_pivot(struct child *child, const struct step *step) {
   int error = child->root_is_readonly ? change_mount(child->root, false, MOUNT_ATTR_RDONLY, 0) : 0;
   if (error) return error;
   if (fchdir(child->root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0) return -errno;
-  /* The old root now covers the new one; its unmounting must stay our own affair. */
-  if (syscall(SYS_mount, NULL, ".", NULL, MS_REC | MS_SLAVE, NULL) < 0) return -errno;
+  /* The old root now covers the new one. It was made a slave with all in it, so its unmounting stays our own affair. */
   if (syscall(SYS_umount2, ".", MNT_DETACH) < 0 || chdir("/") < 0) return -errno;
   child->has_pivoted = true;
   return change_mount(child->root, false, 0, arg_number(step, 0));

@@ -51,6 +51,7 @@ enum op {
   OP_CHDIR = 31,
   OP_SECCOMP = 32,
   OP_EXEC = 33,
+  OP_IMAGE = 34,
   OP_COUNT
 };
 
@@ -85,6 +86,8 @@ enum setting {
 };
 enum stdio_flag { STDIO_TERMINAL = 1, STDIO_OPEN_STDIN = 2, STDIO_STDIN_ONCE = 4 };
 
+#define DETAIL_BYTES 84
+
 /* What the launcher says on its standard output: kind, step, op, errno, pid, start ticks, detail. */
 enum report_kind { REPORT_CLONED = 1, REPORT_READY = 2, REPORT_RUNNING = 3, REPORT_FAILED = 4 };
 struct report {
@@ -94,7 +97,7 @@ struct report {
   int32_t error;
   uint32_t pid;
   char ticks[24];
-  char detail[84];
+  char detail[DETAIL_BYTES];
 };
 
 /* What the child tells the supervisor; descriptors (a pty's two ends) may ride along. */
@@ -103,7 +106,7 @@ struct message {
   uint32_t word;
   uint32_t step;
   int32_t error;
-  char detail[84];
+  char detail[DETAIL_BYTES];
 };
 
 /* What the supervisor has done for the child, in this order. */
@@ -115,23 +118,26 @@ enum grant { GRANT_NONE, GRANT_IDS, GRANT_LINKS, GRANT_GO };
 
 /*
  * Mounts that are made before their step: binds that propagate to the host, before everything turns private; those
- * of other containers, before the root is covered; and for a user namespace all of them, by the supervisor, because
- * the child's root may not walk the host's paths.
+ * of other containers, before the root is covered; by the supervisor those with owners of their own, because it has
+ * a procfs in which it finds what it starts, and for a user namespace all of them, because the child's root may not
+ * walk the host's paths.
  */
+enum early { EARLY_SHARED, EARLY_MAPPED, EARLY_ALL };
 struct opened {
   struct {
     const struct step *step;
     int fd;
   } mounts[MAX_OPENED];
   size_t count;
-  const struct step *last; /* The one that failed, if any did. */
+  const struct step *last; /* The one that failed, if any did, and which part of it. */
+  const char *part;
 };
 
 /* The child's state between its steps. */
 struct child {
   const struct plan *plan;
   const struct step *step; /* The one being obeyed. */
-  char *detail;            /* Words for the report, 84 bytes. */
+  char *detail;            /* Words for the report, DETAIL_BYTES. */
   int sync;
   enum grant granted;
   bool late_cgroup_namespace;
@@ -186,10 +192,12 @@ int write_all(int fd, const void *data, size_t length);
 /* paths.c */
 int open_in_root(int root, const char *path, uint64_t flags);
 int make_in_root(int root, const char *path, mode_t mode);
+int open_beneath(int directory, const char *path);
 int open_parent(int root, const char *path, const char **name);
+int follow_dangling(int directory, const char *name, char path[4096], size_t prefix, size_t start);
 int start_ticks(pid_t pid, char ticks[24]);
 
-/* rootfs.c, mounts.c */
+/* rootfs.c, mounts.c, binds.c, idmap.c */
 int step_root(struct child *child, const struct step *step);
 int step_pivot(struct child *child, const struct step *step);
 int step_mkdir(struct child *child, const struct step *step);
@@ -198,14 +206,17 @@ int step_symlink(struct child *child, const struct step *step);
 int step_chdir(struct child *child, const struct step *step);
 int step_mount(struct child *child, const struct step *step);
 int step_bind(struct child *child, const struct step *step);
+int step_image(struct child *child, const struct step *step);
 int step_mask(struct child *child, const struct step *step);
 int step_readonly(struct child *child, const struct step *step);
-int open_mounts(const struct plan *plan, struct opened *opened, bool takes_all);
+int open_mounts(const struct plan *plan, struct opened *opened, enum early which);
 int take_opened(struct opened *opened, const struct step *step);
 int mount_root(const struct step *step);
 int new_mount(const char *type, const char *source, const char *data, uint64_t flags);
 int clone_mount(int at, const char *path, bool recursive);
 int place_mount(int mount, int target);
+int map_ids(int mount, const char *uids, const char *gids);
+uint64_t attributes_of(uint64_t flags);
 int change_mount(int mount, bool recursive, uint64_t attributes, uint64_t propagation);
 
 /* foreign.c */
@@ -335,7 +346,7 @@ void undo(struct supervisor *self);
 struct start {
   struct supervisor *self;
   const struct step *step; /* The one being obeyed. */
-  char detail[84];
+  char detail[DETAIL_BYTES];
   const struct step *into; /* The group that the clone itself puts the child into. */
   uint64_t clone_flags, join_flags;
   int target;

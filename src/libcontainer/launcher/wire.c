@@ -23,7 +23,7 @@ static const char *const SIGNATURES[OP_COUNT] = {
     [OP_NETLINK] = "sbbbs",
     [OP_ROOT] = "ssulsuu",
     [OP_MOUNT] = "sssusu",
-    [OP_BIND] = "ssuuuuu",
+    [OP_BIND] = "ssuuuuusss",
     [OP_MKDIR] = "su",
     [OP_MKNOD] = "suuuuu",
     [OP_SYMLINK] = "ss",
@@ -44,6 +44,7 @@ static const char *const SIGNATURES[OP_COUNT] = {
     [OP_CHDIR] = "su",
     [OP_SECCOMP] = "bu",
     [OP_EXEC] = "llu",
+    [OP_IMAGE] = "ssulsss",
 };
 
 static uint32_t number32(const uint8_t *at) {

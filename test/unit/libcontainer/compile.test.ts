@@ -196,9 +196,41 @@ describe("a mount", () => {
         recursiveReadonly: true,
         flags: MS.NOSUID,
         propagation: MS.PRIVATE | MS.REC,
+        subpath: "",
+        owners: { uid: "", gid: "" },
       },
     ]);
   });
+
+  test("of a part, with owners of its own, says so in the kernel's lines", () => {
+    const uidMappings = [
+      { containerId: 1000, hostId: 0, size: 1 },
+      { containerId: 5, hostId: 6, size: 7 },
+    ];
+    const gidMappings = [{ containerId: 100, hostId: 0, size: 1 }];
+    expect(steps({ subpath: "a/b", uidMappings, gidMappings })).toMatchObject([
+      { op: "bind", subpath: "a/b", owners: { uid: "1000 0 1\n5 6 7\n", gid: "100 0 1\n" } },
+    ]);
+  });
+
+  test("of an image is its tree", () => {
+    const tree = { type: "overlay", source: "overlay", flags: 1, options: ["lowerdir+=a"], directory: "/d" };
+    expect(steps({ type: "image", source: "", tree, subpath: "bin" })).toEqual([
+      { op: "image", mount: tree, target: "/t", subpath: "bin" },
+    ]);
+  });
+
+  for (const [word, flags] of [
+    ["private", MS.PRIVATE],
+    ["rprivate", MS.PRIVATE | MS.REC],
+    ["slave", MS.SLAVE],
+    ["rslave", MS.SLAVE | MS.REC],
+    ["shared", MS.SHARED],
+    ["rshared", MS.SHARED | MS.REC],
+  ] as const)
+    test(`that is ${word} is that`, () => {
+      expect(steps({ options: ["rbind", word] })).toMatchObject([{ propagation: flags }]);
+    });
 
   test("of groups is one file system on v2 and one a hierarchy on v1, closed last", () => {
     const mount = {
