@@ -1,8 +1,18 @@
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { closeSync, ftruncateSync, openSync, renameSync, writeFileSync, writeSync } from "node:fs";
 import { hostname as hostHostname } from "node:os";
 import { Fault } from "#errors";
-import { contains, parseAddress, parsePrefix } from "./addresses.ts";
-import type { SandboxRequest } from "./driver.ts";
+import { parseAddress } from "./addresses.ts";
+import { renderEmbeddedResolvConf } from "./dns/resolv-conf.ts";
+import type { Upstream } from "./dns/upstream.ts";
+import {
+  hostResolvConf,
+  isEdited,
+  readHostResolvConf,
+  readText,
+  renderResolvConf,
+  seal,
+} from "./resolv-conf.ts";
+import type { LinkedHost, SandboxRequest } from "./types.ts";
 
 export interface NetworkFiles {
   readonly hosts: string;
@@ -18,12 +28,10 @@ export interface FileFacts {
   readonly hostGateway: string;
   readonly isHostMode: boolean;
   readonly hasIpv6: boolean;
+  /** Whom our own server asks; absent for a container that asks servers itself. */
+  readonly embedded?: readonly Upstream[];
 }
 
-const RESOLV_CONF = "/etc/resolv.conf";
-/** Where systemd-resolved lists the servers behind its stub. */
-const RESOLVED_CONF = "/run/systemd/resolve/resolv.conf";
-const FALLBACK_SERVERS = ["8.8.8.8", "8.8.4.4"];
 const LOCALHOST_LINES = [
   "127.0.0.1\tlocalhost",
   "::1\tlocalhost ip6-localhost ip6-loopback",
@@ -32,7 +40,6 @@ const LOCALHOST_LINES = [
   "ff02::1\tip6-allnodes",
   "ff02::2\tip6-allrouters",
 ];
-const LOOPBACK_V4 = parsePrefix("127.0.0.0/8")?.subnet;
 
 export function filesIn(directory: string): NetworkFiles {
   return {
@@ -46,10 +53,29 @@ export function filesIn(directory: string): NetworkFiles {
 export function writeFiles(request: SandboxRequest, facts: FileFacts): NetworkFiles {
   const files = filesIn(request.directory);
   const hostname = facts.isHostMode ? request.hostname || hostHostname() : request.hostname;
-  replace(files.hosts, renderHosts(request, facts, read("/etc/hosts")));
+  replace(files.hosts, renderHosts(request, facts, readText("/etc/hosts")));
   replace(files.hostname, `${hostname}\n`);
-  replace(files.resolvConf, renderResolvConf(request, facts, hostResolvConf(facts.isHostMode)));
+  // Somebody who changed it wants it so.
+  if (!isEdited(readText(files.resolvConf))) replace(files.resolvConf, resolvConfOf(request, facts));
   return files;
+}
+
+/** For a container that runs and has come to, or off, a network. */
+export function refreshResolvConf(
+  request: Pick<SandboxRequest, "directory" | "dns" | "dnsSearch" | "dnsOptions">,
+  facts: Pick<FileFacts, "isHostMode" | "hasIpv6" | "embedded">,
+): void {
+  const { resolvConf } = filesIn(request.directory);
+  if (!isEdited(readText(resolvConf))) overwrite(resolvConf, resolvConfOf(request, facts));
+}
+
+function resolvConfOf(
+  request: Pick<SandboxRequest, "dns" | "dnsSearch" | "dnsOptions">,
+  facts: Pick<FileFacts, "isHostMode" | "hasIpv6" | "embedded">,
+): string {
+  if (facts.embedded !== undefined)
+    return seal(renderEmbeddedResolvConf(request, facts.embedded, readHostResolvConf()));
+  return seal(renderResolvConf(request, facts, hostResolvConf(facts.isHostMode)));
 }
 
 function replace(path: string, text: string): void {
@@ -58,17 +84,35 @@ function replace(path: string, text: string): void {
   renameSync(aside, path);
 }
 
-function read(path: string): string {
+/** In place: a container that runs has this very file mounted. Readers see the old text, the new, or a mix for a moment. */
+function overwrite(path: string, text: string): void {
+  const descriptor = openSync(path, "r+");
   try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return "";
+    const length = writeSync(descriptor, text, 0);
+    ftruncateSync(descriptor, length);
+  } finally {
+    closeSync(descriptor);
   }
+}
+
+/** In the hosts file of a container that runs: a linked container has another address now. The rest stays as it is. */
+export function moveLinkedHost(directory: string, { address, names }: LinkedHost): void {
+  const { hosts } = filesIn(directory);
+  const line = linkedLine({ address, names });
+  const text = readText(hosts);
+  const moved = text.split("\n").map((old) => (isLineOf(old, names) ? line : old));
+  if (moved.join("\n") !== text) overwrite(hosts, moved.join("\n"));
+}
+
+const linkedLine = ({ address, names }: LinkedHost): string => `${address}\t${names.join(" ")}`;
+
+function isLineOf(line: string, names: readonly string[]): boolean {
+  return line.slice(line.indexOf("\t") + 1) === names.join(" ") && line.includes("\t");
 }
 
 /** Format: hosts(5), in Docker's order: localhost, what was asked for, the container itself. */
 export function renderHosts(
-  request: Pick<SandboxRequest, "hostname" | "domainname" | "extraHosts">,
+  request: Pick<SandboxRequest, "hostname" | "domainname" | "extraHosts" | "linkedHosts">,
   facts: Pick<FileFacts, "addresses" | "hostGateway" | "isHostMode">,
   hostFile: string,
 ): string {
@@ -80,6 +124,7 @@ export function renderHosts(
   const lines = [
     ...base,
     ...request.extraHosts.map((entry) => extraHostLine(entry, facts.hostGateway)),
+    ...(request.linkedHosts ?? []).map(linkedLine),
     ...facts.addresses.map((address) => `${address}\t${names.join(" ")}`),
   ];
   return `${lines.join("\n")}\n`;
@@ -97,70 +142,4 @@ function extraHostLine(entry: string, hostGateway: string): string {
   if (name === "" || /[\s#]/.test(name) || parseAddress(address) === undefined)
     throw new Fault("invalid", `Cannot add the host ${entry}: it must be NAME:ADDRESS`);
   return `${address}\t${name}`;
-}
-
-/** Empty when there is none. */
-export function readHostResolvConf(): string {
-  return read(RESOLV_CONF);
-}
-
-/** The host's own, or, where that only names systemd-resolved's stub, the servers behind it. */
-function hostResolvConf(isHostMode: boolean): string {
-  const text = readHostResolvConf();
-  const { servers } = parseResolvConf(text);
-  const isStub = !isHostMode && servers.length === 1 && servers[0] === "127.0.0.53";
-  return (isStub && read(RESOLVED_CONF)) || text;
-}
-
-export interface ResolvConf {
-  readonly servers: readonly string[];
-  readonly search: readonly string[];
-  readonly options: readonly string[];
-}
-
-/** Source: resolv.conf(5): of several search or domain lines the last one counts, options add up. */
-export function parseResolvConf(text: string): ResolvConf {
-  const servers: string[] = [];
-  const options: string[] = [];
-  let search: string[] = [];
-  for (const line of text.split("\n")) {
-    const [key = "", ...values] = line
-      .replace(/[#;].*$/, "")
-      .trim()
-      .split(/\s+/);
-    if (key === "nameserver" && values[0] !== undefined) servers.push(values[0]);
-    else if (key === "search" || key === "domain") search = values;
-    else if (key === "options") options.push(...values);
-  }
-  return { servers, search, options };
-}
-
-export function renderResolvConf(
-  request: Pick<SandboxRequest, "dns" | "dnsSearch" | "dnsOptions">,
-  facts: Pick<FileFacts, "isHostMode" | "hasIpv6">,
-  hostFile: string,
-): string {
-  const host = parseResolvConf(hostFile);
-  const asked = [request.dns, request.dnsSearch, request.dnsOptions];
-  if (facts.isHostMode && asked.every((list) => list.length === 0)) return hostFile;
-  const inherited = facts.isHostMode ? host.servers : reachable(host.servers, facts.hasIpv6);
-  const servers = request.dns.length > 0 ? request.dns : inherited;
-  const search = request.dnsSearch.length > 0 ? request.dnsSearch : host.search;
-  const options = request.dnsOptions.length > 0 ? request.dnsOptions : host.options;
-  const lines = servers.map((server) => `nameserver ${server}`);
-  // A lone dot is how a user asks for no search list at all.
-  if (search.length > 0 && search.join() !== ".") lines.push(`search ${search.join(" ")}`);
-  if (options.length > 0) lines.push(`options ${options.join(" ")}`);
-  return `${lines.join("\n")}\n`;
-}
-
-/** The servers a container can reach: none on the host's loopback, IPv6 ones only with IPv6. */
-function reachable(servers: readonly string[], hasIpv6: boolean): readonly string[] {
-  const kept = servers.filter((server) => {
-    const address = parseAddress(server.replace(/%.*$/, ""));
-    if (address === undefined) return false;
-    if (address.family === 6) return hasIpv6 && address.value !== 1n && !server.includes("%");
-    return LOOPBACK_V4 !== undefined && !contains(LOOPBACK_V4, address);
-  });
-  return kept.length > 0 ? kept : FALLBACK_SERVERS;
 }

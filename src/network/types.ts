@@ -71,6 +71,12 @@ export interface NamespaceHolder {
   readonly startTicks: string;
 }
 
+/** A line of /etc/hosts for a linked container. */
+export interface LinkedHost {
+  readonly address: string;
+  readonly names: readonly string[];
+}
+
 export interface SandboxRequest {
   readonly containerId: string;
   readonly name: string;
@@ -85,6 +91,8 @@ export interface SandboxRequest {
   readonly dnsOptions: readonly string[];
   /** `host:address`; the address may be `host-gateway`. */
   readonly extraHosts: readonly string[];
+  /** Containers of the default bridge that this one knows by links. */
+  readonly linkedHosts?: readonly LinkedHost[];
   /** The container's own directory, where hosts, hostname and resolv.conf are written. */
   readonly directory: string;
 }

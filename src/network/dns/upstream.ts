@@ -1,5 +1,5 @@
 import { contains, parseAddress, parsePrefix } from "../addresses.ts";
-import { parseResolvConf } from "../files.ts";
+import { FALLBACK_SERVERS, parseResolvConf } from "../resolv-conf.ts";
 
 /** A DNS server beyond our own. */
 export interface Upstream {
@@ -15,7 +15,6 @@ export const EMBEDDED_SERVER = "127.0.0.11";
 /** As glibc's resolver: more are never asked. */
 const MAX_UPSTREAMS = 3;
 const LOOPBACK = parsePrefix("127.0.0.0/8")?.subnet;
-const FALLBACK = ["8.8.8.8", "8.8.4.4"];
 
 /**
  * The servers that names of the outer world are asked of: those the container was given, from its own namespace; else
@@ -31,7 +30,7 @@ export function upstreamsOf(request: {
   if (own.length > 0) return own.filter(isOther).slice(0, MAX_UPSTREAMS);
   const { servers } = parseResolvConf(request.hostResolvConf);
   const known = servers.filter((server) => parseAddress(withoutZone(server)) !== undefined);
-  return (known.length > 0 ? known : FALLBACK)
+  return (known.length > 0 ? known : FALLBACK_SERVERS)
     .map((address) => ({
       address,
       from: isOnlyForHost(address, request.hasIpv6) ? ("host" as const) : ("container" as const),

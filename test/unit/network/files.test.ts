@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { parseResolvConf, renderHosts, renderResolvConf } from "../../../src/network/files.ts";
+import { renderHosts } from "../../../src/network/files.ts";
+import { parseResolvConf, renderResolvConf } from "../../../src/network/resolv-conf.ts";
 
 const names = { hostname: "web", domainname: "", extraHosts: [] as string[] };
 const bridged = { addresses: ["172.17.0.2"], hostGateway: "172.17.0.1", isHostMode: false, hasIpv6: false };

@@ -13,10 +13,10 @@ import {
   subnetOf,
 } from "../../addresses.ts";
 import type { Network, NetworkHost } from "../../driver.ts";
-import { parseResolvConf, readHostResolvConf } from "../../files.ts";
 import { performOnHost } from "../../host-steps.ts";
 import { chooseSubnet, DEFAULT_POOLS, firstAddress } from "../../ipam.ts";
 import { addAddress, configureLink, makeBridge, removeAddress } from "../../netlink-steps.ts";
+import { parseResolvConf, readHostResolvConf } from "../../resolv-conf.ts";
 
 export const DEFAULT_MTU = 1500;
 
