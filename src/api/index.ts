@@ -8,6 +8,7 @@ export * from "./container-request.ts";
 export * from "./host-config.ts";
 export { ZERO_TIME } from "./lenient.ts";
 export * from "./object-reply.ts";
+export * from "./path-stat.ts";
 export * from "./query.ts";
 export * from "./system-reply.ts";
 export * from "./versions.ts";

@@ -78,6 +78,12 @@ export const LogsQuery = z.object({
   details: QueryFlag,
   tail: QueryText,
 });
+export const ArchiveQuery = z.object({ path: QueryText });
+export const ArchivePutQuery = z.object({
+  path: QueryText,
+  noOverwriteDirNonDir: QueryFlag,
+  copyUIDGID: QueryFlag,
+});
 export const EventsQuery = z.object({ since: QueryTime, until: QueryTime, filters: QueryText });
 export const PullQuery = z.object({
   fromImage: QueryText,

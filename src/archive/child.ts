@@ -2,7 +2,16 @@ import { z } from "zod";
 import { Fault, type FaultKind } from "#errors";
 
 const Failure = z.object({ kind: z.string(), message: z.string() });
-const KINDS: readonly string[] = ["invalid", "unsupported", "unavailable", "cancelled", "internal"];
+const KINDS: readonly string[] = [
+  "invalid",
+  "denied",
+  "not_found",
+  "conflict",
+  "unsupported",
+  "unavailable",
+  "cancelled",
+  "internal",
+];
 /** How much of the child's error output is looked at. */
 const KEPT_CHARACTERS = 4096;
 

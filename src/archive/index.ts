@@ -6,10 +6,24 @@
 export { type Compression, compressionOf, decompress } from "./decompress.ts";
 export type { ByteString, Entry, EntrySink, EntryType, Segment } from "./entry.ts";
 export { type PackRequest, pack } from "./pack.ts";
-export type { PackStyle } from "./packer.ts";
+export type { PackStyle, Resource } from "./packer.ts";
+export { insidePath, keepEnd, namesContent, namesDirectory, splitPath } from "./paths.ts";
+export type { Placing } from "./placing.ts";
 export { TarReader } from "./reader.ts";
 export { serveArchive } from "./serve.ts";
 export { sync } from "./sync.ts";
 export { type Unpacked, type UnpackInput, type UnpackRequest, unpack } from "./unpack.ts";
+export {
+  type Entrance,
+  type Looked,
+  lookInside,
+  type Packed,
+  type PutOptions,
+  packInside,
+  packLocal,
+  packWhole,
+  unpackInside,
+  unpackLocal,
+} from "./view.ts";
 export type { WhiteoutStyle } from "./whiteouts.ts";
 export { headerOf, paddingAfter, TRAILER } from "./writer.ts";

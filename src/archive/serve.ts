@@ -4,15 +4,15 @@ import { Fault, sentenceOf } from "#errors";
 import { AT_FDCWD, changeRoot, close, must, openAt, syncFileSystem } from "#host";
 import { decompress } from "./decompress.ts";
 import { followFile, readStdin } from "./input.ts";
+import { writeArchive } from "./output.ts";
 import { packTree } from "./packer.ts";
 import { TarReader } from "./reader.ts";
+import { serveLocalGet, serveLocalPut, serveView } from "./serve-view.ts";
 import { Unpacker } from "./unpacker.ts";
 import type { WhiteoutStyle } from "./whiteouts.ts";
 
 /** How often the child says how far it is. */
 const PROGRESS_BYTES = 2 * 1024 * 1024;
-/** Output is gathered to this size. */
-const OUTPUT_BYTES = 512 * 1024;
 const BLOB_DESCRIPTOR = 3;
 const STYLES: readonly string[] = ["overlay", "delete", "keep"];
 
@@ -25,6 +25,9 @@ export async function serveArchive([verb = "", ...words]: readonly string[]): Pr
     if (verb === "unpack") await serveUnpack(words);
     else if (verb === "pack") await servePack(words);
     else if (verb === "sync") serveSync(words);
+    else if (verb === "local-get") await serveLocalGet(words);
+    else if (verb === "local-put") await serveLocalPut(words);
+    else if (verb.startsWith("view-")) await serveView(verb, words);
     else throw new Fault("invalid", `Cannot serve "${verb}": the archive room knows no such verb`);
   } catch (thrown) {
     const kind = thrown instanceof Fault ? thrown.kind : "internal";
@@ -67,16 +70,7 @@ async function servePack([directory = "", style = ""]: readonly string[]): Promi
   if (style !== "plain" && style !== "overlay")
     throw new Fault("invalid", `Cannot pack: "${style}" is no kind of tree`);
   enter(directory);
-  const output = Bun.stdout.writer({ highWaterMark: OUTPUT_BYTES });
-  let waiting = 0;
-  for (const chunk of packTree(style)) {
-    output.write(chunk);
-    waiting += chunk.length;
-    if (waiting < OUTPUT_BYTES) continue;
-    await output.flush();
-    waiting = 0;
-  }
-  await output.end();
+  await writeArchive(packTree(style));
 }
 
 /** `sync DIRECTORY`: blocks as long as the disk does, which is why it is done here. */

@@ -25,6 +25,7 @@ import {
 import { applyAttributes } from "./attributes.ts";
 import type { ByteString, Entry, EntrySink } from "./entry.ts";
 import { cleanPath, cString, parentOf, refused, textOf } from "./names.ts";
+import { demandBeneath, demandKind, type Placing, placed } from "./placing.ts";
 import { SpaceGuard } from "./space.ts";
 import { isWhiteout, lookAt, makeParents, removeTree } from "./tree.ts";
 import { type WhiteoutStyle, type Whiteouts, whiteoutsFor } from "./whiteouts.ts";
@@ -43,8 +44,8 @@ export interface UnpackTotals {
 }
 
 /**
- * Applies entries to the working directory, which must be the root of a process of its own (chroot): no link
- * in the tree or the archive can lead out of it. Owners, modes, times and attributes become exactly as told.
+ * Applies entries to the working directory, which must be in the root of a process of its own (chroot): no link
+ * in the tree or the archive can lead out of that. Owners, modes, times and attributes become exactly as told.
  */
 export class Unpacker implements EntrySink {
   readonly #whiteouts: Whiteouts;
@@ -62,18 +63,23 @@ export class Unpacker implements EntrySink {
   #bytes = 0;
   #entries = 0;
 
-  constructor(whiteouts: WhiteoutStyle) {
+  readonly #placing: Placing;
+
+  constructor(whiteouts: WhiteoutStyle, placing: Placing = {}) {
+    this.#placing = placing;
     this.#made = whiteouts === "overlay" ? undefined : new Set();
     this.#isInheriting = whiteouts !== "overlay";
     this.#whiteouts = whiteoutsFor(whiteouts, (path) => this.#made?.has(path) ?? false);
     setUmask(0);
   }
 
-  begin(entry: Entry): void {
+  begin(told: Entry): void {
+    const entry = placed(told, this.#placing);
     const path = cleanPath(entry.path);
     this.#entries++;
     this.#space.madeFile();
-    if (this.#whiteouts.apply(path)) return;
+    if (this.#whiteouts.apply(path) || (path === "" && this.#placing.keepsRoot === true)) return;
+    this.#check(path, entry);
     this.#remember(path);
     this.#entry = entry;
     this.#path = path === "" ? ROOT : cString(path);
@@ -104,6 +110,20 @@ export class Unpacker implements EntrySink {
     return { bytes: this.#bytes, entries: this.#entries };
   }
 
+  /** What the caller wants not to be done, before anything is. */
+  #check(path: ByteString, entry: Entry): void {
+    const { isBound, keepsKinds } = this.#placing;
+    if (isBound === true) demandBeneath(path);
+    if (isBound === true && entry.type === "hardlink") demandBeneath(cleanPath(entry.target));
+    const present = keepsKinds === true && path !== "" ? lookAt(path) : undefined;
+    if (present !== undefined) demandKind(path, { present, entry });
+  }
+
+  #changeOwner(entry: Entry): void {
+    if (this.#placing.owner === "nobody") return;
+    must(changeOwnerAt(AT_FDCWD, this.#path, entry), () => this.#doing("change the owner of"));
+  }
+
   #remember(path: ByteString): void {
     if (this.#made === undefined) return;
     for (let at = path; at !== "" && !this.#made.has(at); at = parentOf(at)) this.#made.add(at);
@@ -123,7 +143,7 @@ export class Unpacker implements EntrySink {
     if (entry.type !== "directory") throw refused(entry.path, "the root can only be a directory");
     const result = path === "" ? 0 : this.#tryDirectory(path, entry);
     this.#mustBePlaced(result, entry);
-    must(changeOwnerAt(AT_FDCWD, this.#path, entry), () => this.#doing("change the owner of"));
+    this.#changeOwner(entry);
     must(changeModeAt(AT_FDCWD, this.#path, entry.mode), () => this.#doing("change the mode of"));
     applyAttributes(this.#path, entry);
     this.#directoryTimes.set(path, entry.modified);
@@ -200,7 +220,7 @@ export class Unpacker implements EntrySink {
 
   /** Order matters: a change of owner clears set-uid and capabilities, every change touches the times. */
   #finishOther(entry: Entry): void {
-    must(changeOwnerAt(AT_FDCWD, this.#path, entry), () => this.#doing("change the owner of"));
+    this.#changeOwner(entry);
     if (entry.type !== "symlink")
       must(changeModeAt(AT_FDCWD, this.#path, entry.mode), () => this.#doing("change the mode of"));
     applyAttributes(this.#path, entry);
@@ -213,7 +233,8 @@ export class Unpacker implements EntrySink {
     this.#file = -1;
     if (this.#offset !== entry.size) must(truncate(file, entry.size), () => this.#doing("set the size of"));
     this.#offset = 0;
-    if (entry.uid !== 0 || entry.gid !== 0 || this.#isInheriting)
+    const isOwners = this.#placing.owner !== "nobody";
+    if (isOwners && (entry.uid !== 0 || entry.gid !== 0 || this.#isInheriting))
       must(changeOwnerOf(file, entry.uid, entry.gid), () => this.#doing("change the owner of"));
     if ((entry.mode & SPECIAL_BITS) !== 0 || this.#isInheriting)
       must(changeModeOf(file, entry.mode), () => this.#doing("change the mode of"));

@@ -43,6 +43,7 @@ const { symbols: libc } = dlopen("libc.so.6", {
   llistxattr: { args: ["ptr", "ptr", "u64"], returns: FFIType.i64_fast },
   umask: { args: ["u32"], returns: "u32" },
   chroot: { args: ["ptr"], returns: "i32" },
+  fchdir: { args: ["i32"], returns: "i32" },
   mount: { args: ["ptr", "ptr", "ptr", "u64", "ptr"], returns: "i32" },
   umount2: { args: ["ptr", "i32"], returns: "i32" },
   syscall: { args: ["i64", "i64", "ptr", "u64", "u64"], returns: FFIType.i64_fast },
@@ -269,6 +270,11 @@ export function changeRoot(directory: string): number {
   const result = settle(libc.chroot(bytes(directory)));
   if (result === 0) process.chdir("/");
   return result;
+}
+
+/** Relative paths of system calls start at this directory from now on; `process.cwd()` is not told. */
+export function changeDirectoryTo(descriptor: number): number {
+  return settle(libc.fchdir(descriptor));
 }
 
 export function mountRaw(call: {

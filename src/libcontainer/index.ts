@@ -54,4 +54,5 @@ export { RLIMIT_NAMES, rlimitNumber, rlimitValue } from "./rlimits.ts";
 export { compileSeccomp } from "./seccomp/compile.ts";
 export { defaultSeccomp, resolveSeccomp } from "./seccomp/resolve.ts";
 export type * from "./spec.ts";
+export { type View, type ViewRequest, viewOf } from "./view.ts";
 export { encodeNetlink, encodePlan, type LaunchSettings } from "./wire.ts";

@@ -87,6 +87,13 @@ export function encodePlan(settings: LaunchSettings, plan: Plan): Uint8Array<Arr
   return writer.finish();
 }
 
+/** Steps alone, for `launcher view`. */
+export function encodeView(steps: Plan): Uint8Array<ArrayBuffer> {
+  const writer = new Writer();
+  for (const step of steps) writer.step(OPS[step.op], stepArguments(step));
+  return writer.finish();
+}
+
 /** Netlink steps alone, for `launcher netlink`. */
 export function encodeNetlink(steps: readonly NetlinkStep[]): Uint8Array<ArrayBuffer> {
   const writer = new Writer();
@@ -112,7 +119,7 @@ function settingsArguments(settings: LaunchSettings): readonly Argument[] {
   ];
 }
 
-function stepArguments(step: Step, settings: LaunchSettings): readonly Argument[] {
+function stepArguments(step: Step, settings?: LaunchSettings): readonly Argument[] {
   switch (step.op) {
     case "cgroup":
     case "cgroup-join":
@@ -124,7 +131,7 @@ function stepArguments(step: Step, settings: LaunchSettings): readonly Argument[
     case "reserve-port":
       return [step.family, step.protocol, step.address, step.port];
     case "join":
-      return [CLONE_FLAGS[step.namespace], isOfTarget(step.path, settings) ? "" : step.path];
+      return [CLONE_FLAGS[step.namespace], isOfTarget(step.path, settings?.target) ? "" : step.path];
     case "id-map":
       return [step.uid, step.gid];
     case "clone":
@@ -137,7 +144,7 @@ function stepArguments(step: Step, settings: LaunchSettings): readonly Argument[
 }
 
 /** Such a namespace is joined through the target's own descriptor, together with its others. */
-function isOfTarget(path: string, { target }: LaunchSettings): boolean {
+function isOfTarget(path: string, target: LaunchSettings["target"]): boolean {
   return target !== undefined && path.startsWith(`/proc/${target.pid}/ns/`);
 }
 

@@ -4,6 +4,7 @@ import { Fault } from "#errors";
 import type { JobRunner, ServerEnv, ServerFacts } from "./environment.ts";
 import { problemOf, problemResponse } from "./problem.ts";
 import { absentRoutes } from "./routes/absent.ts";
+import { archiveRoutes } from "./routes/archive.ts";
 import { containerRoutes } from "./routes/containers.ts";
 import { execRoutes } from "./routes/exec.ts";
 import { imageRoutes } from "./routes/images.ts";
@@ -40,6 +41,7 @@ export function createApp({ engine, facts }: AppNeeds): App {
     jobRoutes(engine),
     containerRoutes(engine),
     streamRoutes(engine),
+    archiveRoutes(engine),
     execRoutes(engine),
     imageRoutes(engine),
     volumeRoutes(engine),

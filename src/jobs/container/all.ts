@@ -1,5 +1,6 @@
 import type { Made } from "../made.ts";
 import type { Rooms } from "../rooms.ts";
+import { exportContainer, getArchive, putArchive, statArchive } from "./archive.ts";
 import { attachContainer } from "./attach.ts";
 import { containerChanges } from "./changes.ts";
 import { createContainer } from "./create.ts";
@@ -23,9 +24,13 @@ import { waitContainer } from "./wait.ts";
 
 export const containerJobs = (rooms: Rooms) =>
   ({
+    "container.archive-get": getArchive(rooms),
+    "container.archive-put": putArchive(rooms),
+    "container.archive-stat": statArchive(rooms),
     "container.attach": attachContainer(rooms),
     "container.changes": containerChanges(rooms),
     "container.create": createContainer(rooms),
+    "container.export": exportContainer(rooms),
     "container.inspect": inspectContainer(rooms),
     "container.kill": killContainer(rooms),
     "container.list": listContainers(rooms),

@@ -71,7 +71,8 @@ function bindMount(source: string, destination: string): RuntimeMount {
 /** Safe until the user says otherwise. Source: docker run reference, `--tmpfs`. */
 const TMPFS_DEFAULTS = ["nosuid", "nodev", "noexec"];
 
-function userMount(mount: MountPoint, container: Container): RuntimeMount {
+/** A mount of the user's as the kernel shall see it. */
+export function userMount(mount: MountPoint, container: Container): RuntimeMount {
   const { destination, source } = mount;
   if (mount.type === "tmpfs") {
     const words = (mount.tmpfsOptions ?? "").split(",").filter((word) => word !== "");

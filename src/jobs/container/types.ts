@@ -31,7 +31,41 @@ export interface LogLine {
   readonly attributes: Readonly<Record<string, string>>;
 }
 
+/** What is at a path of a container. `mode` as in st_mode, `modified` RFC 3339. */
+export interface PathLook {
+  readonly name: string;
+  readonly size: number;
+  readonly mode: number;
+  readonly modified: string;
+  /** Of a link: the path that it leads to. */
+  readonly target: string;
+}
+
 export type ContainerJobs = {
+  /** Paths are the container's; one that ends with `/` or `/.` can only be a directory. */
+  readonly "container.archive-stat": {
+    readonly input: Ref & { readonly path: string };
+    readonly output: PathLook;
+  };
+  /** A folder with everything below it, or a file, as a tar archive. */
+  readonly "container.archive-get": {
+    readonly input: Ref & { readonly path: string };
+    readonly output: { readonly stat: PathLook; readonly bytes: AsyncIterable<Uint8Array> };
+  };
+  /**
+   * Reads the archive from its input stream. `keepsKinds`: nothing but a directory replaces a directory, and the other
+   * way round. `copiesOwner`: everything belongs to the container's user, if it names one.
+   */
+  readonly "container.archive-put": {
+    readonly input: Ref & {
+      readonly path: string;
+      readonly keepsKinds: boolean;
+      readonly copiesOwner: boolean;
+    };
+    readonly output: Record<string, never>;
+  };
+  /** The root without what is mounted in it, as a tar archive. */
+  readonly "container.export": { readonly input: Ref; readonly output: AsyncIterable<Uint8Array> };
   readonly "container.create": {
     readonly input: { readonly name?: string; readonly spec: ContainerSpec };
     readonly output: { readonly id: string; readonly warnings: readonly string[] };

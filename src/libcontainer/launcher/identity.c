@@ -65,6 +65,9 @@ static int drop_bounding(uint64_t kept) {
   return 0;
 }
 
+/* Root's own at the next exec: no more than this. */
+int limit_capabilities(const struct step *step) { return drop_bounding(arg_number(step, 0)); }
+
 /* The program may reopen its own streams by name. The host's null device and what cannot be changed stay as they are. */
 static void own_streams(uid_t uid) {
   struct stat stream;

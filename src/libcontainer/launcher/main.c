@@ -229,7 +229,8 @@ int main(int argc, char **argv) {
   const char *mode = argc > 1 ? argv[1] : "";
   if (strcmp(mode, "supervise") == 0 || strcmp(mode, "exec") == 0) return prepare_process() ? 1 : supervise_main();
   if (strcmp(mode, "netlink") == 0) return netlink_main(argc - 1, argv + 1);
+  if (strcmp(mode, "view") == 0) return view_main(argc - 1, argv + 1);
   if (strcmp(mode, "relay") == 0 && relay_main != NULL) return relay_main(argc - 1, argv + 1);
-  static const char usage[] = "usage: launcher supervise|exec|netlink|relay\n";
+  static const char usage[] = "usage: launcher supervise|exec|netlink|relay|view\n";
   return write_all(2, usage, sizeof usage - 1) ? 2 : 2;
 }

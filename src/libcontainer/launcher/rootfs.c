@@ -71,7 +71,10 @@ int mount_root(const struct step *step) {
   const char *options[MAX_OPTIONS], *directory = arg_string(step, 4);
   if (arg_count(step, 3) > MAX_OPTIONS) return -E2BIG;
   size_t count = arg_list(step, 3, options, MAX_OPTIONS);
-  if (strcmp(arg_string(step, 0), "bind") == 0) return clone_mount(AT_FDCWD, arg_string(step, 1), true);
+  const char *source = arg_string(step, 1);
+  bool is_bind = strcmp(arg_string(step, 0), "bind") == 0, is_single = strcmp(arg_string(step, 0), "bind-one") == 0;
+  if ((is_bind || is_single) && is_foreign(source)) return clone_foreign(source, is_bind);
+  if (is_bind || is_single) return clone_mount(AT_FDCWD, source, is_bind);
   if (*directory != 0 && chdir(directory) < 0) return -errno;
   int root = mount_by_steps(step, options, count);
   if (root == -EINVAL || root == -ENOSYS || root == -EPERM) root = mount_by_page(step, options, count);

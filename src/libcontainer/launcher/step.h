@@ -238,7 +238,11 @@ int reset_child(struct child *child);
 int assume_identity(struct child *child);
 int install_seccomp(struct child *child);
 int drop_capabilities(struct child *child);
+int limit_capabilities(const struct step *step);
 int run_program(struct child *child, const struct step *step);
+
+/* view.c */
+int view_main(int argc, char **argv);
 
 /* child.c */
 int child_main(struct child *child);

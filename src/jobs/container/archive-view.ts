@@ -1,0 +1,97 @@
+import { existsSync } from "node:fs";
+import type { Container } from "#container";
+import { Fault } from "#errors";
+import type { LayerId } from "#graph";
+import { type View, viewOf } from "#libcontainer";
+import type { Rooms } from "../rooms.ts";
+import { userMount } from "./spec-mounts.ts";
+
+export interface ViewNeeds {
+  readonly containers: Pick<Rooms["containers"], "find" | "hold">;
+  readonly graph: { readonly driver: Pick<Rooms["graph"]["driver"], "view"> };
+  readonly events: Pick<Rooms["events"], "publish">;
+}
+
+/** A container's file systems to be looked at. One at rest is held meanwhile: it does not start, and does not go. */
+export interface Viewed extends AsyncDisposable {
+  readonly container: Container;
+  readonly view: View;
+}
+
+const ALIVE = ["running", "paused"];
+
+/** With `hasMounts` as the container sees them, else without its volumes, binds and other mounts. */
+export async function viewContainer(
+  needs: ViewNeeds,
+  {
+    ref,
+    hasMounts,
+    signal,
+  }: { readonly ref: string; readonly hasMounts: boolean; readonly signal: AbortSignal },
+): Promise<Viewed> {
+  const found = needs.containers.find(ref);
+  if (ALIVE.includes(found.state.status)) return alive(found, hasMounts);
+  await using undo = new AsyncDisposableStack();
+  const held = undo.use(await needs.containers.hold(found.id, signal));
+  const { container } = held;
+  if (ALIVE.includes(container.state.status)) return alive(container, hasMounts);
+  if (container.state.status === "removing")
+    throw new Fault("conflict", `Container ${container.id} is marked for removal and cannot be read`);
+  const root = await needs.graph.driver.view(container.layer as LayerId);
+  const view = viewOf({
+    kind: "resting",
+    root,
+    isReadonly: container.spec.host.readonlyRootfs,
+    binds: hasMounts ? binds(container) : [],
+  });
+  const owned = undo.move();
+  return { container, view, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+function alive(container: Container, hasMounts: boolean): Viewed {
+  const { pid, startTicks } = container.state;
+  const view = viewOf({ kind: "running", pid, startTicks, hasMounts });
+  return { container, view, async [Symbol.asyncDispose]() {} };
+}
+
+/** By depth, so that what lies deeper is not covered. Sources that are not there are made by a start, not by a look. */
+function binds(container: Container) {
+  return container.mounts
+    .filter(({ type, source }) => type !== "tmpfs" && source !== "" && existsSync(source))
+    .map((mount) => userMount(mount, container))
+    .sort((a, b) => depth(a.destination) - depth(b.destination));
+}
+
+const depth = (path: string) => path.split("/").filter((part) => part !== "").length;
+
+/** An iteration that lets go of what it stands on: when it is over, given up, or its client has gone. */
+export function releasing(
+  items: AsyncIterable<Uint8Array>,
+  { owned, signal }: { readonly owned: AsyncDisposable; readonly signal: AbortSignal },
+): AsyncIterable<Uint8Array> {
+  const release = () => owned[Symbol.asyncDispose]();
+  signal.addEventListener("abort", () => void release(), { once: true });
+  if (signal.aborted) void release();
+  return {
+    [Symbol.asyncIterator]() {
+      const inner = items[Symbol.asyncIterator]();
+      return {
+        async next() {
+          try {
+            const step = await inner.next();
+            if (step.done) await release();
+            return step;
+          } catch (thrown) {
+            await release();
+            throw thrown;
+          }
+        },
+        async return() {
+          await release();
+          await inner.return?.();
+          return { done: true, value: undefined };
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,65 @@
+/*
+ * `launcher view PID TICKS PROGRAM ARGUMENTS…`: runs a program of the host's with a container's file systems as its
+ * working directory, in a mount namespace that nobody else sees and that ends with it. The plan comes on descriptor 3.
+ * The program and its libraries are the host's: nothing in the container is ever run, and no device in it opens.
+ */
+#include "step.h"
+#include <linux/mount.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+
+#define PLAN_FD 3
+
+static int obey(struct child *child, const struct step *step) {
+  switch (step->op) {
+    case OP_ROOT: return step_root(child, step);
+    case OP_MOUNT: return step_mount(child, step);
+    case OP_BIND: return step_bind(child, step);
+    case OP_MASK: return step_mask(child, step);
+    case OP_CAPABILITIES: return limit_capabilities(step);
+    default: return -EPROTO;
+  }
+}
+
+static int build(struct child *child) {
+  for (size_t i = 0; i < child->plan->count; i++) {
+    child->step = &child->plan->steps[i];
+    int error = obey(child, child->step);
+    if (error) return error;
+  }
+  if (!child->has_root) return -EPROTO;
+  uint64_t barred = MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
+  int error = change_mount(child->root, true, barred, 0);
+  if (!error && child->root_is_readonly) error = change_mount(child->root, false, MOUNT_ATTR_RDONLY, 0);
+  return error;
+}
+
+/* A pid is the container's only if it still has its start time once its file systems have been taken hold of. */
+static int confirm(const char *pid, const char *ticks) {
+  char now[24];
+  if (strcmp(pid, "0") == 0) return 0;
+  return start_ticks(atoi(pid), now) == 0 && strcmp(now, ticks) == 0 ? 0 : -ESRCH;
+}
+
+int view_main(int argc, char **argv) {
+  struct plan plan = {0};
+  struct child child = {.plan = &plan, .sync = -1, .target = -1, .root = -1, .host_null = -1, .proc = -1,
+                        .proc_sys = -1, .empty = -1, .terminal = -1};
+  if (argc < 4) return 2;
+  int error = read_plan(PLAN_FD, &plan);
+  close(PLAN_FD);
+  if (!error && unshare(CLONE_NEWNS) < 0) error = -errno;
+  if (!error) error = build(&child);
+  if (!error) error = confirm(argv[1], argv[2]);
+  if (!error && fchdir(child.root) < 0) error = -errno;
+  if (!error) {
+    execv(argv[3], argv + 3);
+    error = -errno;
+  }
+  long step = child.step == NULL ? -1 : child.step - plan.steps;
+  dprintf(2, "{\"kind\":\"%s\",\"message\":\"Cannot look at the container's file systems: step %ld failed with error %d (%s)\"}\n",
+          error == -ESRCH ? "conflict" : "internal", step, -error, strerror(-error));
+  return 1;
+}

@@ -1,0 +1,55 @@
+import { Hono } from "hono";
+import { ArchivePutQuery, ArchiveQuery, encodePathStat, PATH_STAT_HEADER, toGoMode } from "#api";
+import { Fault } from "#errors";
+import type { PathLook } from "#jobs";
+import { clientGone, type JobRunner, type ServerEnv } from "../environment.ts";
+import { emptyResponse } from "../json.ts";
+import { streamResponse } from "../stream.ts";
+import { named, query } from "../validate.ts";
+
+const TAR = "application/x-tar";
+
+/** A container's files as archives, both ways. */
+export function archiveRoutes(engine: JobRunner): Hono<ServerEnv> {
+  return new Hono<ServerEnv>()
+    .get("/containers/:id/archive", async (c) => {
+      const input = { ref: named(c, "id"), path: demanded(query(c, ArchiveQuery).path) };
+      if (c.req.method === "HEAD") {
+        const stat = await engine.run("container.archive-stat", input);
+        return new Response(null, { status: 200, headers: { [PATH_STAT_HEADER]: statHeader(stat) } });
+      }
+      const { stat, bytes } = await engine.run("container.archive-get", input, { signal: clientGone(c) });
+      const response = streamResponse(bytes, TAR);
+      response.headers.set(PATH_STAT_HEADER, statHeader(stat));
+      return response;
+    })
+    .put("/containers/:id/archive", async (c) => {
+      const { path, noOverwriteDirNonDir, copyUIDGID } = query(c, ArchivePutQuery);
+      const { body } = c.req.raw;
+      await engine.run(
+        "container.archive-put",
+        {
+          ref: named(c, "id"),
+          path: demanded(path),
+          keepsKinds: noOverwriteDirNonDir,
+          copiesOwner: copyUIDGID,
+        },
+        { signal: clientGone(c), streams: body === null ? {} : { input: body } },
+      );
+      return emptyResponse(200);
+    })
+    .get("/containers/:id/export", async (c) => {
+      const bytes = await engine.run("container.export", { ref: named(c, "id") }, { signal: clientGone(c) });
+      return streamResponse(bytes, "application/octet-stream");
+    });
+}
+
+/** Docker's words. */
+function demanded(path: string | undefined): string {
+  if (path !== undefined && path !== "") return path;
+  throw new Fault("invalid", "bad parameter: path cannot be empty");
+}
+
+function statHeader({ name, size, mode, modified, target }: PathLook): string {
+  return encodePathStat({ name, size, mode: toGoMode(mode), mtime: modified, linkTarget: target });
+}
