@@ -29,12 +29,19 @@ export const PortMap = z.record(
 );
 
 export const EndpointSettings = z.object({
-  IPAMConfig: z.object({ IPv4Address: z.string().optional(), IPv6Address: z.string().optional() }).nullable(),
+  IPAMConfig: z
+    .object({
+      IPv4Address: z.string().optional(),
+      IPv6Address: z.string().optional(),
+      LinkLocalIPs: Strings.optional(),
+    })
+    .nullable(),
   Links: StringsOrNull,
   Aliases: StringsOrNull,
   MacAddress: z.string(),
   DriverOpts: StringMap.nullable(),
-  GwPriority: z.number(),
+  /** Since API 1.48. */
+  GwPriority: z.number().optional(),
   NetworkID: z.string(),
   EndpointID: z.string(),
   Gateway: z.string(),
@@ -43,7 +50,8 @@ export const EndpointSettings = z.object({
   IPv6Gateway: z.string(),
   GlobalIPv6Address: z.string(),
   GlobalIPv6PrefixLen: z.number(),
-  DNSNames: StringsOrNull,
+  /** Since API 1.44. */
+  DNSNames: StringsOrNull.optional(),
 });
 export type EndpointSettings = z.infer<typeof EndpointSettings>;
 
@@ -178,6 +186,8 @@ export const ContainerConfig = z.object({
   WorkingDir: z.string(),
   Entrypoint: StringsOrNull,
   NetworkDisabled: z.boolean().optional(),
+  /** Below API 1.52. */
+  MacAddress: z.string().optional(),
   OnBuild: z.null(),
   Labels: StringMap,
   StopSignal: z.string().optional(),

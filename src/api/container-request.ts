@@ -12,12 +12,15 @@ export const HealthcheckBody = z.object({
 });
 
 export const EndpointBody = z.object({
-  IPAMConfig: z.object({ IPv4Address: Text, IPv6Address: Text }).nullish(),
+  IPAMConfig: z.object({ IPv4Address: Text, IPv6Address: Text, LinkLocalIPs: list(z.string()) }).nullish(),
   Links: list(z.string()),
   Aliases: list(z.string()),
   MacAddress: Text,
   DriverOpts: dictionary(Text),
+  /** Since API 1.48. */
+  GwPriority: Count,
 });
+export type EndpointBody = z.infer<typeof EndpointBody>;
 
 /** Body of POST /containers/create. Source: Docker Engine API 1.56. */
 export const ContainerCreateBody = z.object({
@@ -39,7 +42,7 @@ export const ContainerCreateBody = z.object({
   AttachStdout: Flag,
   AttachStderr: Flag,
   NetworkDisabled: Flag,
-  /** Below API 1.44 the address of the one endpoint was given here. */
+  /** Below API 1.44 the address of the one endpoint was given here; since 1.52 it is nothing. */
   MacAddress: Text,
   StopSignal: Text,
   StopTimeout: Integer.nullish(),

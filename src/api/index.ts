@@ -7,6 +7,8 @@ export * from "./container-reply.ts";
 export * from "./container-request.ts";
 export * from "./host-config.ts";
 export { ZERO_TIME } from "./lenient.ts";
+export * from "./network-reply.ts";
+export * from "./network-request.ts";
 export * from "./object-reply.ts";
 export * from "./path-stat.ts";
 export * from "./query.ts";

@@ -65,13 +65,20 @@ export function recordFilter(
 
 /** What only the network knows. */
 export function viewFilter(filters: Filters): (view: ContainerView) => boolean {
-  return ({ endpoints, ports }) =>
-    matches(filters, "network", (value) =>
-      endpoints.some(({ networkId, networkName }) => networkName === value || networkId.startsWith(value)),
-    ) &&
+  return (view) =>
+    matches(filters, "network", (value) => isOn(view, value)) &&
     matches(filters, "publish", (value) =>
-      ports.some(({ containerPort, protocol }) => isPort(value, `${containerPort}/${protocol}`)),
+      view.ports.some(({ containerPort, protocol }) => isPort(value, `${containerPort}/${protocol}`)),
     );
+}
+
+/** Also one that rests: the network it would be on. */
+function isOn({ container, endpoints, networkIds = {} }: ContainerView, value: string): boolean {
+  return (
+    container.spec.networks[value] !== undefined ||
+    Object.values(networkIds).some((id) => id.startsWith(value)) ||
+    endpoints.some(({ networkId, networkName }) => networkName === value || networkId.startsWith(value))
+  );
 }
 
 function check(filters: Filters, key: string, known: readonly string[]): void {

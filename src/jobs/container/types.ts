@@ -12,6 +12,8 @@ export interface ContainerView {
   readonly imageName: string;
   readonly endpoints: readonly Endpoint[];
   readonly ports: readonly PublishedPort[];
+  /** Of a container that does not run but did: its networks' names, with the id of each that is still there. */
+  readonly networkIds?: Readonly<Record<string, string>>;
   readonly execIds: readonly string[];
   /** Of the graph driver, for inspect. */
   readonly graphData?: Readonly<Record<string, string>>;

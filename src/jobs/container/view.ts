@@ -6,7 +6,7 @@ import type { Rooms } from "../rooms.ts";
 import type { ContainerView } from "../types.ts";
 
 export interface ViewNeeds {
-  readonly networks: Pick<Rooms["networks"], "endpoints">;
+  readonly networks: Pick<Rooms["networks"], "endpoints" | "list">;
   readonly execs: Pick<Rooms["execs"], "of">;
   readonly graph: {
     readonly images: Pick<Rooms["graph"]["images"], "find" | "get">;
@@ -22,8 +22,19 @@ export function viewOf(needs: ViewNeeds, container: Container): ContainerView {
     imageName: imageName(needs, container),
     endpoints,
     ports,
+    ...(endpoints.length === 0 && { networkIds: networkIds(needs, container) }),
     execIds: needs.execs.of(container.id),
   };
+}
+
+/** Compose asks for them to see whether a container that rests is still on the right networks. */
+function networkIds({ networks }: ViewNeeds, { spec, state }: Container): Readonly<Record<string, string>> {
+  if (state.status === "created") return {};
+  const found = Object.keys(spec.networks).flatMap((name) => {
+    const id = networks.list().find((network) => network.name === name)?.id;
+    return id === undefined ? [] : [[name, id] as const];
+  });
+  return Object.fromEntries(found);
 }
 
 /** As the user wrote it while that still means the same image; else its id. */

@@ -2,10 +2,7 @@ import { Hono } from "hono";
 import { Fault } from "#errors";
 import type { ServerEnv } from "../environment.ts";
 import { jsonResponse } from "../json.ts";
-
-/** Compose and the SDKs look for these very words to learn that there is no swarm. */
-const NO_SWARM =
-  'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.';
+import { NO_SWARM } from "../swarm.ts";
 
 const SWARM_PATHS = ["swarm", "nodes", "services", "tasks", "secrets", "configs"];
 
@@ -34,15 +31,6 @@ const UNSUPPORTED: readonly (readonly [string, string, string])[] = [
   ["GET", "/containers/:id/checkpoints", "list checkpoints"],
   ["POST", "/containers/:id/checkpoints", "make a checkpoint"],
   ["DELETE", "/containers/:id/checkpoints/:name", "remove a checkpoint"],
-  ["POST", "/networks/create", "create a network: there are bridge, host and none"],
-  ["POST", "/networks/prune", "prune networks: there are bridge, host and none"],
-  ["DELETE", "/networks/:id", "remove the network: it is built in"],
-  [
-    "POST",
-    "/networks/:id/connect",
-    "connect the container to another network: name it when the container is created",
-  ],
-  ["POST", "/networks/:id/disconnect", "disconnect the container from its network"],
   ["POST", "/volumes/prune", "prune volumes: remove them by name"],
   ["PUT", "/volumes/:name", "update a volume: only cluster volumes can be, and there is no swarm"],
 ];

@@ -17,6 +17,7 @@ import {
 import { Fault } from "#errors";
 import type { JobRunner, ServerEnv } from "../environment.ts";
 import { emptyResponse, jsonResponse } from "../json.ts";
+import { createWarnings } from "../translate/asked-networks.ts";
 import { toContainerSpec } from "../translate/container-create.ts";
 import { toContainerInspect } from "../translate/container-inspect.ts";
 import { toContainerSummary } from "../translate/container-list.ts";
@@ -36,7 +37,8 @@ export function containerRoutes(engine: JobRunner): Hono<ServerEnv> {
       const spec = toContainerSpec(wanted, { version: c.get("version"), platform });
       const input = { spec, ...(name !== undefined && name !== "" && { name }) };
       const { id, warnings } = await engine.run("container.create", input);
-      return jsonResponse({ Id: id, Warnings: warnings }, 201);
+      const all = [...createWarnings(wanted, c.get("version")), ...warnings];
+      return jsonResponse({ Id: id, Warnings: all }, 201);
     })
     .get("/containers/json", async (c) => {
       const { all, limit = 0, size, since, before, filters } = query(c, ListQuery);
@@ -47,7 +49,8 @@ export function containerRoutes(engine: JobRunner): Hono<ServerEnv> {
       };
       const input = { all: all || limit > 0, limit: Math.max(0, limit), size, filters: wanted };
       const views = await engine.run("container.list", input);
-      return jsonResponse(views.map((view) => toContainerSummary(view, new Date())));
+      const at = { now: new Date(), version: c.get("version") };
+      return jsonResponse(views.map((view) => toContainerSummary(view, at)));
     })
     .get("/containers/:id/json", async (c) => {
       const { size } = query(c, SizeQuery);

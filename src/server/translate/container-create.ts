@@ -1,6 +1,7 @@
-import { type ContainerCreateBody, isAtLeast } from "#api";
+import type { ContainerCreateBody } from "#api";
 import { Fault } from "#errors";
 import type { ContainerSpec } from "#jobs";
+import { toAskedNetworks } from "./asked-networks.ts";
 import { toHostSpec } from "./host-spec.ts";
 import { toExposedPorts } from "./ports.ts";
 
@@ -37,7 +38,7 @@ export function toContainerSpec(body: ContainerCreateBody, context: CreateContex
     ...(typeof body.StopTimeout === "number" && { stopTimeoutSeconds: body.StopTimeout }),
     ...healthcheckOf(body),
     host,
-    networks: networksOf(body, { ...context, networkMode: host.networkMode }),
+    networks: toAskedNetworks(body, { version: context.version, networkMode: host.networkMode }),
   };
 }
 
@@ -66,31 +67,4 @@ function healthcheckOf({ Healthcheck }: ContainerCreateBody) {
       retries: Retries,
     },
   };
-}
-
-/** Below API 1.44 a container had one network, and its address was a setting of the container. */
-function networksOf(
-  body: ContainerCreateBody,
-  { version, networkMode }: CreateContext & { networkMode: string },
-) {
-  const networks = Object.entries(body.NetworkingConfig?.EndpointsConfig ?? {}).map(
-    ([name, endpoint]) =>
-      [
-        name,
-        {
-          aliases: endpoint.Aliases,
-          links: endpoint.Links,
-          ...(endpoint.IPAMConfig?.IPv4Address && { ipv4Address: endpoint.IPAMConfig.IPv4Address }),
-          ...(endpoint.IPAMConfig?.IPv6Address && { ipv6Address: endpoint.IPAMConfig.IPv6Address }),
-          ...(endpoint.MacAddress !== "" && { macAddress: endpoint.MacAddress }),
-          linkLocalAddresses: [],
-          gatewayPriority: 0,
-          driverOptions: endpoint.DriverOpts,
-        },
-      ] as const,
-  );
-  const asked: ContainerSpec["networks"] = Object.fromEntries(networks);
-  if (body.MacAddress === "" || isAtLeast(version, "1.44")) return asked;
-  const plain = { aliases: [], links: [], linkLocalAddresses: [], gatewayPriority: 0, driverOptions: {} };
-  return { ...asked, [networkMode]: { ...plain, ...asked[networkMode], macAddress: body.MacAddress } };
 }

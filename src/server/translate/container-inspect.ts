@@ -1,4 +1,4 @@
-import type { ContainerInspect, Mount } from "#api";
+import { type ContainerInspect, isAtLeast, type Mount } from "#api";
 import type { ContainerSpec, ContainerView, MountPoint } from "#jobs";
 import { toContainerState } from "./container-state.ts";
 import { toHostConfig } from "./host-config.ts";
@@ -31,7 +31,7 @@ export function toContainerInspect(view: ContainerView, version: string): Contai
     ...(view.sizeRw !== undefined && { SizeRw: view.sizeRw }),
     ...(view.sizeRootFs !== undefined && { SizeRootFs: view.sizeRootFs }),
     Mounts: container.mounts.map(toMount),
-    Config: toConfig(view),
+    Config: toConfig(view, version),
     NetworkSettings: toNetworkSettings(view, version),
   };
 }
@@ -50,8 +50,9 @@ export function toMount(mount: MountPoint): Mount {
 }
 
 /** Config: what image and request together came to. */
-function toConfig({ container, imageName }: ContainerView): ContainerInspect["Config"] {
+function toConfig({ container, imageName }: ContainerView, version: string): ContainerInspect["Config"] {
   const { spec, effective } = container;
+  const macAddress = isAtLeast(version, "1.52") ? undefined : ownMacAddress(spec);
   return {
     Hostname: effective.hostname,
     Domainname: spec.domainname,
@@ -71,11 +72,17 @@ function toConfig({ container, imageName }: ContainerView): ContainerInspect["Co
     WorkingDir: effective.workingDirectory,
     Entrypoint: effective.entrypoint.length === 0 ? null : effective.entrypoint,
     ...(spec.networkDisabled && { NetworkDisabled: true }),
+    ...(macAddress !== undefined && { MacAddress: macAddress }),
     OnBuild: null,
     Labels: effective.labels,
     ...(effective.stopSignal !== "" && { StopSignal: effective.stopSignal }),
     ...(spec.stopTimeoutSeconds !== undefined && { StopTimeout: spec.stopTimeoutSeconds }),
   };
+}
+
+/** What was asked for on the network of the mode. */
+function ownMacAddress({ networks, host }: ContainerSpec): string | undefined {
+  return networks[host.networkMode === "default" ? "bridge" : host.networkMode]?.macAddress;
 }
 
 function toHealthcheck(check: NonNullable<ContainerSpec["healthcheck"]>) {

@@ -2,11 +2,14 @@ import type { ContainerSummary } from "#api";
 import type { ContainerView } from "#jobs";
 import { toMount } from "./container-inspect.ts";
 import { toStatusText } from "./container-state.ts";
-import { toNetworks } from "./network-settings.ts";
+import { exposedPorts, toNetworks } from "./network-settings.ts";
 import { toSeconds } from "./time.ts";
 
 /** One row of GET /containers/json. Source: Docker Engine API 1.56, ContainerSummary. */
-export function toContainerSummary(view: ContainerView, now: Date): ContainerSummary {
+export function toContainerSummary(
+  view: ContainerView,
+  { now, version }: { readonly now: Date; readonly version: string },
+): ContainerSummary {
   const { container } = view;
   const { networkMode, annotations } = container.spec.host;
   return {
@@ -26,7 +29,7 @@ export function toContainerSummary(view: ContainerView, now: Date): ContainerSum
       NetworkMode: networkMode === "default" ? "bridge" : networkMode,
       ...(Object.keys(annotations).length > 0 && { Annotations: annotations }),
     },
-    NetworkSettings: { Networks: toNetworks(view) },
+    NetworkSettings: { Networks: toNetworks(view, version) },
     Mounts: container.mounts.map(toMount),
   };
 }
@@ -36,7 +39,8 @@ function commandLine(path: string, args: readonly string[]): string {
   return [path, ...args.map((word) => (word.includes(" ") ? `'${word}'` : word))].join(" ");
 }
 
-function toPortSummaries({ container, ports }: ContainerView): ContainerSummary["Ports"] {
+function toPortSummaries(view: ContainerView): ContainerSummary["Ports"] {
+  const { container, ports } = view;
   if (!["running", "paused"].includes(container.state.status)) return [];
   const published = ports.flatMap(({ containerPort, protocol, hostAddress, hostPort }) =>
     (hostAddress === "" ? ["0.0.0.0", "::"] : [hostAddress]).map((IP) => ({
@@ -47,7 +51,7 @@ function toPortSummaries({ container, ports }: ContainerView): ContainerSummary[
     })),
   );
   const isPublished = (port: string) => ports.some((p) => `${p.containerPort}/${p.protocol}` === port);
-  const exposed = container.effective.exposedPorts
+  const exposed = exposedPorts(view)
     .filter((port) => !isPublished(port))
     .map((port) => ({ PrivatePort: Number.parseInt(port, 10), Type: port.split("/")[1] ?? "tcp" }));
   return [...exposed, ...published];

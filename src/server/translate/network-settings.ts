@@ -2,23 +2,30 @@ import { type EndpointSettings, isAtLeast, type NetworkSettings } from "#api";
 import type { ContainerView } from "#jobs";
 
 type Endpoint = ContainerView["endpoints"][number];
+type EndpointSpec = ContainerView["container"]["spec"]["networks"][string];
 type PortMap = NetworkSettings["Ports"];
 
 /** What Docker called the default before it had a name of its own. */
 const DEFAULT_NETWORK = "bridge";
+const PREDEFINED = [DEFAULT_NETWORK, "host", "none"];
+const SHORT_ID_LETTERS = 12;
 
-/** NetworkSettings of inspect. Below API 1.52 the first network's address is repeated on the top level. */
+/** NetworkSettings of inspect. Below API 1.52 the address on the default bridge is repeated on the top level. */
 export function toNetworkSettings(view: ContainerView, version: string): NetworkSettings {
-  const [first] = view.endpoints;
-  const isUp = ["running", "paused", "restarting"].includes(view.container.state.status);
-  const sandbox = first === undefined ? "" : view.container.id;
+  const hasOwn = isUp(view) && !view.container.spec.host.networkMode.startsWith("container:");
   return {
-    SandboxID: sandbox,
-    SandboxKey: "",
-    Ports: isUp ? toPortMap(view) : {},
-    Networks: toNetworks(view),
-    ...(!isAtLeast(version, "1.52") && legacyFields(first)),
+    SandboxID: hasOwn ? view.container.id : "",
+    // The namespace has no name of its own: it lives as long as its processes.
+    SandboxKey: hasOwn ? `/proc/${view.container.state.pid}/ns/net` : "",
+    Ports: toPortMap(view),
+    Networks: toNetworks(view, version),
+    ...(!isAtLeast(version, "1.52") &&
+      legacyFields(view.endpoints.find(({ networkName }) => networkName === DEFAULT_NETWORK))),
   };
+}
+
+function isUp({ container }: ContainerView): boolean {
+  return ["running", "paused"].includes(container.state.status);
 }
 
 function legacyFields(endpoint: Endpoint | undefined) {
@@ -40,11 +47,17 @@ function legacyFields(endpoint: Endpoint | undefined) {
   };
 }
 
+/** Where ports mean something: a running container that has an address. */
+export function exposedPorts(view: ContainerView): readonly string[] {
+  const hasAddress = view.endpoints.some(({ address, ipv6Address }) => `${address}${ipv6Address}` !== "");
+  return isUp(view) && hasAddress ? view.container.effective.exposedPorts : [];
+}
+
 /** Exposed ports that nobody published are null; a published one lists where, for IPv4 and IPv6 apart. */
-export function toPortMap({ container, ports }: ContainerView): PortMap {
+export function toPortMap(view: ContainerView): PortMap {
   const map: PortMap = {};
-  for (const port of container.effective.exposedPorts) map[port] = null;
-  for (const { containerPort, protocol, hostAddress, hostPort } of ports) {
+  for (const port of exposedPorts(view)) map[port] = null;
+  for (const { containerPort, protocol, hostAddress, hostPort } of isUp(view) ? view.ports : []) {
     const key = `${containerPort}/${protocol}`;
     const addresses = hostAddress === "" ? ["0.0.0.0", "::"] : [hostAddress];
     const rows = addresses.map((HostIp) => ({ HostIp, HostPort: String(hostPort) }));
@@ -54,44 +67,45 @@ export function toPortMap({ container, ports }: ContainerView): PortMap {
 }
 
 /** What was asked of each network, with what the container has there while it runs. */
-export function toNetworks({ container, endpoints }: ContainerView): Record<string, EndpointSettings> {
+export function toNetworks(view: ContainerView, version: string): Record<string, EndpointSettings> {
+  const { container, endpoints } = view;
   const { spec } = container;
   const mode = spec.host.networkMode;
   if (mode.startsWith("container:")) return {};
-  const primary = mode === "default" ? DEFAULT_NETWORK : mode;
-  const asked = Object.keys(spec.networks).map((name) => (name === "default" ? DEFAULT_NETWORK : name));
+  const asked = Object.keys(spec.networks).map(networkOf);
   const names = new Set([
-    ...(endpoints.length === 0 ? [primary, ...asked] : asked.filter((name) => name !== mode)),
+    ...(asked.length === 0 && endpoints.length === 0 ? [networkOf(mode)] : asked),
     ...endpoints.map(({ networkName }) => networkName),
   ]);
   return Object.fromEntries(
     [...names].map((name) => {
       const endpoint = endpoints.find(({ networkName }) => networkName === name);
       const wanted = spec.networks[name] ?? (name === DEFAULT_NETWORK ? spec.networks.default : undefined);
-      return [name, toEndpointSettings(endpoint, wanted)];
+      return [name, toEndpointSettings(view, { name, endpoint, wanted, version })];
     }),
   );
 }
 
-function toEndpointSettings(
-  endpoint: Endpoint | undefined,
-  wanted: ContainerView["container"]["spec"]["networks"][string] | undefined,
-): EndpointSettings {
-  const hasFixed = wanted?.ipv4Address !== undefined || wanted?.ipv6Address !== undefined;
+const networkOf = (name: string) => (name === "default" ? DEFAULT_NETWORK : name);
+
+interface Place {
+  readonly name: string;
+  readonly endpoint: Endpoint | undefined;
+  readonly wanted: EndpointSpec | undefined;
+  readonly version: string;
+}
+
+function toEndpointSettings(view: ContainerView, place: Place): EndpointSettings {
+  const { name, endpoint, wanted, version } = place;
+  const names = namesOn(view, place);
   return {
-    IPAMConfig: hasFixed
-      ? {
-          ...(wanted.ipv4Address !== undefined && { IPv4Address: wanted.ipv4Address }),
-          ...(wanted.ipv6Address !== undefined && { IPv6Address: wanted.ipv6Address }),
-        }
-      : null,
+    IPAMConfig: toIpamConfig(wanted),
     Links: orNull(wanted?.links),
-    Aliases: orNull(wanted?.aliases),
+    Aliases: orNull(aliasesOn(view, place)),
     MacAddress: endpoint?.macAddress ?? wanted?.macAddress ?? "",
-    DriverOpts:
-      Object.keys(wanted?.driverOptions ?? {}).length === 0 ? null : (wanted?.driverOptions ?? null),
-    GwPriority: 0,
-    NetworkID: endpoint?.networkId ?? "",
+    DriverOpts: Object.keys(wanted?.driverOptions ?? {}).length > 0 ? (wanted?.driverOptions ?? null) : null,
+    ...(isAtLeast(version, "1.48") && { GwPriority: wanted?.gatewayPriority ?? 0 }),
+    NetworkID: endpoint?.networkId ?? view.networkIds?.[name] ?? "",
     EndpointID: endpoint?.endpointId ?? "",
     Gateway: endpoint?.gateway ?? "",
     IPAddress: endpoint?.address ?? "",
@@ -99,8 +113,34 @@ function toEndpointSettings(
     IPv6Gateway: endpoint?.ipv6Gateway ?? "",
     GlobalIPv6Address: endpoint?.ipv6Address ?? "",
     GlobalIPv6PrefixLen: endpoint?.ipv6PrefixLength ?? 0,
-    DNSNames: orNull(endpoint?.aliases),
+    ...(isAtLeast(version, "1.44") && { DNSNames: orNull(names) }),
   };
+}
+
+function toIpamConfig(wanted: EndpointSpec | undefined): EndpointSettings["IPAMConfig"] {
+  const { ipv4Address, ipv6Address, linkLocalAddresses = [] } = wanted ?? {};
+  if (ipv4Address === undefined && ipv6Address === undefined && linkLocalAddresses.length === 0) return null;
+  return {
+    ...(ipv4Address !== undefined && { IPv4Address: ipv4Address }),
+    ...(ipv6Address !== undefined && { IPv6Address: ipv6Address }),
+    ...(linkLocalAddresses.length > 0 && { LinkLocalIPs: linkLocalAddresses }),
+  };
+}
+
+/** Only a user-defined network has names, and only from the first start on. */
+function namesOn({ container }: ContainerView, { name, endpoint, wanted }: Place): readonly string[] {
+  if (PREDEFINED.includes(name)) return [];
+  if (endpoint !== undefined) return endpoint.dnsNames;
+  if (container.state.status === "created") return [];
+  const short = container.id.slice(0, SHORT_ID_LETTERS);
+  return [...new Set([container.name, ...(wanted?.aliases ?? []), short, container.effective.hostname])];
+}
+
+/** Below API 1.45 the short id and the host name stood among the aliases. */
+function aliasesOn({ container }: ContainerView, { name, wanted, version }: Place): readonly string[] {
+  const asked = wanted?.aliases ?? [];
+  if (isAtLeast(version, "1.45") || PREDEFINED.includes(name)) return asked;
+  return [...new Set([...asked, container.id.slice(0, SHORT_ID_LETTERS), container.effective.hostname])];
 }
 
 function orNull(items: readonly string[] | undefined): readonly string[] | null {

@@ -1,20 +1,44 @@
-import type { NetworkInspect, NetworkSummary } from "#api";
+import { isAtLeast, type NetworkInspect, type NetworkSummary } from "#api";
 import type { Jobs } from "#jobs";
+import { countAddresses } from "./address-count.ts";
 
 type Network = Jobs["network.list"]["output"][number];
+type Members = Jobs["network.inspect"]["output"]["endpoints"];
 
-/** One row of GET /networks. */
-export function toNetworkSummary(network: Network): NetworkSummary {
-  const subnets = network.ipam.pools.map(({ subnet, gateway }) => ({ Subnet: subnet, Gateway: gateway }));
+/** One row of GET /networks. Below API 1.28 a row is all that inspect says. */
+export function toNetworkSummary(network: Network, version: string): NetworkSummary {
+  return {
+    ...toNetwork(network, version),
+    ...(!isAtLeast(version, "1.52") && { Containers: {} }),
+  };
+}
+
+/** GET /networks/{id}: with the containers that run on it. */
+export function toNetworkInspect(
+  { network, endpoints }: Jobs["network.inspect"]["output"],
+  version: string,
+): NetworkInspect {
+  return {
+    ...toNetwork(network, version),
+    Containers: toContainers(endpoints),
+    ...(isAtLeast(version, "1.52") && { Status: { IPAM: { Subnets: toStatus(network, endpoints) } } }),
+  };
+}
+
+function toNetwork(network: Network, version: string) {
   return {
     Name: network.name,
     Id: network.id,
     Created: new Date(network.created).toISOString(),
     Scope: network.scope,
     Driver: network.driver,
-    EnableIPv4: network.isIpv4,
+    ...(isAtLeast(version, "1.48") && { EnableIPv4: network.isIpv4 }),
     EnableIPv6: network.isIpv6,
-    IPAM: { Driver: network.ipam.driver, Options: null, Config: subnets },
+    IPAM: {
+      Driver: network.ipam.driver,
+      Options: Object.keys(network.ipam.options).length === 0 ? null : network.ipam.options,
+      Config: network.ipam.pools.filter(({ subnet }) => subnet !== "").map(toIpamConfig),
+    },
     Internal: network.isInternal,
     Attachable: network.isAttachable,
     Ingress: false,
@@ -25,9 +49,17 @@ export function toNetworkSummary(network: Network): NetworkSummary {
   };
 }
 
-/** GET /networks/{id}: with the containers that run on it. */
-export function toNetworkInspect({ network, endpoints }: Jobs["network.inspect"]["output"]): NetworkInspect {
-  const containers = endpoints.map(
+function toIpamConfig({ subnet, range, gateway, auxiliary }: Network["ipam"]["pools"][number]) {
+  return {
+    Subnet: subnet,
+    ...(range !== "" && { IPRange: range }),
+    ...(gateway !== "" && { Gateway: gateway }),
+    ...(Object.keys(auxiliary).length > 0 && { AuxiliaryAddresses: auxiliary }),
+  };
+}
+
+function toContainers(members: Members): NetworkInspect["Containers"] {
+  const rows = members.map(
     ({ containerId, name, endpoint }) =>
       [
         containerId,
@@ -40,7 +72,23 @@ export function toNetworkInspect({ network, endpoints }: Jobs["network.inspect"]
         },
       ] as const,
   );
-  return { ...toNetworkSummary(network), Containers: Object.fromEntries(containers) };
+  return Object.fromEntries(rows);
+}
+
+/** Of this host: what other hosts have taken from a shared network is not known here. */
+function toStatus({ ipam }: Network, members: Members) {
+  const taken = members.flatMap(({ endpoint }) => [endpoint.address, endpoint.ipv6Address]);
+  const subnets = ipam.pools
+    .filter(({ subnet }) => subnet !== "")
+    .map((pool) => {
+      const { inUse, available } = countAddresses(pool, [
+        ...taken,
+        pool.gateway,
+        ...Object.values(pool.auxiliary),
+      ]);
+      return [pool.subnet, { IPsInUse: inUse, DynamicIPsAvailable: available }] as const;
+    });
+  return Object.fromEntries(subnets);
 }
 
 function cidr(address: string, prefixLength: number): string {

@@ -39,7 +39,7 @@ describe("listing containers", () => {
     [{ label: ["tier=front", "owner=you"] }, []],
     [{ volume: ["data"] }, ["web"]],
     [{ volume: ["/data"] }, ["web"]],
-    [{ network: ["bridge"] }, ["web"]],
+    [{ network: ["bridge"] }, ["db-main", "web"]],
     [{ publish: ["80"] }, ["web"]],
     [{ publish: ["70-90/tcp"] }, ["web"]],
     [{ publish: ["80/udp"] }, []],

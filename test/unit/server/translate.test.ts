@@ -125,8 +125,8 @@ describe("a request to create a container", () => {
 
   test("takes the address of the one endpoint from the container below API 1.44", () => {
     const body = { MacAddress: "02:42:00:00:00:01" };
-    expect(specOf(body, "1.43").networks.default?.macAddress).toBe("02:42:00:00:00:01");
-    expect(specOf(body, "1.44").networks).toEqual({});
+    expect(specOf(body, "1.43").networks.bridge?.macAddress).toBe("02:42:00:00:00:01");
+    expect(specOf(body, "1.52").networks).toEqual({});
   });
 
   test("keeps what it was given of mounts, limits and policies", () => {
@@ -196,7 +196,9 @@ test("an update says only what shall change", () => {
 describe("inspect", () => {
   test("has the shape of the API", () => {
     expect(() => ContainerInspect.parse(toContainerInspect(containerView(), "1.41"))).not.toThrow();
-    expect(() => ContainerSummary.parse(toContainerSummary(containerView(), new Date()))).not.toThrow();
+    expect(() =>
+      ContainerSummary.parse(toContainerSummary(containerView(), { now: new Date(), version: "1.56" })),
+    ).not.toThrow();
   });
 
   test("shows published ports with an address each, and exposed ones as null", () => {
@@ -271,7 +273,7 @@ describe("the status text", () => {
 });
 
 test("a row of the list shows addresses of published ports, and a name with a slash", () => {
-  const row = toContainerSummary(containerView(), new Date());
+  const row = toContainerSummary(containerView(), { now: new Date(), version: "1.56" });
   expect(row.Names).toEqual(["/web"]);
   expect(row.Ports).toEqual([
     { PrivatePort: 443, Type: "tcp" },
