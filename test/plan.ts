@@ -32,7 +32,7 @@ export const PLAN: Readonly<Record<string, readonly string[]>> = {
   ],
   client: ["errors", "api"],
   server: ["errors", "api", "engine", "jobs"],
-  cli: ["errors", "api", "oci", "client"],
+  cli: ["errors", "api", "oci", "archive", "client"],
   daemon: [
     "errors",
     "host",

@@ -11,7 +11,10 @@ export function isBarred(name: ByteString): boolean {
   return BARRED.some((barred) => name.startsWith(barred));
 }
 
-/** Sets what the entry carries, but for what is barred; a file system that keeps no attributes loses `user.` ones. */
+/**
+ * Sets what the entry carries, but for what is barred; a file system that keeps no attributes loses `user.` ones, and
+ * who may not set one goes without.
+ */
 export function applyAttributes(path: Buffer, entry: Entry): void {
   for (const [name, value] of entry.attributes) {
     if (isBarred(name)) continue;
@@ -19,6 +22,7 @@ export function applyAttributes(path: Buffer, entry: Entry): void {
       throw new Fault("invalid", `Cannot unpack ${textOf(entry.path)}: an extended attribute is malformed`);
     const result = setAttribute(path, Buffer.from(`${name}\0`, "latin1"), value);
     if (failedWith(result, "ENOTSUP") && name !== "security.capability") continue;
+    if (failedWith(result, "EPERM") && (name.startsWith("trusted.") || process.geteuid?.() !== 0)) continue;
     must(result, () => `set the attribute ${textOf(name)} of ${textOf(entry.path)}`);
   }
 }

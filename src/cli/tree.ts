@@ -20,6 +20,10 @@ const attach = leaf(
   "Attach local standard input, output, and error streams to a running container",
   async () => (await import("./commands/attach.ts")).attach,
 );
+const cp = leaf(
+  "Copy files/folders between a container and the local filesystem",
+  async () => (await import("./commands/cp.ts")).cp,
+);
 const create = leaf("Create a new container", async () => (await import("./commands/create.ts")).create);
 const diff = leaf(
   "Inspect changes to files or directories on a container's filesystem",
@@ -32,6 +36,10 @@ const events = leaf(
 const exec = leaf(
   "Execute a command in a running container",
   async () => (await import("./commands/exec.ts")).exec,
+);
+const exported = leaf(
+  "Export a container's filesystem as a tar archive",
+  async () => (await import("./commands/export.ts")).exported,
 );
 const history = leaf(
   "Show the history of an image",
@@ -140,10 +148,12 @@ const volumeInspect = leaf(
 /** Commands that need no group: the short old spellings. */
 export const TOP: Readonly<Record<string, Leaf>> = {
   attach,
+  cp,
   create,
   diff,
   events,
   exec,
+  export: exported,
   history,
   images,
   info,
@@ -175,9 +185,11 @@ export const GROUPS: Readonly<Record<string, Group>> = {
     about: "Manage containers",
     commands: {
       attach,
+      cp,
       create,
       diff,
       exec,
+      export: exported,
       inspect: containerInspect,
       kill,
       logs,

@@ -6,6 +6,16 @@
 
 export type { JobSummary } from "#api";
 export { DEFAULT_HOST, hostFromEnvironment, parseAddress } from "./address.ts";
+export {
+  exportContainer,
+  getArchive,
+  isDirectory,
+  isLink,
+  isOdd,
+  type PathStat,
+  putArchive,
+  statPath,
+} from "./archive.ts";
 export { Duplex, passOutput } from "./attach.ts";
 export * from "./containers.ts";
 export * from "./execs.ts";

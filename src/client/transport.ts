@@ -14,6 +14,11 @@ export interface Call {
   readonly signal?: AbortSignal;
 }
 
+/** A call whose body is made while it is sent. */
+export interface Upload extends Omit<Call, "body"> {
+  readonly stream: AsyncIterable<Uint8Array>;
+}
+
 /** A reply whose body is still on its way. It must be read to its end, or closed. */
 export interface Reply {
   readonly status: number;
@@ -53,6 +58,7 @@ const KINDS: Readonly<Record<number, FaultKind>> = {
 };
 
 const encoder = new TextEncoder();
+const CRLF = encoder.encode("\r\n");
 const decoder = new TextDecoder();
 
 /** Speaks HTTP/1.1 to one daemon; consecutive calls share a connection. */
@@ -114,6 +120,43 @@ export class Transport implements Disposable {
     const reply = await this.call(method, path, call);
     await textOf(reply);
     return reply.status;
+  }
+
+  /**
+   * Sends a body of unknown length on a connection of its own, until it ends or the daemon has answered.
+   * @throws Fault with the daemon's sentence, also when that came before everything was sent
+   */
+  async upload(method: string, path: string, { stream, ...call }: Upload): Promise<Reply> {
+    const wire = await Wire.open(this.address, this.#tls);
+    this.#all.add(wire);
+    const fields = { ...call.fields, "Transfer-Encoding": "chunked" };
+    const head = this.#exchange(
+      wire,
+      requestBytes(method, this.#target(path, call), this.address, { ...call, fields }),
+      call,
+    );
+    const answered = head.then(
+      () => true,
+      () => true,
+    );
+    try {
+      await sendChunks(wire, stream, answered);
+    } catch (thrown) {
+      if (!(thrown instanceof Fault && thrown.kind === "unavailable")) {
+        this.#drop(wire);
+        throw thrown;
+      }
+    }
+    const found = await head;
+    if (found === undefined) {
+      this.#drop(wire);
+      throw new Fault("unavailable", `Cannot complete ${method} ${path}: the daemon closed the connection`);
+    }
+    const reply = this.#reply(wire, found, method);
+    if (found.status < 400) return reply;
+    const fault = await faultOf(reply);
+    this.#drop(wire);
+    throw fault;
   }
 
   /** Asks the daemon to hand the connection over. Source: Engine API, "stream hijacking". */
@@ -219,7 +262,8 @@ function requestBytes(
   { body, fields = {} }: Call,
 ): Uint8Array {
   const text = body === undefined ? "" : JSON.stringify(body);
-  const isSized = body !== undefined || method === "POST" || method === "PUT";
+  const isChunked = "Transfer-Encoding" in fields;
+  const isSized = !isChunked && (body !== undefined || method === "POST" || method === "PUT");
   const lines = [
     `${method} ${target} HTTP/1.1`,
     `Host: ${address.kind === "unix" ? "bunker" : `${address.host}:${address.port}`}`,
@@ -229,6 +273,26 @@ function requestBytes(
     ...Object.entries(fields).map(([name, value]) => `${name}: ${value}`),
   ];
   return encoder.encode(`${lines.join("\r\n")}\r\n\r\n${text}`);
+}
+
+/** Chunked transfer coding. Gives up when the daemon has answered: it wants no more. Source: RFC 9112 section 7.1. */
+async function sendChunks(
+  wire: Wire,
+  stream: AsyncIterable<Uint8Array>,
+  answered: Promise<boolean>,
+): Promise<void> {
+  const written = async (bytes: Uint8Array) => {
+    await wire.write(bytes);
+    return false;
+  };
+  for await (const piece of stream) {
+    if (piece.length === 0) continue;
+    const chunk = Buffer.concat([encoder.encode(`${piece.length.toString(16)}\r\n`), piece, CRLF]);
+    const writing = written(chunk);
+    writing.catch(() => undefined);
+    if (await Promise.race([writing, answered])) return;
+  }
+  await Promise.race([wire.write(encoder.encode("0\r\n\r\n")), answered]);
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}
