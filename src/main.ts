@@ -25,6 +25,9 @@ try {
   if (words[0] === "internal:archive") {
     const { serveArchive } = await import("#archive");
     await serveArchive(words.slice(1));
+  } else if (words[0] === "internal:volume") {
+    const { serveVolume } = await import("#volume");
+    serveVolume(words.slice(1));
   } else if (mode >= 0) {
     const { runDaemon } = await import("#daemon");
     await runDaemon(words.toSpliced(mode, 1));

@@ -86,4 +86,8 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (volume, holder)
   ) WITHOUT ROWID;
   `,
+  `
+  -- Whether a volume's first content is being copied into it where it is.
+  ALTER TABLE volume ADD COLUMN filling INTEGER NOT NULL DEFAULT 0;
+  `,
 ];

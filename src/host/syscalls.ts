@@ -25,6 +25,8 @@ const { symbols: libc } = dlopen("libc.so.6", {
   ftruncate64: { args: ["i32", "i64"], returns: "i32" },
   copy_file_range: { args: ["i32", "ptr", "i32", "ptr", "u64", "u32"], returns: FFIType.i64_fast },
   ioctl: { args: ["i32", "u64", "i64"], returns: "i32" },
+  renameat2: { args: ["i32", "ptr", "i32", "ptr", "u32"], returns: "i32" },
+  fchdir: { args: ["i32"], returns: "i32" },
   fsync: { args: ["i32"], returns: "i32" },
   syncfs: { args: ["i32"], returns: "i32" },
   mkdirat: { args: ["i32", "ptr", "u32"], returns: "i32" },
@@ -58,6 +60,7 @@ export const AT_FDCWD = -100;
 export const AT_SYMLINK_NOFOLLOW = 0x100;
 export const AT_REMOVEDIR = 0x200;
 export const AT_EMPTY_PATH = 0x1000;
+const RENAME_EXCHANGE = 2;
 export const O_PATH = 0o10000000;
 export const SEEK_DATA = 3;
 export const SEEK_HOLE = 4;
@@ -141,6 +144,17 @@ export function cloneFile(from: number, to: number): number {
   return settle(libc.ioctl(to, FICLONE, from));
 }
 
+/** ioctl(2): the argument is a number, or what the kernel reads from or writes to. */
+export function control(descriptor: number, request: number, argument: number | Uint8Array): number {
+  const value = typeof argument === "number" ? argument : addressOf(argument);
+  return settle(libc.ioctl(descriptor, request, value));
+}
+
+/** Makes it the working directory; paths that start with none are looked up from there. */
+export function enterDirectory(descriptor: number): number {
+  return settle(libc.fchdir(descriptor));
+}
+
 export function fsync(descriptor: number): number {
   return settle(libc.fsync(descriptor));
 }
@@ -180,6 +194,11 @@ export function renameAt(
   to: PathArgument,
 ): number {
   return settle(libc.renameat(fromDirectory, bytes(from), toDirectory, bytes(to)));
+}
+
+/** Each takes the other's place, in one step. Source: renameat2(2), RENAME_EXCHANGE. */
+export function exchange(one: PathArgument, other: PathArgument): number {
+  return settle(libc.renameat2(AT_FDCWD, bytes(one), AT_FDCWD, bytes(other), RENAME_EXCHANGE));
 }
 
 /** `mode` with the file type (S_IFCHR, …); `device` as `makeDevice` gives it. */

@@ -52,6 +52,8 @@ export interface VolumeDriver {
   ): Promise<void>;
   /** Undefined when the driver does not have it. */
   inspect(volume: VolumeRequest): Promise<VolumeView | undefined>;
+  /** Undefined where the content is not the driver's own: mounts of something, and whatever a plugin keeps. */
+  content(volume: VolumeRequest): VolumeContent | undefined;
   /** All that it has of its own accord, also what was not made by this engine. */
   list(): Promise<readonly VolumeView[]>;
   /** After a daemon's end: takes away what was begun and belongs to no volume, and mounts that nobody holds. */
@@ -59,6 +61,31 @@ export interface VolumeDriver {
     readonly known: ReadonlySet<string>;
     readonly mounted: ReadonlySet<string>;
   }): Promise<void>;
+}
+
+/** A volume's content kept as it was once. `created` in milliseconds since the epoch. */
+export interface Snapshot {
+  readonly name: string;
+  readonly created: number;
+  /** The host path of it. */
+  readonly path: string;
+}
+
+/** Fills an empty folder, given by its host path. */
+export type Fill = (directory: string) => Promise<void>;
+
+/**
+ * What a driver can do with content that is all its own. Each thing is done in one step: whatever ends it midway
+ * leaves what was there before.
+ */
+export interface VolumeContent {
+  /** What `fill` makes becomes the content, and the old one goes. Nobody may have it mounted. */
+  replace(fill: Fill): Promise<void>;
+  snapshots(): Promise<readonly Snapshot[]>;
+  /** `conflict` when there is one by that name. */
+  keep(name: string, fill: Fill): Promise<Snapshot>;
+  /** `not_found` when there is none. */
+  forget(name: string): Promise<void>;
 }
 
 export type Verdict = { readonly usable: true } | { readonly usable: false; readonly reason: string };
@@ -115,6 +142,13 @@ export interface Volumes {
    * names of volumes that are gone.
    */
   sweep(known: ReadonlySet<string>, running: ReadonlySet<string>): Promise<readonly string[]>;
+  /**
+   * Gives a volume that has no content its first. It is whole, or there is none and the next start makes it: `fill`
+   * is given a folder that may be the volume itself, others in it and part of it there already.
+   */
+  populate(name: string, containerId: string, fill: Fill): Promise<void>;
+  /** What can be done with its content; throws `unsupported` where nothing can. One thing at a time, no mount meanwhile. */
+  content(name: string): VolumeContent;
   /** Whether it has no content yet, so that the image's is to be copied up. To be asked of a mounted one. */
   isEmpty(name: string): Promise<boolean>;
 }

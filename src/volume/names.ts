@@ -13,6 +13,15 @@ export function checkVolumeName(name: string): string {
   );
 }
 
+/** Throws `invalid`. */
+export function checkSnapshotName(name: string): string {
+  if (NAME.test(name) && name.length <= LONGEST_NAME) return name;
+  throw new Fault(
+    "invalid",
+    `"${name.slice(0, LONGEST_NAME)}" cannot name a snapshot: use letters, digits, "_", "." and "-", two at least, and begin with a letter or digit`,
+  );
+}
+
 export function noSuchVolume(name: string): Fault {
   return new Fault("not_found", `get ${name.slice(0, LONGEST_NAME)}: no such volume`);
 }

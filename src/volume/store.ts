@@ -1,7 +1,16 @@
 import { readdir } from "node:fs/promises";
 import { Fault } from "#errors";
 import type { GraphDB } from "#graphdb";
-import type { Volume, VolumeDriver, VolumeDriverKind, Volumes, VolumeView, WantedVolume } from "./driver.ts";
+import type {
+  Fill,
+  Volume,
+  VolumeContent,
+  VolumeDriver,
+  VolumeDriverKind,
+  Volumes,
+  VolumeView,
+  WantedVolume,
+} from "./driver.ts";
 import { Drivers, type FindDriver } from "./drivers.ts";
 import { Holders } from "./holders.ts";
 import { checkVolumeName, noSuchVolume, randomName } from "./names.ts";
@@ -219,9 +228,50 @@ export class VolumeStore implements Volumes {
   }
 
   async isEmpty(name: string): Promise<boolean> {
-    const { mountpoint } = this.#get(name);
+    const volume = this.#get(name);
+    if (this.#table.isFilling(name)) return true;
     const [holder = ""] = this.holdersOf(name);
-    return (await readdir(this.#mounts.get(name, holder) ?? mountpoint)).length === 0;
+    return (await readdir(this.#mounts.get(name, holder) ?? volume.mountpoint)).length === 0;
+  }
+
+  async populate(name: string, holder: string, fill: Fill): Promise<void> {
+    await this.#turns.take(name, async () => {
+      // Of two that start at the same time the other may have done it.
+      if (!(await this.isEmpty(name))) return;
+      const volume = this.#get(name);
+      const driver = await this.#drivers.get(volume.driver);
+      const isAlone = this.holdersOf(name).every((other) => other === holder);
+      const content = isAlone && !this.#table.isFilling(name) ? driver.content(volume) : undefined;
+      if (content !== undefined) return content.replace(fill);
+      // Another container may have this very folder mounted: it must stay the same one.
+      this.#table.setFilling(name, true);
+      await fill(this.#mounts.get(name, holder) ?? volume.mountpoint);
+      this.#table.setFilling(name, false);
+    });
+  }
+
+  content(name: string): VolumeContent {
+    const inTurn = async <T>(work: (content: VolumeContent) => Promise<T>): Promise<T> =>
+      this.#turns.take(name, async () => {
+        const volume = this.#get(name);
+        const content = (await this.#drivers.get(volume.driver)).content(volume);
+        if (content !== undefined) return work(content);
+        throw new Fault(
+          "unsupported",
+          `Cannot replace or keep the content of the volume ${name}: it is not a folder of this engine's own`,
+        );
+      });
+    return {
+      replace: (fill) =>
+        inTurn((content) => {
+          const holders = this.holdersOf(name);
+          if (holders.length > 0) throw inUse(name, holders);
+          return content.replace(fill);
+        }),
+      snapshots: () => inTurn((content) => content.snapshots()),
+      keep: (snapshot, fill) => inTurn((content) => content.keep(snapshot, fill)),
+      forget: (snapshot) => inTurn((content) => content.forget(snapshot)),
+    };
   }
 
   async sweep(known: ReadonlySet<string>, running: ReadonlySet<string>): Promise<readonly string[]> {
@@ -273,6 +323,13 @@ export class VolumeStore implements Volumes {
     if (volume === undefined) throw noSuchVolume(name);
     return volume;
   }
+}
+
+function inUse(name: string, holders: readonly string[]): Fault {
+  return new Fault(
+    "conflict",
+    `Cannot replace the content of the volume ${name}: it is in use by [${holders.join(", ")}]; stop them first`,
+  );
 }
 
 /** None at all fit any: whoever mounts a volume by its name need not know how it was made. */

@@ -61,6 +61,18 @@ export class VolumeTable {
     });
   }
 
+  /** Whether what is in it is part of its first content only. */
+  isFilling(name: string): boolean {
+    const row = this.#db.sql.query("SELECT filling FROM volume WHERE name = ?").get(name);
+    return (row as { filling: number } | null)?.filling === 1;
+  }
+
+  setFilling(name: string, isFilling: boolean): void {
+    this.#db.transaction(() =>
+      this.#db.sql.query("UPDATE volume SET filling = ? WHERE name = ?").run(isFilling ? 1 : 0, name),
+    );
+  }
+
   use(volume: string, container: string): void {
     this.#db.transaction(() =>
       this.#db.sql

@@ -3,8 +3,8 @@ import { join } from "node:path";
 
 /** Others may pass through, as through any shared folder, and not list. */
 const ROOT_MODE = 0o711;
-const DATA = "_data";
-const DATA_MODE = 0o755;
+export const DATA = "_data";
+export const DATA_MODE = 0o755;
 
 /** The host path of a volume's content. Source: Docker's layout, which people know. */
 export function dataOf(root: string, name: string): string {
