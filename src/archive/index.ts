@@ -3,6 +3,8 @@
  * Refuses to know layers or images, and to touch a tree from a process that could leave it.
  * Called by `graph`, `builder` and `jobs`; `main` starts its other half.
  */
+export type { CopyStyle } from "./copier.ts";
+export { type CopyRequest, copyTree, measureTree } from "./copy.ts";
 export { type Compression, compressionOf, decompress } from "./decompress.ts";
 export type { ByteString, Entry, EntrySink, EntryType, Segment } from "./entry.ts";
 export { type PackRequest, pack } from "./pack.ts";

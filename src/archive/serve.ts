@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { constants } from "node:fs";
 import { Fault, sentenceOf } from "#errors";
 import { AT_FDCWD, changeRoot, close, must, openAt, syncFileSystem } from "#host";
+import { serveCopy, serveMeasure } from "./copy.ts";
 import { decompress } from "./decompress.ts";
 import { followFile, readStdin } from "./input.ts";
 import { writeArchive } from "./output.ts";
@@ -25,6 +26,8 @@ export async function serveArchive([verb = "", ...words]: readonly string[]): Pr
     if (verb === "unpack") await serveUnpack(words);
     else if (verb === "pack") await servePack(words);
     else if (verb === "sync") serveSync(words);
+    else if (verb === "copy") say(serveCopy(words));
+    else if (verb === "measure") say(serveMeasure(words));
     else if (verb === "local-get") await serveLocalGet(words);
     else if (verb === "local-put") await serveLocalPut(words);
     else if (verb.startsWith("view-")) await serveView(verb, words);

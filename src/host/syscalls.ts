@@ -1,4 +1,5 @@
 import { ptr as addressOf, dlopen, FFIType, read } from "bun:ffi";
+import { constants as files } from "node:fs";
 import { constants } from "node:os";
 import { Fault } from "#errors";
 
@@ -26,7 +27,6 @@ const { symbols: libc } = dlopen("libc.so.6", {
   copy_file_range: { args: ["i32", "ptr", "i32", "ptr", "u64", "u32"], returns: FFIType.i64_fast },
   ioctl: { args: ["i32", "u64", "i64"], returns: "i32" },
   renameat2: { args: ["i32", "ptr", "i32", "ptr", "u32"], returns: "i32" },
-  fchdir: { args: ["i32"], returns: "i32" },
   fsync: { args: ["i32"], returns: "i32" },
   syncfs: { args: ["i32"], returns: "i32" },
   mkdirat: { args: ["i32", "ptr", "u32"], returns: "i32" },
@@ -43,6 +43,9 @@ const { symbols: libc } = dlopen("libc.so.6", {
   lsetxattr: { args: ["ptr", "ptr", "ptr", "u64", "i32"], returns: "i32" },
   lgetxattr: { args: ["ptr", "ptr", "ptr", "u64"], returns: FFIType.i64_fast },
   llistxattr: { args: ["ptr", "ptr", "u64"], returns: FFIType.i64_fast },
+  fsetxattr: { args: ["i32", "ptr", "ptr", "u64", "i32"], returns: "i32" },
+  fgetxattr: { args: ["i32", "ptr", "ptr", "u64"], returns: FFIType.i64_fast },
+  flistxattr: { args: ["i32", "ptr", "u64"], returns: FFIType.i64_fast },
   umask: { args: ["u32"], returns: "u32" },
   chroot: { args: ["ptr"], returns: "i32" },
   fchdir: { args: ["i32"], returns: "i32" },
@@ -60,6 +63,8 @@ export const AT_FDCWD = -100;
 export const AT_SYMLINK_NOFOLLOW = 0x100;
 export const AT_REMOVEDIR = 0x200;
 export const AT_EMPTY_PATH = 0x1000;
+/** A file without a name in the directory that is opened. */
+export const O_TMPFILE = 0o20000000 | files.O_DIRECTORY;
 const RENAME_EXCHANGE = 2;
 export const O_PATH = 0o10000000;
 export const SEEK_DATA = 3;
@@ -150,11 +155,6 @@ export function control(descriptor: number, request: number, argument: number | 
   return settle(libc.ioctl(descriptor, request, value));
 }
 
-/** Makes it the working directory; paths that start with none are looked up from there. */
-export function enterDirectory(descriptor: number): number {
-  return settle(libc.fchdir(descriptor));
-}
-
 export function fsync(descriptor: number): number {
   return settle(libc.fsync(descriptor));
 }
@@ -180,6 +180,11 @@ export function linkAt(
   to: PathArgument,
 ): number {
   return settle(libc.linkat(fromDirectory, bytes(from), toDirectory, bytes(to), 0));
+}
+
+/** Gives a name to an open file that has none. Source: linkat(2), AT_EMPTY_PATH. */
+export function linkOpenFile(descriptor: number, directory: number, name: PathArgument): number {
+  return settle(libc.linkat(descriptor, bytes(""), directory, bytes(name), AT_EMPTY_PATH));
 }
 
 /** `flags`: 0 or AT_REMOVEDIR. */
@@ -272,7 +277,25 @@ export function getAttribute(path: PathArgument, name: PathArgument): Uint8Array
 
 /** The names as byte strings (one character a byte); none when the file system keeps no attributes. */
 export function listAttributes(path: PathArgument): readonly string[] {
-  const length = settle(Number(libc.llistxattr(bytes(path), scratch, scratch.byteLength)));
+  return namesIn(settle(Number(libc.llistxattr(bytes(path), scratch, scratch.byteLength))));
+}
+
+export function setAttributeOf(descriptor: number, name: PathArgument, value: Uint8Array): number {
+  const held = value.byteLength === 0 ? new Uint8Array(1) : value;
+  return settle(libc.fsetxattr(descriptor, bytes(name), held, value.byteLength, 0));
+}
+
+export function getAttributeOf(descriptor: number, name: PathArgument): Uint8Array | undefined {
+  const length = settle(Number(libc.fgetxattr(descriptor, bytes(name), scratch, scratch.byteLength)));
+  return length < 0 ? undefined : scratch.slice(0, length);
+}
+
+export function listAttributesOf(descriptor: number): readonly string[] {
+  return namesIn(settle(Number(libc.flistxattr(descriptor, scratch, scratch.byteLength))));
+}
+
+/** In the scratch, each ended by NUL. */
+function namesIn(length: number): readonly string[] {
   if (length <= 0) return [];
   return Buffer.from(scratch.buffer, 0, length - 1)
     .toString("latin1")

@@ -1,9 +1,9 @@
-import { chmod, chown, lstat, mkdtemp, readdir, readlink, rename, rm, stat } from "node:fs/promises";
-import { dirname, join, posix } from "node:path";
+import { chmod, chown, lstat, readdir, readlink, stat } from "node:fs/promises";
+import { join, posix } from "node:path";
+import { copyTree } from "#archive";
 import type { Container } from "#container";
 import { Fault } from "#errors";
 import type { GraphDriver, LayerId } from "#graph";
-import { run } from "#host";
 import type { Volumes } from "#volume";
 
 /** Source: path_resolution(7), the kernel's own limit. */
@@ -11,12 +11,13 @@ const MOST_LINKS = 40;
 
 interface Needs {
   readonly driver: Pick<GraphDriver, "mount">;
-  readonly volumes: Pick<Volumes, "isEmpty" | "usersOf">;
+  readonly volumes: Pick<Volumes, "isEmpty" | "populate">;
 }
 
 /**
  * Gives volumes that have no content yet what the image has at their place, with owner and mode. Each is complete
- * or empty, whenever the host goes down. Source: docker docs, "Populate a volume using a container".
+ * or empty, or made complete by the next start, whenever the host goes down. Source: docker docs, "Populate a volume
+ * using a container".
  */
 export async function copyUp(needs: Needs, container: Container): Promise<void> {
   const volumes: { readonly name: string; readonly source: string; readonly destination: string }[] = [];
@@ -27,37 +28,20 @@ export async function copyUp(needs: Needs, container: Container): Promise<void> 
   await using layer = await needs.driver.mount(container.layer as LayerId);
   for (const { name, source, destination } of volumes) {
     const origin = await resolveInRoot(layer.path, destination);
-    if (origin !== undefined && (await stat(origin)).isDirectory())
-      await fill(source, { origin, isShared: needs.volumes.usersOf(name).length > 1 });
+    if (origin === undefined || !(await stat(origin)).isDirectory()) continue;
+    if ((await readdir(origin)).length === 0) await lookLike(origin, source);
+    else
+      await needs.volumes.populate(name, container.id, (to) =>
+        copyTree({ from: origin, to, style: "merge" }),
+      );
   }
 }
 
-async function fill(
-  target: string,
-  { origin, isShared }: { readonly origin: string; readonly isShared: boolean },
-): Promise<void> {
-  const isEmpty = (await readdir(origin)).length === 0;
+/** Nothing of it can be there in part. */
+async function lookLike(origin: string, target: string): Promise<void> {
   const { uid, gid, mode } = await stat(origin);
-  if (isEmpty) {
-    await chown(target, uid, gid);
-    await chmod(target, mode & 0o7777);
-    return;
-  }
-  // Another container may have this very folder mounted: it must stay the same one.
-  if (isShared) return copyTree(origin, target);
-  const whole = await mkdtemp(join(dirname(target), ".copy-up-"));
-  try {
-    await copyTree(origin, whole);
-    // Puts the new folder in the place of the empty one, in one step.
-    await rename(whole, target);
-  } finally {
-    await rm(whole, { recursive: true, force: true });
-  }
-}
-
-/** Ownership, modes, times, attributes, links, holes and devices as they are. */
-async function copyTree(origin: string, target: string): Promise<void> {
-  await run(["cp", "--archive", "--no-target-directory", "--", origin, target]);
+  await chown(target, uid, gid);
+  await chmod(target, mode & 0o7777);
 }
 
 /**

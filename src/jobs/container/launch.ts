@@ -31,7 +31,7 @@ export type LaunchNeeds = Pick<Rooms, "attachments" | "events"> & {
   readonly monitor: Pick<Rooms["monitor"], "adopt" | "failed">;
   readonly networks: Pick<Rooms["networks"], "find" | "portConflict" | "prepare" | "release">;
   readonly graph: { readonly driver: Pick<Rooms["graph"]["driver"], "mount" | "view"> };
-  readonly volumes: Pick<Rooms["volumes"], "isEmpty" | "mount" | "unmount" | "usersOf">;
+  readonly volumes: Pick<Rooms["volumes"], "isEmpty" | "mount" | "populate" | "unmount">;
   readonly exec: Pick<Rooms["exec"], "prepare">;
 };
 

@@ -45,7 +45,6 @@ export class LocalContent implements VolumeContent {
         "unsupported",
         `Cannot put the new content in the place of the old in ${this.#folder}: ${errnoName(result)}; its file system cannot exchange two folders in one step`,
       );
-    await syncDirectory(this.#folder);
   }
 
   async snapshots(): Promise<readonly Snapshot[]> {
