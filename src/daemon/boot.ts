@@ -22,7 +22,7 @@ import {
   loadDefaultProfile,
   removeParentGroup,
 } from "#libcontainer";
-import { openNetworks } from "#network";
+import { type NetworkDriverKind, openNetworks } from "#network";
 import { openRegistry } from "#registry";
 import { type App, createApp, listen } from "#server";
 import { openVolumes } from "#volume";
@@ -30,7 +30,8 @@ import type { Config } from "./config.ts";
 import { withDemoImage } from "./demo/registry.ts";
 import {
   chooseGraphDriver,
-  NETWORK_DRIVERS,
+  networkDrivers,
+  openCluster,
   openExecDriver,
   rememberGraphDriver,
   VOLUME_DRIVERS,
@@ -139,7 +140,10 @@ async function openRooms(config: Config, log: Log, undo: AsyncDisposableStack): 
     stateDirectory: config["exec-root"],
     cgroupParent: config["cgroup-parent"],
   });
-  const networks = undo.use(await openNetworks(networkOptions(config, { database, log })));
+  const cluster = openCluster(config, log);
+  if (cluster !== undefined) undo.use(cluster);
+  const kinds = networkDrivers(cluster);
+  const networks = undo.use(await openNetworks(networkOptions(config, { database, log, kinds })));
   const events = new EventBus();
   const complain = (sentence: string, cause: unknown) => log("error", `${sentence}: ${sentenceOf(cause)}`);
   const containerRooms = openContainerRooms(new Containers(database), { events, complain });
@@ -157,6 +161,7 @@ async function openRooms(config: Config, log: Log, undo: AsyncDisposableStack): 
     openRegistry: withDemoImage(openRegistry),
     settings: engineSettings(config, {
       execDriver: exec.name,
+      networkDrivers: kinds.map(({ name }) => (name === "none" ? "null" : name)),
       warnings: [...networks.warnings(), ...missingPrograms(), ...(await confined)],
     }),
   };
@@ -164,13 +169,17 @@ async function openRooms(config: Config, log: Log, undo: AsyncDisposableStack): 
 
 function networkOptions(
   config: Config,
-  { database, log }: { readonly database: GraphDB; readonly log: Log },
+  {
+    database,
+    log,
+    kinds,
+  }: { readonly database: GraphDB; readonly log: Log; readonly kinds: readonly NetworkDriverKind[] },
 ) {
   return {
     database,
     log,
     launcherCommand,
-    kinds: NETWORK_DRIVERS,
+    kinds,
     stateDirectory: config["exec-root"],
     settings: networkSettings(config),
   };
@@ -178,7 +187,15 @@ function networkOptions(
 
 function engineSettings(
   config: Config,
-  { execDriver, warnings }: { readonly execDriver: string; readonly warnings: readonly string[] },
+  {
+    execDriver,
+    networkDrivers,
+    warnings,
+  }: {
+    readonly execDriver: string;
+    readonly networkDrivers: readonly string[];
+    readonly warnings: readonly string[];
+  },
 ): EngineSettings {
   return {
     dataRoot: config["data-root"],
@@ -186,7 +203,7 @@ function engineSettings(
     stopTimeoutSeconds: config["default-stop-timeout"],
     debug: config.debug,
     labels: config.labels,
-    networkDrivers: NETWORK_DRIVERS.map(({ name }) => (name === "none" ? "null" : name)),
+    networkDrivers,
     execDrivers: [execDriver],
     registryMirrors: config["registry-mirrors"],
     insecureRegistries: config["insecure-registries"],

@@ -3,15 +3,51 @@ import { type ExecDriver, type ExecDriverKind, type ExecDriverOptions, nativeKin
 import { type GraphDriverKind, overlay2, vfs } from "#graph";
 import type { GraphDB } from "#graphdb";
 import type { Log } from "#host";
-import { bridgeNetwork, hostNetwork, type NetworkDriverKind, noNetwork } from "#network";
+import {
+  bridgeNetwork,
+  Cluster,
+  hostNetwork,
+  ipvlanNetwork,
+  macvlanNetwork,
+  type NetworkDriverKind,
+  noNetwork,
+  overlayNetwork,
+  readClusterSettings,
+} from "#network";
 import { localVolumes, type VolumeDriverKind } from "#volume";
+import type { Config } from "./config.ts";
 import { REPLACED_DRIVERS } from "./settings.ts";
 
 /** In order of preference. */
 const GRAPH_DRIVERS: readonly GraphDriverKind[] = [overlay2, vfs];
 const EXEC_DRIVERS: readonly ExecDriverKind[] = [nativeKind];
-export const NETWORK_DRIVERS: readonly NetworkDriverKind[] = [bridgeNetwork, hostNetwork, noNetwork];
 export const VOLUME_DRIVERS: readonly VolumeDriverKind[] = [localVolumes];
+
+/** `cluster`: the store that hosts share, if this daemon has one. */
+export const networkDrivers = (cluster: Cluster | undefined): readonly NetworkDriverKind[] => [
+  bridgeNetwork,
+  hostNetwork,
+  ipvlanNetwork,
+  macvlanNetwork,
+  noNetwork,
+  overlayNetwork(cluster),
+];
+
+/** This host's part in the store that hosts share; undefined without `--cluster-store`. */
+export function openCluster(config: Config, log: Log): Cluster | undefined {
+  const store = config["cluster-store"];
+  if (store === undefined) {
+    if (config["cluster-advertise"] === "" && Object.keys(config["cluster-store-opts"]).length === 0)
+      return undefined;
+    throw new Fault("invalid", "Cannot use the cluster's settings without --cluster-store");
+  }
+  const settings = readClusterSettings({
+    store,
+    advertise: config["cluster-advertise"],
+    options: config["cluster-store-opts"],
+  });
+  return new Cluster({ settings, stateDirectory: config["exec-root"], log });
+}
 
 /** The driver that was asked for, or the first that works here; the reasons of those passed over are logged. */
 export async function chooseGraphDriver(

@@ -126,9 +126,7 @@ export class Encryption {
   guard(address: string): Promise<void> {
     this.#isOn = true;
     const any = address.includes(":") ? "::/0" : "0.0.0.0/0";
-    const work = this.#last.then(() =>
-      batch(blocksFor(any).map(([, line]) => `xfrm policy update ${line}`)),
-    );
+    const work = this.#last.then(() => batch(blocksFor(any).map(([, line]) => `xfrm policy update ${line}`)));
     this.#last = work.catch(() => undefined);
     return work;
   }
@@ -166,5 +164,6 @@ export class Encryption {
 async function batch(lines: readonly string[]): Promise<void> {
   if (lines.length === 0) return;
   const { code, stderr } = await tryRun(["ip", "-force", "-batch", "-"], { input: `${lines.join("\n")}\n` });
-  if (code !== 0) throw new Fault("internal", `ip xfrm: ${stderr.trim().split("\n")[0] ?? "no reason given"}`);
+  if (code !== 0)
+    throw new Fault("internal", `ip xfrm: ${stderr.trim().split("\n")[0] ?? "no reason given"}`);
 }
