@@ -45,8 +45,11 @@ const KEPT: readonly Capability[] = [
   "CAP_SYS_RESOURCE",
 ];
 
-/** The kernel's own file systems hold nothing to be copied, and much that blocks or never ends. */
-const COVERED = ["/proc", "/sys"];
+/**
+ * The kernel's own file systems hold nothing to be copied, and much that blocks or never ends; and what a program's
+ * own libraries look for there shall not be the container's.
+ */
+const COVERS = ["/proc", "/sys"].map((target): Step => ({ op: "mask", target }));
 
 /** A private look at a container's file systems, as the working directory of a program of the host's. */
 export function viewOf(request: ViewRequest): View {
@@ -55,15 +58,14 @@ export function viewOf(request: ViewRequest): View {
   const [pid, ticks] = isRunning ? [String(request.pid), request.startTicks] : ["0", ""];
   return {
     command: [...launcherCommand(["view"]), pid, ticks],
-    plan: encodeView([limit, ...(isRunning ? runningSteps(request) : restingSteps(request))]),
+    plan: encodeView([limit, ...(isRunning ? runningSteps(request) : restingSteps(request)), ...COVERS]),
   };
 }
 
 function runningSteps({ pid, hasMounts }: Extract<ViewRequest, { kind: "running" }>): readonly Step[] {
   const type = hasMounts ? "bind" : "bind-one";
   const mount = { type, source: `/proc/${pid}/root/`, flags: 0, options: [] };
-  const covers = hasMounts ? COVERED : [];
-  return [{ op: "root", mount, readonly: false }, ...covers.map((target): Step => ({ op: "mask", target }))];
+  return [{ op: "root", mount, readonly: false }];
 }
 
 function restingSteps(request: Extract<ViewRequest, { kind: "resting" }>): readonly Step[] {
