@@ -64,7 +64,34 @@ const kill = leaf(
   async () => (await import("./commands/kill.ts")).kill,
 );
 const logs = leaf("Fetch the logs of a container", async () => (await import("./commands/logs.ts")).logs);
-const networkList = leaf("List networks", async () => (await import("./commands/network.ts")).networkList);
+const networkConnect = leaf(
+  "Connect a container to a network",
+  async () => (await import("./commands/network/connect.ts")).networkConnect,
+);
+const networkCreate = leaf(
+  "Create a network",
+  async () => (await import("./commands/network/create.ts")).networkCreate,
+);
+const networkDisconnect = leaf(
+  "Disconnect a container from a network",
+  async () => (await import("./commands/network/connect.ts")).networkDisconnect,
+);
+const networkDoctor = leaf(
+  "Say what this host's network lacks, what that costs, and what to do",
+  async () => (await import("./commands/network/doctor.ts")).networkDoctor,
+);
+const networkList = leaf(
+  "List networks",
+  async () => (await import("./commands/network/list.ts")).networkList,
+);
+const networkPrune = leaf(
+  "Remove all unused networks",
+  async () => (await import("./commands/network/prune.ts")).networkPrune,
+);
+const networkRemove = leaf(
+  "Remove one or more networks",
+  async () => (await import("./commands/network/remove.ts")).networkRemove,
+);
 const pause = leaf(
   "Pause all processes within one or more containers",
   async () => (await import("./commands/kill.ts")).pause,
@@ -72,6 +99,10 @@ const pause = leaf(
 const port = leaf(
   "List port mappings or a specific mapping for the container",
   async () => (await import("./commands/port.ts")).port,
+);
+const ports = leaf(
+  "List every published port: who holds it, and who can reach it",
+  async () => (await import("./commands/ports.ts")).ports,
 );
 const ps = leaf("List containers", async () => (await import("./commands/ps.ts")).ps);
 const pull = leaf("Download an image from a registry", async () => (await import("./commands/pull.ts")).pull);
@@ -162,6 +193,7 @@ export const TOP: Readonly<Record<string, Leaf>> = {
   logs,
   pause,
   port,
+  ports,
   ps,
   pull,
   rename,
@@ -223,7 +255,18 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   },
   network: {
     about: "Manage networks",
-    commands: { inspect: networkInspect, ls: networkList, list: networkList },
+    commands: {
+      connect: networkConnect,
+      create: networkCreate,
+      disconnect: networkDisconnect,
+      doctor: networkDoctor,
+      inspect: networkInspect,
+      ls: networkList,
+      list: networkList,
+      prune: networkPrune,
+      rm: networkRemove,
+      remove: networkRemove,
+    },
   },
   system: { about: "Manage bunker", commands: { events, info } },
   volume: {

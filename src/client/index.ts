@@ -4,7 +4,7 @@
  * Called by `cli`.
  */
 
-export type { JobSummary } from "#api";
+export type { JobSummary, NetworkFinding, PublishedPortReport } from "#api";
 export { DEFAULT_HOST, hostFromEnvironment, parseAddress } from "./address.ts";
 export {
   exportContainer,

@@ -136,6 +136,30 @@ export interface EndpointBody {
   GwPriority?: number;
 }
 
+export interface IpamConfigBody {
+  Subnet: string;
+  IPRange?: string;
+  Gateway?: string;
+  AuxiliaryAddresses?: Record<string, string>;
+}
+
+/** The body of POST /networks/create. */
+export interface NetworkBody {
+  Name: string;
+  Driver?: string;
+  Scope?: string;
+  EnableIPv4?: boolean;
+  EnableIPv6?: boolean;
+  Internal?: boolean;
+  Attachable?: boolean;
+  Ingress?: boolean;
+  ConfigOnly?: boolean;
+  ConfigFrom?: { Network: string };
+  IPAM?: { Driver?: string; Options?: Record<string, string>; Config?: IpamConfigBody[] };
+  Options?: Record<string, string>;
+  Labels?: Record<string, string>;
+}
+
 export interface HealthBody {
   Test?: string[];
   Interval?: number;

@@ -14,10 +14,18 @@ export async function told(
     env = {},
     terminals = [],
     onOut,
-  }: { env?: Record<string, string>; terminals?: readonly number[]; onOut?: (text: string) => void } = {},
+    input = "",
+  }: {
+    env?: Record<string, string>;
+    terminals?: readonly number[];
+    onOut?: (text: string) => void;
+    /** What is typed, in lines. */
+    input?: string;
+  } = {},
 ): Promise<Told> {
   let out = "";
   let err = "";
+  const lines = input.split("\n");
   const text = (content: string | Uint8Array) =>
     typeof content === "string" ? content : Buffer.from(content).toString();
   const console: Console = {
@@ -29,6 +37,7 @@ export async function told(
       err += text(content);
     },
     isTerminal: (descriptor) => terminals.includes(descriptor),
+    line: () => lines.shift() ?? "",
   };
   const code = await runCli(["-H", host, ...words], { console, env });
   return { code, out, err };

@@ -7,13 +7,17 @@ import type { Template } from "../output/template/index.ts";
 import type { Session } from "../session.ts";
 
 type Kind = "container" | "image" | "network" | "volume";
-type Look = (transport: Transport, name: string, size: boolean) => Promise<unknown>;
+type Look = (
+  transport: Transport,
+  name: string,
+  more: { readonly size: boolean; readonly verbose: boolean },
+) => Promise<unknown>;
 
 /** In the order in which a name without a type is tried. */
 const LOOKS: Readonly<Record<Kind, Look>> = {
-  container: (transport, name, size) => inspectContainer(transport, name, size),
+  container: (transport, name, { size }) => inspectContainer(transport, name, size),
   image: (transport, name) => inspectImage(transport, name),
-  network: (transport, name) => inspectNetwork(transport, name),
+  network: (transport, name, { verbose }) => inspectNetwork(transport, name, verbose),
   volume: (transport, name) => inspectVolume(transport, name),
 };
 const KINDS = Object.keys(LOOKS) as Kind[];
@@ -26,6 +30,7 @@ const INSPECT_FLAGS = {
     about: "Format output using a custom template: 'json' or a Go template",
   },
   size: { kind: "bool", short: "s", about: "Display total file sizes if the type is container" },
+  verbose: { kind: "bool", short: "v", about: "Verbose output for diagnostics" },
   type: { kind: "text", hint: "string", about: "Only inspect objects of the given type" },
 } as const;
 
@@ -34,7 +39,7 @@ export const inspect = defineCli({
   synopsis: "[OPTIONS] NAME|ID [NAME|ID...]",
   about: "Return low-level information on Docker objects",
   example: "bunker inspect -f '{{.State.Status}}' web",
-  flags: INSPECT_FLAGS,
+  flags: { format: INSPECT_FLAGS.format, size: INSPECT_FLAGS.size, type: INSPECT_FLAGS.type },
   words: { min: 1 },
   async run({ flags, words, session }) {
     const type = flags.text("type");
@@ -50,6 +55,7 @@ export const inspect = defineCli({
       session,
       format: flags.text("format"),
       size: flags.bool("size"),
+      verbose: false,
       kinds: known ? [known] : KINDS,
     });
   },
@@ -63,13 +69,15 @@ const only = (kind: Kind, synopsis: string, about: string): Command =>
     flags: {
       format: INSPECT_FLAGS.format,
       ...(kind === "container" ? { size: INSPECT_FLAGS.size } : {}),
-    } as Pick<typeof INSPECT_FLAGS, "format" | "size">,
+      ...(kind === "network" ? { verbose: INSPECT_FLAGS.verbose } : {}),
+    } as Pick<typeof INSPECT_FLAGS, "format" | "size" | "verbose">,
     words: { min: 1 },
     run: ({ flags, words, session }) =>
       show(words, {
         session,
         format: flags.text("format"),
         size: kind === "container" && flags.bool("size"),
+        verbose: kind === "network" && flags.bool("verbose"),
         kinds: [kind],
       }),
   });
@@ -111,6 +119,7 @@ interface Options {
   readonly session: Session;
   readonly format: string;
   readonly size: boolean;
+  readonly verbose: boolean;
   readonly kinds: readonly Kind[];
 }
 
@@ -149,10 +158,10 @@ async function show(names: readonly string[], options: Options): Promise<number>
 const shownText = (session: Session, text: string) =>
   session.console.isTerminal(1) ? cleanText(text) : text;
 
-async function look(name: string, { session, size, kinds }: Options): Promise<unknown> {
+async function look(name: string, { session, kinds, ...more }: Options): Promise<unknown> {
   for (const kind of kinds) {
     try {
-      return await LOOKS[kind](session.daemon, name, size);
+      return await LOOKS[kind](session.daemon, name, more);
     } catch (thrown) {
       const isElsewhere = thrown instanceof Fault && thrown.kind === "not_found" && kinds.length > 1;
       if (!isElsewhere) throw thrown;

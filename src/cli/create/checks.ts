@@ -17,6 +17,11 @@ export function checkDns(text: string): string | undefined {
   return isAddress(text) ? undefined : `IP address is not correctly formatted: ${text}`;
 }
 
+/** In Go's words for a flag that holds an address. */
+export function checkIp(text: string): string | undefined {
+  return isAddress(text.trim()) ? undefined : `failed to parse IP: ${JSON.stringify(text)}`;
+}
+
 export function checkEnv(text: string): string | undefined {
   return text === "" || text.startsWith("=") ? `invalid environment variable: ${text}` : undefined;
 }

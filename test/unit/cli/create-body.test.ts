@@ -108,6 +108,68 @@ describe("the body of create", () => {
       ["--network", "name=foo,alias=a,alias=b,driver-opt=x=y"],
       { NetworkMode: "foo", ...endpoints({ foo: { Aliases: ["a", "b"], DriverOpts: { x: "y" } } }) },
     ],
+    [
+      [
+        "--network",
+        "name=a,ip=10.0.0.5,ip6=fd00::5,link-local-ip=169.254.0.5,mac-address=02:42:0a:00:00:05,gw-priority=-7",
+        "--network=b",
+      ],
+      {
+        NetworkMode: "a",
+        ...endpoints({
+          a: {
+            IPAMConfig: { IPv4Address: "10.0.0.5", IPv6Address: "fd00::5", LinkLocalIPs: ["169.254.0.5"] },
+            MacAddress: "02:42:0a:00:00:05",
+            GwPriority: -7,
+          },
+          b: {},
+        }),
+      },
+    ],
+    [
+      [
+        "--net",
+        "name=a,alias=x",
+        "--ip",
+        "10.0.0.5",
+        "--link",
+        "db:store",
+        "--mac-address",
+        "0242.0a00.0005",
+      ],
+      {
+        NetworkMode: "a",
+        Links: ["db:store"],
+        ...endpoints({
+          a: {
+            Aliases: ["x"],
+            IPAMConfig: { IPv4Address: "10.0.0.5" },
+            Links: ["db:store"],
+            MacAddress: "0242.0a00.0005",
+          },
+        }),
+      },
+    ],
+    [
+      [
+        "--network",
+        "a",
+        "--net-alias",
+        "x",
+        "--network-alias=y",
+        "--ip6",
+        "fd00::5",
+        "--link-local-ip",
+        "fe80::5",
+      ],
+      {
+        NetworkMode: "a",
+        ...endpoints({
+          a: { Aliases: ["x", "y"], IPAMConfig: { IPv6Address: "fd00::5", LinkLocalIPs: ["fe80::5"] } },
+        }),
+      },
+    ],
+    [["--mac-address", "02:42:0a:00:00:05"], endpoints({ default: { MacAddress: "02:42:0a:00:00:05" } })],
     [["--network", "a", "--network", "b"], { NetworkMode: "a", ...endpoints({ a: {}, b: {} }) }],
     [["--link", "db:store"], { Links: ["db:store"] }],
     [
@@ -173,6 +235,24 @@ describe("the body of create", () => {
     [["--mac-address", "x"], "x is not a valid mac address"],
     [["--network-alias", "x"], "network-scoped aliases are only supported for user-defined networks"],
     [
+      ["--network", "name=host,alias=x"],
+      "network-scoped aliases are only supported for user-defined networks",
+    ],
+    [["--network", "name=a,alias=x", "--network-alias", "y"], "both --network-alias and per-network alias"],
+    [["--network", "name=a,ip=10.0.0.5", "--ip", "10.0.0.5"], "both --ip and per-network IPv4 address"],
+    [["--network", "name=a,ip6=fd00::5", "--ip6", "fd00::6"], "both --ip6 and per-network IPv6 address"],
+    [
+      ["--network", "name=a,mac-address=02:42:0a:00:00:05", "--mac-address", "02:42:0a:00:00:05"],
+      "both --mac-address and per-network MAC address",
+    ],
+    [
+      ["--network", "name=a,link-local-ip=fe80::5", "--link-local-ip", "fe80::6"],
+      "both --link-local-ip and per-network link-local IP addresses",
+    ],
+    [["--network", "a", "--network", "name=a,alias=x"], 'network "a" is specified multiple times'],
+    [["--network", ""], "no name set for network"],
+    [["--network", "name=a,mac-address=zz"], "zz is not a valid mac address"],
+    [
       ["--network", "a", "--network", "host"],
       "cannot attach both user-defined and non-user-defined network-modes",
     ],
@@ -182,6 +262,13 @@ describe("the body of create", () => {
   });
 
   test.each([
+    [["--network", "alias=x"], 'for "--network" flag: network name/id is not specified'],
+    [["--network", "name=a,colour=red"], "invalid field key colour"],
+    [["--network", "name=a,red"], "invalid field red"],
+    [["--network", "name=a,driver-opt=x"], "invalid key value pair format in driver options"],
+    [["--network", "name=a,gw-priority=x"], "invalid gw-priority (x): invalid syntax"],
+    [["--net", "name=a,ip=ten"], 'ParseAddr("ten"): unable to parse IP'],
+    [["--ip", "ten"], 'for "--ip" flag: failed to parse IP: "ten"'],
     [["--memory", "abc"], `invalid argument "abc" for "-m, --memory" flag: invalid size: 'abc'`],
     [
       ["-a", "foo"],

@@ -1,7 +1,8 @@
 import { listNetworks, type NetworkSummary } from "#client";
-import { defineCli } from "../command.ts";
-import { FILTER_FLAG, FORMAT_FLAG, filtersOf, labelColumns } from "../listing.ts";
-import { type Columns, renderList } from "../output/list.ts";
+import { defineCli } from "../../command.ts";
+import { FILTER_FLAG, FORMAT_FLAG, filtersOf, labelColumns } from "../../listing.ts";
+import { type Columns, renderList } from "../../output/list.ts";
+import { byName } from "../../output/natural.ts";
 
 const STANDARD = "{{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}";
 const ID_LETTERS = 12;
@@ -20,7 +21,7 @@ export const networkList = defineCli({
   words: { min: 0, max: 0 },
   async run({ flags, session }) {
     const found = await listNetworks(session.daemon, filtersOf(flags.list("filter")));
-    const rows = [...found].sort((left, right) => (left.Name < right.Name ? -1 : 1));
+    const rows = [...found].sort(byName);
     const format = flags.bool("quiet") && flags.text("format") === "" ? "{{.ID}}" : flags.text("format");
     session.console.out(
       renderList(rows, { columns: columnsOf(!flags.bool("no-trunc")), standard: STANDARD, format }),
