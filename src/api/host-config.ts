@@ -48,6 +48,9 @@ export const MountBody = z.object({
       CreateMountpoint: Flag,
       ReadOnlyNonRecursive: Flag,
       ReadOnlyForceRecursive: Flag,
+      IDMapping: z.object({ Source: Text, User: Text }).nullish(),
+      /** This engine's own: `uids=1000-0-1;gids=1000-0-1`, owners on disk and as they are seen. */
+      IdMap: Text,
     })
     .nullish(),
   VolumeOptions: z
@@ -58,7 +61,9 @@ export const MountBody = z.object({
       Subpath: Text,
     })
     .nullish(),
-  TmpfsOptions: z.object({ SizeBytes: Count, Mode: Count }).nullish(),
+  ImageOptions: z.object({ Subpath: Text }).nullish(),
+  TmpfsOptions: z.object({ SizeBytes: Count, Mode: Count, Options: list(Strings) }).nullish(),
+  ClusterOptions: z.looseObject({}).nullish(),
 });
 export type MountBody = z.infer<typeof MountBody>;
 

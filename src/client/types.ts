@@ -21,6 +21,8 @@ export interface MountBody {
     CreateMountpoint?: boolean;
     ReadOnlyNonRecursive?: boolean;
     ReadOnlyForceRecursive?: boolean;
+    IDMapping?: { Source: string; User?: string };
+    IdMap?: string;
   };
   VolumeOptions?: {
     NoCopy?: boolean;
@@ -29,7 +31,7 @@ export interface MountBody {
     Subpath?: string;
   };
   ImageOptions?: { Subpath?: string };
-  TmpfsOptions?: { SizeBytes?: number; Mode?: number };
+  TmpfsOptions?: { SizeBytes?: number; Mode?: number; Options?: string[][] };
 }
 
 export interface DeviceBody {

@@ -128,15 +128,41 @@ export interface MountSpecRequest {
     readonly createMountpoint: boolean;
     readonly readOnlyNonRecursive: boolean;
     readonly readOnlyForceRecursive: boolean;
+    /** The source's owner is seen as `user`, or the container's own: Docker's `bind-idmap`. */
+    readonly idMapping?: { readonly source: string; readonly user: string };
+    /** This engine's own: `uids=1000-0-1;gids=1000-0-1`, owners on disk and as they shall be seen. */
+    readonly idMap?: string;
   };
   readonly volume?: {
     readonly noCopy: boolean;
     readonly labels: Readonly<Record<string, string>>;
     readonly driverName: string;
     readonly driverOptions: Readonly<Record<string, string>>;
+    /** A driver was spoken of, if only to say nothing: echoed as it came. */
+    readonly hasDriver?: boolean;
     readonly subpath: string;
   };
-  readonly tmpfs?: { readonly sizeBytes: number; readonly mode: number };
+  readonly image?: { readonly subpath: string };
+  readonly tmpfs?: {
+    readonly sizeBytes: number;
+    readonly mode: number;
+    /** `["exec"]` or `["key", "value"]`. */
+    readonly options?: readonly (readonly string[])[];
+  };
+  /** Options of a kind that no mount of this engine has. */
+  readonly hasClusterOptions?: boolean;
+}
+
+/** Users and groups: what is not named is seen by nobody. */
+export interface OwnerMap {
+  readonly uids: readonly OwnerRange[];
+  readonly gids: readonly OwnerRange[];
+}
+
+export interface OwnerRange {
+  readonly onDisk: number;
+  readonly seen: number;
+  readonly size: number;
 }
 
 /** 0 or absent: unlimited. Docker's own units: nano-CPUs, microseconds, bytes. */
@@ -163,7 +189,7 @@ export interface ResourceSpec {
 
 /** A mount as it was settled when the container was made: names found, anonymous volumes created. */
 export interface MountPoint {
-  readonly type: "bind" | "volume" | "tmpfs";
+  readonly type: "bind" | "volume" | "tmpfs" | "image";
   /** Of a volume. */
   readonly name?: string;
   readonly driver?: string;
@@ -179,6 +205,18 @@ export interface MountPoint {
   readonly isRecursive: boolean;
   readonly recursiveReadonly: boolean;
   readonly tmpfsOptions?: string;
+  /** Asked for by its options alone (`--tmpfs`): `inspect` names it there and not among the mounts. */
+  readonly isUnlisted?: boolean;
+  /** Of a volume or an image: this part of it. */
+  readonly subpath?: string;
+  readonly image?: { readonly id: string; readonly reference: string };
+  readonly owners?: OwnerMap;
+  /** The source's owner, whoever that is at the start, is seen as this one. */
+  readonly seenAs?: { readonly uid: number; readonly gid: number };
+  /** Read-only itself, while what is mounted below it stays as it is. */
+  readonly isReadonlyShallow?: boolean;
+  /** Nobody has chosen the propagation: where the host's mount cannot have it, it is private. */
+  readonly hasFallback?: boolean;
   /** Of a bind: a missing source is made, as an empty folder, when the container starts. */
   readonly createSource?: boolean;
 }

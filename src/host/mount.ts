@@ -49,15 +49,48 @@ export function unmount(target: string): void {
   if (detached < 0) throw new Fault("internal", `Cannot unmount ${target}: ${errnoName(detached)}`);
 }
 
-/** Where something is mounted below a directory, innermost first. Source: proc(5), /proc/PID/mountinfo. */
+/** Where something is mounted below a directory, innermost first. */
 export function mountsBelow(directory: string): readonly string[] {
-  return readFileSync("/proc/self/mountinfo", "utf8")
-    .split("\n")
-    .map((line) =>
-      (line.split(" ")[4] ?? "").replace(/\\(\d{3})/g, (_, code) => String.fromCharCode(parseInt(code, 8))),
-    )
+  return ownMounts()
+    .map(({ path }) => path)
     .filter((target) => target.startsWith(`${directory}/`))
     .reverse();
+}
+
+/** A mount of this process's namespace, and whether it shares mounts with others or gets theirs. */
+export interface HostMount {
+  readonly path: string;
+  readonly isShared: boolean;
+  readonly isSlave: boolean;
+}
+
+/** The mount that a path, which holds no links, is on. */
+export function mountHolding(path: string): HostMount {
+  const holds = (target: string) => target === "/" || path === target || path.startsWith(`${target}/`);
+  const longest = ownMounts()
+    .filter((mount) => holds(mount.path))
+    // Of several at one place the last covers the others.
+    .reduce<HostMount | undefined>(
+      (best, mount) => (best === undefined || mount.path.length >= best.path.length ? mount : best),
+      undefined,
+    );
+  return longest ?? { path: "/", isShared: false, isSlave: false };
+}
+
+/** Source: proc(5), /proc/PID/mountinfo; names are UTF-8 with some bytes as three octal digits. */
+function ownMounts(): readonly HostMount[] {
+  return readFileSync("/proc/self/mountinfo", "utf8")
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => {
+      const [fields = ""] = line.split(" - ", 1);
+      const [, , , , path = "", , ...tags] = fields.split(" ");
+      return {
+        path: path.replace(/\\(\d{3})/g, (_, code) => String.fromCharCode(parseInt(code, 8))),
+        isShared: tags.some((tag) => tag.startsWith("shared:")),
+        isSlave: tags.some((tag) => tag.startsWith("master:")),
+      };
+    });
 }
 
 /** The data string of mount(2) for a list of options. */

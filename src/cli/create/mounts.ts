@@ -2,19 +2,44 @@ import { resolve } from "node:path";
 import type { MountBody } from "#client";
 import { csvFields, sizeOf } from "./values.ts";
 
-/** Binds (`source:target[:options]`) and anonymous volumes (`target`) among the values of `--volume`. A relative source is made absolute. */
+/** Whose files an `idmap` that names nobody makes: those of who runs the client. */
+export interface Caller {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+const caller = (): Caller => ({ uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 });
+
+/** What the container's root owns belongs to the caller on disk. */
+const ownOwners = ({ uid, gid }: Caller) => `uids=${uid}-0-1;gids=${gid}-0-1`;
+
+/**
+ * Binds (`source:target[:options]`) and anonymous volumes (`target`) among the values of `--volume`. A relative source
+ * is made absolute, and an `idmap` that names nobody names the caller.
+ */
 export function volumesOf(
   specs: readonly string[],
   folder: string,
+  by = caller(),
 ): { binds: string[]; anonymous: string[] } {
   const binds: string[] = [];
   const anonymous: string[] = [];
   for (const spec of specs) {
-    const colon = spec.indexOf(":");
-    if (colon < 0) anonymous.push(spec);
-    else binds.push(spec.startsWith(".") ? resolve(folder, spec.slice(0, colon)) + spec.slice(colon) : spec);
+    const [source = "", ...rest] = spec.split(":");
+    if (rest.length === 0) anonymous.push(spec);
+    else {
+      const from = spec.startsWith(".") ? resolve(folder, source) : source;
+      binds.push([from, ...rest.map((part, at) => (at === 1 ? withCaller(part, by) : part))].join(":"));
+    }
   }
   return { binds, anonymous };
+}
+
+function withCaller(mode: string, by: Caller): string {
+  return mode
+    .split(",")
+    .map((word) => (word === "idmap" ? `idmap=${ownOwners(by)}` : word))
+    .join(",");
 }
 
 /** `--tmpfs /run:size=64m,mode=1777`: options by path. */
@@ -29,7 +54,15 @@ export function tmpfsOf(specs: readonly string[]): Record<string, string> {
 
 type Problem = { readonly problem: string };
 
-const FLAG_KEYS = ["readonly", "ro", "volume-nocopy", "bind-nonrecursive", "bind-create-src"];
+const FLAG_KEYS = [
+  "readonly",
+  "ro",
+  "volume-nocopy",
+  "bind-nonrecursive",
+  "bind-create-src",
+  "bind-idmap",
+  "idmap",
+];
 
 export function checkMount(text: string): string | undefined {
   const mount = mountOf(text, "/");
@@ -44,22 +77,37 @@ export function mountOf(text: string, folder: string): MountBody | Problem {
     const key = (equals < 0 ? field : field.slice(0, equals)).toLowerCase();
     if (equals < 0 && !FLAG_KEYS.includes(key))
       return { problem: `invalid field '${field}' must be a key=value pair` };
-    const value = equals < 0 ? "true" : field.slice(equals + 1);
-    const problem = setField(mount, { key, value, field, folder });
+    const value = equals < 0 ? "" : field.slice(equals + 1);
+    const problem =
+      spaced(field, value) ?? setField(mount, { key, value, field, folder, isBare: equals < 0 });
     if (problem !== undefined) return { problem };
   }
   const problem = mountProblem(mount);
   return problem === undefined ? mount : { problem };
 }
 
+/** Docker's client from 28.2 on takes no blanks around keys and values. */
+function spaced(field: string, value: string): string | undefined {
+  const [key = ""] = field.split("=", 1);
+  if (key.trim() !== key)
+    return `invalid option '${key.trim()}' in '${field}': option should not have whitespace`;
+  if (field.includes("=") && value.trim() === "") return `invalid value for '${key}': value is empty`;
+  if (value.trim() !== value)
+    return `invalid value for '${key}' in '${field}': value should not have whitespace`;
+  return undefined;
+}
+
 interface Field {
   readonly key: string;
+  /** Empty when the key stands alone. */
   readonly value: string;
   readonly field: string;
   readonly folder: string;
+  readonly isBare: boolean;
 }
 
-function setField(mount: MountBody, { key, value, field, folder }: Field): string | undefined {
+function setField(mount: MountBody, field: Field): string | undefined {
+  const { key, value, folder } = field;
   switch (key) {
     case "type":
       mount.Type = value.toLowerCase();
@@ -78,56 +126,73 @@ function setField(mount: MountBody, { key, value, field, folder }: Field): strin
       return undefined;
     case "readonly":
     case "ro":
-      return flagged(key, value, (isOn) => {
+      return flagged(field, (isOn) => {
         mount.ReadOnly = isOn;
       });
+    case "image-subpath":
+      mount.ImageOptions = { Subpath: value };
+      return undefined;
     default:
-      return setOption(mount, { key, value, field, folder });
+      return key.startsWith("volume-") ? setVolumeOption(mount, field) : setOption(mount, field);
   }
 }
 
-function setOption(mount: MountBody, { key, value, field }: Field): string | undefined {
-  const bind = () => (mount.BindOptions ??= {});
-  const volume = () => (mount.VolumeOptions ??= {});
-  const tmpfs = () => (mount.TmpfsOptions ??= {});
+function setVolumeOption(mount: MountBody, field: Field): string | undefined {
+  const { key, value } = field;
+  const volume = mount.VolumeOptions ?? {};
+  mount.VolumeOptions = volume;
   const pair = () =>
     [value.split("=", 1)[0] ?? "", value.includes("=") ? value.slice(value.indexOf("=") + 1) : ""] as const;
+  switch (key) {
+    case "volume-subpath":
+      volume.Subpath = value;
+      return undefined;
+    case "volume-nocopy":
+      return flagged(field, (isOn) => {
+        volume.NoCopy = isOn;
+      });
+    case "volume-label":
+      volume.Labels = { ...volume.Labels, ...Object.fromEntries([pair()]) };
+      return undefined;
+    case "volume-driver":
+      volume.DriverConfig = { ...volume.DriverConfig, Name: value };
+      return undefined;
+    case "volume-opt":
+      volume.DriverConfig = {
+        ...volume.DriverConfig,
+        Options: { ...volume.DriverConfig?.Options, ...Object.fromEntries([pair()]) },
+      };
+      return undefined;
+    default:
+      return unexpected(field);
+  }
+}
+
+const unexpected = ({ key, field }: Field) => `unexpected key '${key}' in '${field}'`;
+
+function setOption(mount: MountBody, field: Field): string | undefined {
+  const { key, value } = field;
+  const bind = () => (mount.BindOptions ??= {});
+  const tmpfs = () => (mount.TmpfsOptions ??= {});
   switch (key) {
     case "bind-propagation":
       bind().Propagation = value.toLowerCase();
       return undefined;
     case "bind-nonrecursive":
-      return flagged(key, value, (isOn) => {
+      return flagged(field, (isOn) => {
         bind().NonRecursive = isOn;
       });
     case "bind-create-src":
-      return flagged(key, value, (isOn) => {
+      return flagged(field, (isOn) => {
         bind().CreateMountpoint = isOn;
       });
     case "bind-recursive":
       return setRecursive(mount, value);
-    case "volume-subpath":
-      volume().Subpath = value;
+    case "idmap":
+      bind().IdMap = value || ownOwners(caller());
       return undefined;
-    case "image-subpath":
-      mount.ImageOptions = { Subpath: value };
-      return undefined;
-    case "volume-nocopy":
-      return flagged(key, value, (isOn) => {
-        volume().NoCopy = isOn;
-      });
-    case "volume-label":
-      volume().Labels = { ...volume().Labels, ...Object.fromEntries([pair()]) };
-      return undefined;
-    case "volume-driver":
-      volume().DriverConfig = { ...volume().DriverConfig, Name: value };
-      return undefined;
-    case "volume-opt":
-      volume().DriverConfig = {
-        ...volume().DriverConfig,
-        Options: { ...volume().DriverConfig?.Options, ...Object.fromEntries([pair()]) },
-      };
-      return undefined;
+    case "bind-idmap":
+      return setIdMapping(bind(), value);
     case "tmpfs-size": {
       const size = sizeOf(value);
       tmpfs().SizeBytes = size ?? 0;
@@ -136,23 +201,39 @@ function setOption(mount: MountBody, { key, value, field }: Field): string | und
     case "tmpfs-mode":
       tmpfs().Mode = Number.parseInt(value, 8);
       return /^[0-7]{1,5}$/.test(value) ? undefined : `invalid value for ${key}: ${value}`;
+    case "tmpfs-opt":
+      tmpfs().Options = [...(tmpfs().Options ?? []), value.split(/=(.*)/s, 2)];
+      return undefined;
     default:
-      return `unexpected key '${key}' in '${field}'`;
+      return unexpected(field);
   }
 }
 
+/** `match-user`, `match-user:USER` or `userns`; nothing is the first. */
+function setIdMapping(bind: NonNullable<MountBody["BindOptions"]>, value: string): string | undefined {
+  const [source = "", user] = value.split(/:(.*)/s, 2);
+  const bad = (why: string) => `invalid value for 'bind-idmap': "${value}" (${why})`;
+  if (source !== "" && source !== "match-user" && source !== "userns")
+    return bad(`must be "match-user", "match-user:USER", or "userns"`);
+  if (user === "") return bad(`empty user after "match-user:"`);
+  if (source === "userns" && user !== undefined) return bad(`"userns" does not take a user`);
+  bind.IDMapping = { Source: source || "match-user", ...(user !== undefined && { User: user }) };
+  return undefined;
+}
+
 function setRecursive(mount: MountBody, value: string): string | undefined {
+  if (value === "enabled") return undefined;
   mount.BindOptions ??= {};
   if (value === "disabled") mount.BindOptions.NonRecursive = true;
   else if (value === "writable") mount.BindOptions.ReadOnlyNonRecursive = true;
   else if (value === "readonly") mount.BindOptions.ReadOnlyForceRecursive = true;
-  else if (value !== "enabled")
+  else
     return `invalid value for bind-recursive: ${value} (must be "enabled", "disabled", "writable", or "readonly")`;
   return undefined;
 }
 
-function flagged(key: string, value: string, set: (isOn: boolean) => void): string | undefined {
-  const isOn = ["1", "true", "t", "True", "TRUE", "T"].includes(value);
+function flagged({ key, value, isBare }: Field, set: (isOn: boolean) => void): string | undefined {
+  const isOn = isBare || ["1", "true", "t", "True", "TRUE", "T"].includes(value);
   if (!isOn && !["0", "false", "f", "False", "FALSE", "F"].includes(value))
     return `invalid value for ${key}: ${value}`;
   set(isOn);
@@ -172,5 +253,9 @@ function mountProblem(mount: MountBody): string | undefined {
   if (mixed !== undefined) return `cannot mix '${mixed[2]}' options with mount type '${mount.Type}'`;
   if (mount.BindOptions?.ReadOnlyNonRecursive && !mount.ReadOnly)
     return "option 'bind-recursive=writable' requires 'readonly' to be specified in conjunction";
+  if (mount.BindOptions?.ReadOnlyForceRecursive && !mount.ReadOnly)
+    return "option 'bind-recursive=readonly' requires 'readonly' to be specified in conjunction";
+  if (mount.BindOptions?.ReadOnlyForceRecursive && mount.BindOptions.Propagation !== "rprivate")
+    return "option 'bind-recursive=readonly' requires 'bind-propagation=rprivate' to be specified in conjunction";
   return undefined;
 }

@@ -4,11 +4,15 @@ import { Fault } from "#errors";
 import type { LayerId } from "#graph";
 import { type View, viewOf } from "#libcontainer";
 import type { Rooms } from "../rooms.ts";
+import { imageTrees } from "./image-trees.ts";
 import { userMount } from "./spec-mounts.ts";
 
 export interface ViewNeeds {
   readonly containers: Pick<Rooms["containers"], "find" | "hold">;
-  readonly graph: { readonly driver: Pick<Rooms["graph"]["driver"], "view"> };
+  readonly graph: {
+    readonly driver: Pick<Rooms["graph"]["driver"], "view">;
+    readonly images: Pick<Rooms["graph"]["images"], "get">;
+  };
   readonly events: Pick<Rooms["events"], "publish">;
 }
 
@@ -42,7 +46,7 @@ export async function viewContainer(
     kind: "resting",
     root,
     isReadonly: container.spec.host.readonlyRootfs,
-    binds: hasMounts ? binds(container) : [],
+    binds: hasMounts ? await binds(needs, container) : [],
   });
   const owned = undo.move();
   return { container, view, [Symbol.asyncDispose]: () => owned.disposeAsync() };
@@ -55,10 +59,14 @@ function alive(container: Container, hasMounts: boolean): Viewed {
 }
 
 /** By depth, so that what lies deeper is not covered. Sources that are not there are made by a start, not by a look. */
-function binds(container: Container) {
-  return container.mounts
-    .filter(({ type, source }) => type !== "tmpfs" && source !== "" && existsSync(source))
-    .map((mount) => userMount(mount, container))
+async function binds(needs: ViewNeeds, { mounts }: Container) {
+  const trees = await imageTrees(needs.graph, mounts);
+  return mounts
+    .filter(
+      ({ type, source, image }) =>
+        image !== undefined || (type !== "tmpfs" && source !== "" && existsSync(source)),
+    )
+    .map((mount) => userMount(mount, trees))
     .sort((a, b) => depth(a.destination) - depth(b.destination));
 }
 

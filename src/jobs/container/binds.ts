@@ -1,67 +1,144 @@
 import { posix } from "node:path";
+import type { OwnerMap } from "#container";
 import { Fault } from "#errors";
+import { parseOwners } from "./owners.ts";
 
-const PROPAGATIONS = ["private", "rprivate", "shared", "rshared", "slave", "rslave"];
-/** Said for other systems' sake, or of labels that this kernel does not keep: accepted, without effect. */
-const IGNORED = ["z", "Z", "cached", "delegated", "consistent"];
+const ACCESS = ["ro", "rw"];
+export const PROPAGATIONS = ["private", "rprivate", "shared", "rshared", "slave", "rslave"];
+/** Labels that this engine does not keep, and words said for other systems' sake: accepted, without effect. */
+const LABELS = ["z", "Z"];
+const CONSISTENCIES = ["consistent", "cached", "delegated"];
+const COPY = ["nocopy"];
+const LONGEST_SAID = 512;
 
 /** `source:destination[:options]`, taken apart. */
 export interface Bind {
   /** A host path, a volume's name, or empty for an anonymous volume. */
   readonly source: string;
   readonly destination: string;
-  readonly mode: string;
+  readonly mode: Mode;
+}
+
+export interface Mode {
+  readonly text: string;
   readonly isReadonly: boolean;
-  readonly isRecursiveReadonly: boolean;
+  /** Empty when none is named. */
   readonly propagation: string;
   readonly noCopy: boolean;
+  readonly owners?: OwnerMap;
 }
 
 /** Source: docker run reference, `--volume`. Throws `invalid` in Docker's words. */
 export function parseBind(text: string): Bind {
   const parts = text.split(":");
-  const [first = "", second, mode = ""] = parts;
-  if (first === "" || parts.length > 3 || second === "")
-    throw new Fault("invalid", `invalid volume specification: '${text.slice(0, 512)}'`);
-  const source = second === undefined ? "" : first;
-  const destination = checkDestination(second ?? first);
-  return { source: cleanSource(source), destination, ...parseMode(mode, isHostPath(source)) };
+  const [first = "", second, last = ""] = parts;
+  if (first === "" || parts.length > 3 || (parts.length === 2 && isMode(second ?? ""))) throw badBind(text);
+  const mode = parseMode(last);
+  const isBind = second !== undefined && isHostPath(first);
+  try {
+    const field = isBind ? mode.noCopy && "VolumeOptions" : mode.propagation !== "" && "BindOptions";
+    const destination = checkTarget(isBind ? "bind" : "volume", second ?? first);
+    if (field) throw badMount(isBind ? "bind" : "volume", `field ${field} must not be specified`);
+    return { source: second === undefined ? "" : cleanSource(first), destination, mode };
+  } catch (thrown) {
+    if (thrown instanceof Fault) throw badBind(text, thrown);
+    throw thrown;
+  }
 }
 
 export function isHostPath(source: string): boolean {
   return source.startsWith("/");
 }
 
+/** Of a mount of that type: absolute, normalised and not the root. */
+export function checkTarget(type: string, text: string): string {
+  if (text === "") throw badMount(type, "field Target must not be empty");
+  try {
+    return checkDestination(text);
+  } catch (thrown) {
+    throw thrown instanceof Fault ? badMount(type, thrown.message) : thrown;
+  }
+}
+
 /** An absolute path below the root, normalised. */
 export function checkDestination(text: string): string {
-  if (!text.startsWith("/"))
-    throw new Fault("invalid", `invalid mount path: '${text.slice(0, 512)}' mount path must be absolute`);
-  const path = posix.normalize(text).replace(/(?<=.)\/+$/, "");
+  const path = clean(text);
   if (path === "/" || text.includes("\0"))
-    throw new Fault("invalid", `invalid specification: destination can't be '/': '${text.slice(0, 512)}'`);
-  return path;
+    throw new Fault("invalid", "invalid specification: destination can't be '/'");
+  return checkAbsolute(text) && path;
 }
 
-function cleanSource(source: string): string {
-  return isHostPath(source) ? posix.normalize(source).replace(/(?<=.)\/+$/, "") : source;
+export function checkAbsolute(text: string): true {
+  if (isHostPath(text) && !text.includes("\0")) return true;
+  throw new Fault(
+    "invalid",
+    `invalid mount path: '${text.slice(0, LONGEST_SAID)}' mount path must be absolute`,
+  );
 }
 
-/** Each kind of option once at most. */
-export function parseMode(mode: string, isBind: boolean): Omit<Bind, "source" | "destination"> {
-  const words = mode === "" ? [] : mode.split(",");
-  const access = words.filter((word) => ["ro", "rw", "rro"].includes(word));
-  const propagation = words.filter((word) => PROPAGATIONS.includes(word));
-  const noCopy = words.filter((word) => word === "nocopy");
-  const ignored = words.filter((word) => IGNORED.includes(word));
-  const isKnown = access.length + propagation.length + noCopy.length + ignored.length === words.length;
-  const isOnce = access.length <= 1 && propagation.length <= 1 && noCopy.length <= 1;
-  const suits = isBind ? noCopy.length === 0 : propagation.length === 0;
-  if (!isKnown || !isOnce || !suits) throw new Fault("invalid", `invalid mode: ${mode.slice(0, 200)}`);
+/** Without `.`, `..` and slashes that mean nothing. */
+export function clean(path: string): string {
+  return posix.normalize(path).replace(/(?<=.)\/+$/, "");
+}
+
+const cleanSource = (source: string) => (isHostPath(source) ? clean(source) : source);
+
+/** What `--volumes-from` may say of all the mounts it takes over. Throws `invalid`. */
+export function parseBorrowedMode(text: string): Mode {
+  const mode = parseMode(text);
+  if (mode.propagation !== "" || mode.noCopy || mode.owners !== undefined) throw badMode(text);
+  return mode;
+}
+
+/** Each kind of option once at most. Throws `invalid` in Docker's words. */
+export function parseMode(text: string): Mode {
+  const words = text === "" ? [] : text.split(",");
+  const idmaps = words.filter((word) => /^idmap(=|$)/.test(word));
+  const kinds = [ACCESS, LABELS, PROPAGATIONS, COPY, CONSISTENCIES].map((known) =>
+    words.filter((word) => known.includes(word)),
+  );
+  const isKnown = [...kinds, idmaps].reduce((sum, { length }) => sum + length, 0) === words.length;
+  if (!isKnown || [...kinds, idmaps].some(({ length }) => length > 1)) throw badMode(text);
+  const [access, , propagation, copy] = kinds;
   return {
-    mode,
-    isReadonly: access[0] === "ro" || access[0] === "rro",
-    isRecursiveReadonly: access[0] === "rro",
-    propagation: propagation[0] ?? "",
-    noCopy: noCopy.length > 0,
+    text,
+    isReadonly: access?.[0] === "ro",
+    propagation: propagation?.[0] ?? "",
+    noCopy: copy?.[0] !== undefined,
+    ...(idmaps[0] !== undefined && { owners: parseOwners(idmaps[0]) }),
   };
+}
+
+function isMode(text: string): boolean {
+  try {
+    return parseMode(text) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+/** Podman's words that Docker does not know are told from misspellings. */
+function badMode(text: string): Fault {
+  const words = text.split(",");
+  const said = `invalid mode: ${text.slice(0, LONGEST_SAID)}`;
+  if (words.includes("O"))
+    return new Fault("invalid", `${said}: overlay volumes are not supported, mount it read-only instead`);
+  if (words.includes("U"))
+    return new Fault(
+      "invalid",
+      `${said}: owners of sources are not changed, see idmap for how they are seen`,
+    );
+  return new Fault("invalid", said);
+}
+
+function badBind(text: string, why?: Fault): Fault {
+  const said = `invalid volume specification: '${text.slice(0, LONGEST_SAID)}'`;
+  return new Fault("invalid", why === undefined ? said : `${said}: ${why.message}`);
+}
+
+export function badMount(type: string, reason: string): Fault {
+  return new Fault(
+    "invalid",
+    `invalid mount config for type ${JSON.stringify(type.slice(0, 40))}: ${reason}`,
+  );
 }

@@ -60,7 +60,11 @@ export const createContainer = (needs: Needs) =>
       const id = randomId();
       const effective = mergeConfig(id, spec, image.config);
       portRequests({ spec, effective });
-      const wanted = wantedMounts(needs, spec, effective.volumes);
+      const wanted = wantedMounts(
+        { ...needs, images: needs.graph.images, dataRoot: needs.settings.dataRoot },
+        spec,
+        effective,
+      );
 
       await using undo = new AsyncDisposableStack();
       const reserved = undo.use(needs.containers.reserve(id, name));
@@ -88,7 +92,8 @@ export const createContainer = (needs: Needs) =>
 
       signal.throwIfAborted();
       // An image may have been removed since it was looked up: a container without one could never start.
-      if (needs.graph.images.get(image.id) === undefined) findImage(needs.graph.images, image.id);
+      for (const used of [image.id, ...mounts.flatMap((mount) => mount.image?.id ?? [])])
+        if (needs.graph.images.get(used as Image["id"]) === undefined) findImage(needs.graph.images, used);
       const container: Container = { ...base, mounts };
       needs.containers.create(container);
       undo.move();

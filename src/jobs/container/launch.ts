@@ -18,9 +18,11 @@ import { announceNetworks, announcer } from "./announce.ts";
 import { copyUp } from "./copy-up.ts";
 import { resolverOf } from "./defaults.ts";
 import { endpointRequests } from "./endpoints.ts";
+import { imageTrees } from "./image-trees.ts";
 import { logSpec } from "./log-options.ts";
 import { isContainerMode, networkMode, runningOther, sharingOther } from "./modes.ts";
 import { portRequests } from "./ports.ts";
+import { settlePropagation } from "./propagation.ts";
 import { runtimeSpec } from "./runtime-spec.ts";
 import { makeSources } from "./sources.ts";
 import { mountVolumes, unmountVolumes } from "./volume-mounts.ts";
@@ -30,7 +32,10 @@ export type LaunchNeeds = Pick<Rooms, "attachments" | "events"> & {
   readonly containers: Pick<Rooms["containers"], "believe" | "change" | "find">;
   readonly monitor: Pick<Rooms["monitor"], "adopt" | "failed">;
   readonly networks: Pick<Rooms["networks"], "find" | "portConflict" | "prepare" | "release">;
-  readonly graph: { readonly driver: Pick<Rooms["graph"]["driver"], "mount" | "view"> };
+  readonly graph: {
+    readonly driver: Pick<Rooms["graph"]["driver"], "mount" | "view">;
+    readonly images: Pick<Rooms["graph"]["images"], "get">;
+  };
   readonly volumes: Pick<Rooms["volumes"], "isEmpty" | "mount" | "populate" | "unmount">;
   readonly exec: Pick<Rooms["exec"], "prepare">;
 };
@@ -105,6 +110,8 @@ async function acquire(
     if (!fate.isRunning) await sources[Symbol.asyncDispose]();
   });
   await copyUp({ driver: needs.graph.driver, volumes: needs.volumes }, container);
+  const mounts = await settlePropagation(container.mounts);
+  const trees = await imageTrees(needs.graph, mounts);
   const sandbox = await needs.networks.prepare(sandboxRequest(needs, container));
   // Of a failed start nothing shall be seen; whoever waits for the end of a life need not wait for the kernel's tidying.
   undo.defer(() => (fate.isAdopted ? needs.networks.release(container.id) : sandbox[Symbol.asyncDispose]()));
@@ -116,7 +123,8 @@ async function acquire(
     }),
   );
   const root = await needs.graph.driver.view(container.layer as LayerId);
-  const spec = runtimeSpec(container, { root, sandbox, ...others, defaults: needs.settings.defaults });
+  const context = { root, sandbox, trees, ...others, defaults: needs.settings.defaults };
+  const spec = runtimeSpec({ ...container, mounts }, context);
   const preparing = needs.exec.prepare({
     id: container.id,
     spec,

@@ -1,11 +1,15 @@
-import { existsSync } from "node:fs";
 import type { Container, ContainerSpec, Containers, MountPoint, MountSpecRequest } from "#container";
 import { Fault } from "#errors";
+import type { Images } from "#graph";
 import { checkVolumeName, type Volumes } from "#volume";
-import { type Bind, checkDestination, isHostPath, parseBind, parseMode } from "./binds.ts";
+import { findImage } from "../image/find.ts";
+import { type Bind, checkDestination, isHostPath, parseBind, parseBorrowedMode } from "./binds.ts";
+import { bindOf, checkRequest, checkSubpath } from "./mount-requests.ts";
+import { propagationOf } from "./propagation.ts";
+import { checkTmpfsOptions, tmpfsOptions } from "./tmpfs.ts";
 
 /** A mount that is wanted; a volume is found or made only when all of them are known to be sound. */
-type Wanted =
+export type Wanted =
   | { readonly kind: "settled"; readonly mount: MountPoint }
   | {
       readonly kind: "volume";
@@ -13,10 +17,10 @@ type Wanted =
       readonly mount: MountPoint;
     };
 
-const DEFAULT_PROPAGATION = "rprivate";
-
-interface Needs {
+export interface MountNeeds {
   readonly containers: Pick<Containers, "find">;
+  readonly images: Pick<Images, "find">;
+  readonly dataRoot: string;
 }
 
 /**
@@ -25,9 +29,9 @@ interface Needs {
  * what is malformed or doubled.
  */
 export function wantedMounts(
-  needs: Needs,
+  needs: MountNeeds,
   spec: ContainerSpec,
-  volumes: Container["effective"]["volumes"],
+  effective: Pick<Container["effective"], "volumes" | "user">,
 ): readonly Wanted[] {
   const explicit = new Map<string, Wanted>();
   const add = (wanted: Wanted) => {
@@ -35,14 +39,15 @@ export function wantedMounts(
     if (explicit.has(destination)) throw duplicate(destination);
     explicit.set(destination, wanted);
   };
-  for (const [destination, options] of Object.entries(spec.host.tmpfs)) add(tmpfs(destination, options));
-  for (const text of spec.host.binds) add(fromBind(parseBind(text), spec.host.volumeDriver));
-  for (const request of spec.host.mounts) add(fromRequest(request));
+  for (const [destination, options] of Object.entries(spec.host.tmpfs))
+    add(tmpfs(checkDestination(destination), { options: checkTmpfsOptions(options), isUnlisted: true }));
+  for (const text of spec.host.binds) add(fromBind(needs, parseBind(text), spec.host.volumeDriver));
+  for (const request of spec.host.mounts) add(fromRequest(needs, request, effective.user));
   const all = new Map<string, Wanted>();
   for (const text of spec.host.volumesFrom)
     for (const mount of borrowed(needs, text)) all.set(mount.destination, { kind: "settled", mount });
   for (const [destination, wanted] of explicit) all.set(destination, wanted);
-  for (const text of volumes) {
+  for (const text of effective.volumes) {
     const destination = checkDestination(text);
     if (!all.has(destination)) all.set(destination, anonymous(destination, spec.host.volumeDriver));
   }
@@ -68,69 +73,62 @@ export async function settleMount(
   return isNew ? { mount, made: volume.name } : { mount };
 }
 
-function fromBind(bind: Bind, driver: string): Wanted {
-  const base = mountPoint(bind.destination, {
-    mode: bind.mode || (isHostPath(bind.source) ? "" : "z"),
-    isWritable: !bind.isReadonly,
-    recursiveReadonly: bind.isRecursiveReadonly,
+function fromBind(needs: MountNeeds, { source, destination, mode }: Bind, driver: string): Wanted {
+  const base = mountPoint(destination, {
+    mode: mode.text || (isHostPath(source) || source === "" ? "" : "z"),
+    isWritable: !mode.isReadonly,
+    ...(mode.owners !== undefined && { owners: mode.owners }),
   });
-  if (!isHostPath(bind.source)) return volume(bind.source, base, { driver, noCopy: bind.noCopy });
-  const propagation = bind.propagation || DEFAULT_PROPAGATION;
-  return {
-    kind: "settled",
-    mount: { ...base, type: "bind", source: bind.source, propagation, createSource: true },
-  };
+  if (!isHostPath(source)) return volume(source, base, { driver, noCopy: mode.noCopy });
+  const propagation = propagationOf(needs.dataRoot, source, mode.propagation);
+  return { kind: "settled", mount: { ...base, type: "bind", source, ...propagation, createSource: true } };
 }
 
-function fromRequest(request: MountSpecRequest): Wanted {
-  const destination = checkDestination(request.target);
+function fromRequest(needs: MountNeeds, request: MountSpecRequest, user: string): Wanted {
+  const destination = checkRequest(request);
   const base = mountPoint(destination, { isWritable: !request.readonly });
   switch (request.type) {
-    case "bind":
-      return { kind: "settled", mount: bindRequest(request, base) };
-    case "volume":
-      return volumeRequest(request, base);
+    case "bind": {
+      const { asked, ...bind } = bindOf(request, user);
+      const propagation = propagationOf(needs.dataRoot, bind.source, asked);
+      return { kind: "settled", mount: { ...base, type: "bind", ...bind, ...propagation } };
+    }
+    case "image":
+      return { kind: "settled", mount: imageMount(needs, request, base) };
     case "tmpfs":
-      if (request.source !== "") throw badMount(request.type, "field Source must not be specified");
-      return tmpfs(destination, tmpfsOptions(request));
+      return tmpfs(destination, { options: tmpfsOptions(request) });
     default:
-      throw new Fault("invalid", `mount type unknown: "${request.type.slice(0, 40)}"`);
+      return volumeRequest(request, base);
   }
 }
 
-function bindRequest(request: MountSpecRequest, base: MountPoint): MountPoint {
-  const { source, bind } = request;
-  if (source === "") throw badMount("bind", "field Source must not be empty");
-  if (!isHostPath(source))
-    throw badMount("bind", `invalid mount path: '${source}' mount path must be absolute`);
-  const createSource = bind?.createMountpoint === true;
-  if (!createSource && !existsSync(source)) throw noSource(source);
-  const propagation = bind?.propagation || DEFAULT_PROPAGATION;
-  parseMode(propagation, true);
-  return {
-    ...base,
-    type: "bind",
-    source,
-    propagation,
-    isRecursive: bind?.isNonRecursive !== true,
-    recursiveReadonly: bind?.readOnlyForceRecursive === true,
-    createSource,
-  };
+/** Of an image nothing is copied or written: what is seen is the image's own layers. */
+function imageMount(needs: MountNeeds, request: MountSpecRequest, base: MountPoint): MountPoint {
+  const { id } = findImage(needs.images, request.source);
+  const part = checkSubpath("image", request.image?.subpath ?? "");
+  const image = { id, reference: request.source };
+  return { ...base, type: "image", source: id, isWritable: false, ...part, image };
 }
 
 function volumeRequest(request: MountSpecRequest, base: MountPoint): Wanted {
   const { source, volume: options } = request;
-  if (options !== undefined && options.subpath !== "")
+  const part = checkSubpath("volume", options?.subpath ?? "");
+  if (part.subpath !== undefined && source === "")
     throw new Fault(
-      "unsupported",
-      `Cannot mount the folder "${options.subpath.slice(0, 200)}" of a volume: volume-subpath is not supported; mount the whole volume`,
+      "invalid",
+      `invalid mount config for type "volume": must not set Subpath when using anonymous volumes`,
     );
-  return volume(source, base, {
-    driver: options?.driverName ?? "",
-    noCopy: options?.noCopy === true,
-    labels: options?.labels ?? {},
-    options: options?.driverOptions ?? {},
-  });
+  return volume(
+    source,
+    { ...base, mode: "z", ...part },
+    {
+      driver: options?.driverName ?? "",
+      // A part that is there means that the volume is not empty.
+      noCopy: options?.noCopy === true || part.subpath !== undefined,
+      labels: options?.labels ?? {},
+      options: options?.driverOptions ?? {},
+    },
+  );
 }
 
 function volume(
@@ -144,7 +142,7 @@ function volume(
   },
 ): Wanted {
   const { driver, noCopy, labels = {}, options = {} } = wanted;
-  if (name !== "") checkVolumeName(name);
+  if (name !== "") checkName(name);
   return {
     kind: "volume",
     volume: { ...(name !== "" && { name }), ...(driver !== "" && { driver }), labels, options },
@@ -152,42 +150,44 @@ function volume(
   };
 }
 
+/** Throws `invalid` as Docker says it of a volume that a container would need. */
+function checkName(name: string): void {
+  try {
+    checkVolumeName(name);
+  } catch (thrown) {
+    if (!(thrown instanceof Fault)) throw thrown;
+    throw new Fault(thrown.kind, `create ${name.slice(0, 255)}: ${thrown.message}`, { cause: thrown });
+  }
+}
+
 function anonymous(destination: string, driver: string): Wanted {
   return volume("", mountPoint(destination, {}), { driver, noCopy: false });
 }
 
-function tmpfs(target: string, options: string): Wanted {
-  const words = options.split(",");
-  const base = mountPoint(checkDestination(target), { isWritable: !words.includes("ro") });
+function tmpfs(
+  destination: string,
+  { options, isUnlisted = false }: { readonly options: string; readonly isUnlisted?: boolean },
+): Wanted {
+  const isWritable = !options.split(",").includes("ro");
+  const listed = isUnlisted ? { isUnlisted } : {};
+  const base = mountPoint(destination, { isWritable, ...listed });
   return { kind: "settled", mount: { ...base, type: "tmpfs", tmpfsOptions: options } };
 }
 
-function tmpfsOptions({ tmpfs: options, readonly }: MountSpecRequest): string {
-  const size = options?.sizeBytes ?? 0;
-  const mode = options?.mode ?? 0;
-  if (size < 0) throw badMount("tmpfs", `the size ${size} is negative`);
-  const words = [
-    ...(readonly ? ["ro"] : []),
-    ...(size > 0 ? [`size=${size}`] : []),
-    ...(mode > 0 ? [`mode=${mode.toString(8)}`] : []),
-  ];
-  return words.join(",");
-}
-
-/** `container[:options]`: its volumes and binds, also anonymous ones. */
-function borrowed(needs: Needs, text: string): readonly MountPoint[] {
+/** `container[:options]`: its volumes, binds and images, also anonymous ones. */
+function borrowed(needs: MountNeeds, text: string): readonly MountPoint[] {
   const colon = text.indexOf(":");
   const ref = colon < 0 ? text : text.slice(0, colon);
-  const mode = colon < 0 ? "" : text.slice(colon + 1);
+  if (text === "") throw new Fault("invalid", "volumes-from specification cannot be an empty string");
   if (ref === "") throw new Fault("invalid", `invalid volumes-from specification: '${text.slice(0, 256)}'`);
-  const { isReadonly } = parseMode(mode, true);
+  const { isReadonly } = parseBorrowedMode(colon < 0 ? "" : text.slice(colon + 1));
   return needs.containers
     .find(ref)
     .mounts.filter(({ type }) => type !== "tmpfs")
     .map((mount) => ({
       ...mount,
       isWritable: mount.isWritable && !isReadonly,
-      mode: mode || mount.mode,
+      mode: "",
       copyUp: false,
     }));
 }
@@ -206,14 +206,6 @@ function mountPoint(destination: string, options: Partial<MountPoint>): MountPoi
     recursiveReadonly: false,
     ...options,
   };
-}
-
-export function noSource(path: string): Fault {
-  return badMount("bind", `bind source path does not exist: ${path}`);
-}
-
-function badMount(type: string, reason: string): Fault {
-  return new Fault("invalid", `invalid mount config for type "${type}": ${reason}`);
 }
 
 function duplicate(destination: string): Fault {

@@ -32,6 +32,8 @@ export interface RuntimeContext {
   readonly pidPath?: string;
   readonly ipcPath?: string;
   readonly ipcPid?: number;
+  /** How the images among the mounts are mounted, by their ids. */
+  readonly trees?: ReadonlyMap<string, MountSpec>;
   readonly defaults?: ProcessDefaults;
 }
 
@@ -41,7 +43,8 @@ export function runtimeSpec(container: Container, context: RuntimeContext): Runt
   const { host } = spec;
   const name = ownHostname(container);
   const process = containerProcess(container, { hostname: name, defaults: context.defaults ?? {} });
-  const mounts = runtimeMounts(container, { files: context.sandbox.files, ...pick(context.ipcPid) });
+  const { trees = new Map<string, MountSpec>() } = context;
+  const mounts = runtimeMounts(container, { files: context.sandbox.files, trees, ...pick(context.ipcPid) });
   return {
     process,
     root: { mount: context.root, readonly: host.readonlyRootfs },

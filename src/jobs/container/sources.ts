@@ -2,7 +2,7 @@ import { mkdir, rmdir, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { MountPoint } from "#container";
 import { Fault } from "#errors";
-import { noSource } from "./mounts.ts";
+import { noSource } from "./mount-requests.ts";
 
 /** Makes the missing host folders of binds. Disposing the result removes those that are still empty. */
 export async function makeSources(mounts: readonly MountPoint[]): Promise<AsyncDisposable> {

@@ -1,6 +1,9 @@
-import type { Container, MountPoint } from "#container";
-import { DEFAULT_SHM_BYTES, defaultMounts, type RuntimeMount } from "#libcontainer";
+import { statSync } from "node:fs";
+import type { Container, MountPoint, OwnerRange } from "#container";
+import { DEFAULT_SHM_BYTES, defaultMounts, type IdMapping, type RuntimeMount } from "#libcontainer";
 import type { Sandbox } from "#network";
+import type { MountSpec } from "#oci";
+import { onePair } from "./owners.ts";
 import { parseSecurityOptions } from "./spec-security.ts";
 
 /** Stay writable under a read-only root: they hold nothing of the image. */
@@ -10,6 +13,8 @@ export interface MountContext {
   readonly files: Sandbox["files"];
   /** A process whose /dev/shm is shared (`--ipc container:…`). */
   readonly ipcPid?: number;
+  /** How the images among the mounts are mounted, by their ids. */
+  readonly trees: ReadonlyMap<string, MountSpec>;
 }
 
 /**
@@ -18,7 +23,7 @@ export interface MountContext {
  */
 export function runtimeMounts(container: Container, context: MountContext): readonly RuntimeMount[] {
   const { host } = container.spec;
-  const own = [...container.mounts.map((mount) => userMount(mount, container))];
+  const own = [...container.mounts.map((mount) => userMount(mount, context.trees))];
   const taken = new Set(own.map(({ destination }) => destination));
   const isFree = ({ destination }: RuntimeMount) =>
     !taken.has(destination) && !(taken.has("/dev") && destination.startsWith("/dev/"));
@@ -72,19 +77,30 @@ function bindMount(source: string, destination: string): RuntimeMount {
 const TMPFS_DEFAULTS = ["nosuid", "nodev", "noexec"];
 
 /** A mount of the user's as the kernel shall see it. */
-export function userMount(mount: MountPoint, container: Container): RuntimeMount {
-  const { destination, source } = mount;
+export function userMount(mount: MountPoint, trees: MountContext["trees"]): RuntimeMount {
+  const { destination, source, image, subpath } = mount;
+  const part = subpath === undefined ? {} : { subpath };
+  const tree = image === undefined ? undefined : trees.get(image.id);
+  if (tree !== undefined) return { type: "image", source, destination, options: [], tree, ...part };
   if (mount.type === "tmpfs") {
     const words = (mount.tmpfsOptions ?? "").split(",").filter((word) => word !== "");
     return { type: "tmpfs", source: "tmpfs", destination, options: [...TMPFS_DEFAULTS, ...words] };
   }
-  const access = mount.isWritable ? "rw" : isShallow(mount, container) ? "ro" : "rro";
+  const isShallow = !mount.isRecursive || mount.isReadonlyShallow === true;
+  const access = mount.isWritable ? "rw" : isShallow ? "ro" : "rro";
   const kind = mount.isRecursive ? "rbind" : "bind";
-  return { type: "bind", source, destination, options: [kind, access, mount.propagation || "rprivate"] };
+  const options = [kind, access, mount.propagation || "rprivate"];
+  return { type: "bind", source, destination, options, ...part, ...mappings(mount) };
 }
 
-/** Read-only reaches everything below, unless the user asked for the mount's own surface alone. */
-function isShallow(mount: MountPoint, { spec }: Container): boolean {
-  const asked = spec.host.mounts.find(({ target }) => target === mount.destination);
-  return !mount.isRecursive || (asked?.bind?.readOnlyNonRecursive === true && !mount.recursiveReadonly);
+/** Who the owners on disk look like. */
+function mappings({ source, owners, seenAs }: MountPoint): Partial<RuntimeMount> {
+  const map = owners ?? (seenAs === undefined ? undefined : onePair(statSync(source), seenAs));
+  if (map === undefined) return {};
+  const toMapping = ({ onDisk, seen, size }: OwnerRange): IdMapping => ({
+    containerId: onDisk,
+    hostId: seen,
+    size,
+  });
+  return { uidMappings: map.uids.map(toMapping), gidMappings: map.gids.map(toMapping) };
 }

@@ -5,7 +5,7 @@ import type { Graph, Image, LayerId, RemovedImage } from "#graph";
 import { booleanFilter, checkFilters, imageFilter } from "./filters.ts";
 import { layersOf } from "./history.ts";
 import { FiltersInput } from "./list.ts";
-import { type RemoveNeeds, removeAndAnnounce } from "./remove.ts";
+import { imagesOf, type RemoveNeeds, removeAndAnnounce } from "./remove.ts";
 
 const KNOWN = ["dangling", "label", "label!", "until"];
 const NOTHING: RemovedImage = { untagged: [], deleted: [] };
@@ -29,7 +29,7 @@ export const pruneImages = (needs: Needs) =>
       const { images } = needs.graph;
       const isOnlyDangling = booleanFilter(filters, "dangling") ?? true;
       const isWanted = imageFilter(filters, { images, now: Date.now() });
-      const inUse = new Set(needs.containers.list().map(({ imageId }) => imageId));
+      const inUse = new Set(needs.containers.list().flatMap(imagesOf));
       const candidates = images
         .list()
         .filter((image) => !inUse.has(image.id) && isWanted(image))

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Containers } from "#container";
+import type { Container, Containers } from "#container";
 import { defineJob, type EventBus } from "#engine";
 import type { Graph, RemovedImage } from "#graph";
 import type { Digest } from "#oci";
@@ -23,6 +23,11 @@ export const removeImage = (needs: RemoveNeeds) =>
     run: ({ ref, force, prune }) => removeAndAnnounce(needs, ref, { force, prune }),
   });
 
+/** The image that a container is made of, and those that it mounts. */
+export function imagesOf({ imageId, mounts }: Container): readonly string[] {
+  return [imageId, ...mounts.flatMap(({ image }) => image?.id ?? [])];
+}
+
 export async function removeAndAnnounce(
   needs: RemoveNeeds,
   ref: string,
@@ -32,7 +37,7 @@ export async function removeAndAnnounce(
   const usedBy = (image: Digest) =>
     needs.containers
       .list()
-      .filter(({ imageId }) => imageId === image)
+      .filter((container) => imagesOf(container).includes(image))
       .map(({ id, state }) => ({ id, isRunning: state.status === "running" || state.status === "paused" }));
   const images = new Set(needs.graph.images.list().map(({ id }) => id));
   const removed = await needs.graph.images.remove(ref, { ...options, usedBy });

@@ -17,6 +17,7 @@ static int obey(struct child *child, const struct step *step) {
     case OP_ROOT: return step_root(child, step);
     case OP_MOUNT: return step_mount(child, step);
     case OP_BIND: return step_bind(child, step);
+    case OP_IMAGE: return step_image(child, step);
     case OP_MASK: return step_mask(child, step);
     case OP_CAPABILITIES: return limit_capabilities(step);
     default: return -EPROTO;
@@ -45,7 +46,8 @@ static int confirm(const char *pid, const char *ticks) {
 
 int view_main(int argc, char **argv) {
   struct plan plan = {0};
-  struct child child = {.plan = &plan, .sync = -1, .target = -1, .root = -1, .host_null = -1, .proc = -1,
+  char detail[DETAIL_BYTES];
+  struct child child = {.plan = &plan, .detail = detail, .sync = -1, .target = -1, .root = -1, .host_null = -1, .proc = -1,
                         .proc_sys = -1, .empty = -1, .terminal = -1};
   if (argc < 4) return 2;
   int error = read_plan(PLAN_FD, &plan);

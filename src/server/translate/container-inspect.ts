@@ -1,7 +1,8 @@
-import { type ContainerInspect, isAtLeast, type Mount } from "#api";
-import type { ContainerSpec, ContainerView, MountPoint } from "#jobs";
+import { type ContainerInspect, isAtLeast } from "#api";
+import type { ContainerSpec, ContainerView } from "#jobs";
 import { toContainerState } from "./container-state.ts";
 import { toHostConfig } from "./host-config.ts";
+import { toMounts } from "./mounts.ts";
 import { toNetworkSettings } from "./network-settings.ts";
 
 /** GET /containers/{id}/json. Source: Docker Engine API 1.56, ContainerInspectResponse. */
@@ -30,22 +31,9 @@ export function toContainerInspect(view: ContainerView, version: string): Contai
     GraphDriver: { Name: container.driver, Data: view.graphData ?? null },
     ...(view.sizeRw !== undefined && { SizeRw: view.sizeRw }),
     ...(view.sizeRootFs !== undefined && { SizeRootFs: view.sizeRootFs }),
-    Mounts: container.mounts.map(toMount),
+    Mounts: toMounts(container.mounts),
     Config: toConfig(view, version),
     NetworkSettings: toNetworkSettings(view, version),
-  };
-}
-
-export function toMount(mount: MountPoint): Mount {
-  return {
-    Type: mount.type,
-    ...(mount.name !== undefined && { Name: mount.name }),
-    Source: mount.source,
-    Destination: mount.destination,
-    ...(mount.driver !== undefined && { Driver: mount.driver }),
-    Mode: mount.mode,
-    RW: mount.isWritable,
-    Propagation: mount.propagation,
   };
 }
 

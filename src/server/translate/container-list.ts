@@ -1,7 +1,7 @@
 import type { ContainerSummary } from "#api";
 import type { ContainerView } from "#jobs";
-import { toMount } from "./container-inspect.ts";
 import { toStatusText } from "./container-state.ts";
+import { toMounts } from "./mounts.ts";
 import { exposedPorts, toNetworks } from "./network-settings.ts";
 import { toSeconds } from "./time.ts";
 
@@ -30,7 +30,7 @@ export function toContainerSummary(
       ...(Object.keys(annotations).length > 0 && { Annotations: annotations }),
     },
     NetworkSettings: { Networks: toNetworks(view, version) },
-    Mounts: container.mounts.map(toMount),
+    Mounts: toMounts(container.mounts),
   };
 }
 

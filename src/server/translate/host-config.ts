@@ -1,8 +1,7 @@
 import type { HostConfig } from "#api";
 import type { ContainerView } from "#jobs";
 import type { HostSpec, ResourceSpec } from "./host-spec.ts";
-
-type MountRequest = HostSpec["mounts"][number];
+import { toMountBody } from "./mounts.ts";
 
 /** Docker's lists, echoed where the client left them to the engine. Source: moby, oci/defaults.go. */
 const MASKED_PATHS = [
@@ -147,34 +146,6 @@ function toBlockDevices(resources: ResourceSpec) {
     BlkioDeviceWriteBps: rates(resources.blkioDeviceWriteBps),
     BlkioDeviceReadIOps: rates(resources.blkioDeviceReadIops),
     BlkioDeviceWriteIOps: rates(resources.blkioDeviceWriteIops),
-  };
-}
-
-function toMountBody({ type, source, target, readonly, consistency, bind, volume, tmpfs }: MountRequest) {
-  return {
-    Type: type,
-    ...(source !== "" && { Source: source }),
-    Target: target,
-    ...(readonly && { ReadOnly: true }),
-    ...(consistency !== "" && { Consistency: consistency }),
-    ...(bind !== undefined && {
-      BindOptions: {
-        Propagation: bind.propagation,
-        NonRecursive: bind.isNonRecursive,
-        CreateMountpoint: bind.createMountpoint,
-        ReadOnlyNonRecursive: bind.readOnlyNonRecursive,
-        ReadOnlyForceRecursive: bind.readOnlyForceRecursive,
-      },
-    }),
-    ...(volume !== undefined && {
-      VolumeOptions: {
-        NoCopy: volume.noCopy,
-        Labels: volume.labels,
-        DriverConfig: { Name: volume.driverName, Options: volume.driverOptions },
-        Subpath: volume.subpath,
-      },
-    }),
-    ...(tmpfs !== undefined && { TmpfsOptions: { SizeBytes: tmpfs.sizeBytes, Mode: tmpfs.mode } }),
   };
 }
 

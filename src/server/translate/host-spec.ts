@@ -1,12 +1,12 @@
-import type { HostConfigBody, MountBody, ResourcesBody } from "#api";
+import type { HostConfigBody, ResourcesBody } from "#api";
 import { Fault } from "#errors";
 import type { ContainerSpec } from "#jobs";
+import { toMountRequest } from "./mounts.ts";
 import { toPortBindings } from "./ports.ts";
 
 export type HostSpec = ContainerSpec["host"];
 export type ResourceSpec = HostSpec["resources"];
 type RestartPolicy = HostSpec["restartPolicy"];
-type MountRequest = HostSpec["mounts"][number];
 
 /** Docker's default for /dev/shm, in bytes. */
 const SHM_SIZE = 64 * 1024 * 1024;
@@ -172,36 +172,6 @@ function listed<Key extends string, Item>(key: Key, items: readonly Item[]) {
 
 function toRate({ Path, Rate }: { Path: string; Rate: number }) {
   return { path: Path, value: Rate };
-}
-
-function toMountRequest(body: MountBody): MountRequest {
-  const { BindOptions: bind, VolumeOptions: volume, TmpfsOptions: tmpfs } = body;
-  return {
-    type: body.Type || "bind",
-    source: body.Source,
-    target: body.Target,
-    readonly: body.ReadOnly,
-    consistency: body.Consistency,
-    ...(bind != null && {
-      bind: {
-        propagation: bind.Propagation,
-        isNonRecursive: bind.NonRecursive,
-        createMountpoint: bind.CreateMountpoint,
-        readOnlyNonRecursive: bind.ReadOnlyNonRecursive,
-        readOnlyForceRecursive: bind.ReadOnlyForceRecursive,
-      },
-    }),
-    ...(volume != null && {
-      volume: {
-        noCopy: volume.NoCopy,
-        labels: volume.Labels,
-        driverName: volume.DriverConfig?.Name ?? "",
-        driverOptions: volume.DriverConfig?.Options ?? {},
-        subpath: volume.Subpath,
-      },
-    }),
-    ...(tmpfs != null && { tmpfs: { sizeBytes: tmpfs.SizeBytes, mode: tmpfs.Mode } }),
-  };
 }
 
 function notNegative(value: number, what: string): number {

@@ -73,7 +73,12 @@ function setUp() {
     return id;
   }
   const use = (imageId: Digest, status = "exited") =>
-    void containers.push({ id: "c".repeat(64), imageId, state: { status } } as unknown as Container);
+    void containers.push({
+      id: "c".repeat(64),
+      imageId,
+      mounts: [],
+      state: { status },
+    } as unknown as Container);
   const list = async (filters: Readonly<Record<string, readonly string[]>> = {}, all = false) =>
     (await engine.run("image.list", { all, filters })).map(
       ({ tags, id }) => tags.map(({ path, tag }) => `${path.replace("library/", "")}:${tag}`).join(",") || id,
