@@ -21,6 +21,8 @@ export class Claims implements AsyncDisposable {
   readonly #held = new Map<string, string>();
   /** Given back, or perhaps taken, while the store did not answer: to be removed once it does. */
   readonly #owed = new Map<string, string>();
+  /** On their way: of two that want the same at the same moment one gets it. */
+  readonly #taking = new Set<string>();
   readonly #closing = new AbortController();
   readonly #onSilence: () => void;
   #work: Promise<void> = Promise.resolve();
@@ -65,7 +67,8 @@ export class Claims implements AsyncDisposable {
 
   /** Puts a key unless somebody else has it. Returns whether it is this host's now: the same value says so. */
   async take(key: string, value: string): Promise<boolean> {
-    if (this.#held.has(key)) return false;
+    if (this.#held.has(key) || this.#taking.has(key)) return false;
+    this.#taking.add(key);
     this.#owed.delete(key);
     try {
       const isTaken = await this.#withLease((lease) => this.#claim({ kind: "put", key, value, lease }));
@@ -74,6 +77,8 @@ export class Claims implements AsyncDisposable {
     } catch (error) {
       this.#owed.set(key, value);
       throw error;
+    } finally {
+      this.#taking.delete(key);
     }
   }
 
