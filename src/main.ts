@@ -28,6 +28,9 @@ try {
   } else if (words[0] === "internal:volume") {
     const { serveVolume } = await import("#volume");
     serveVolume(words.slice(1));
+  } else if (words[0] === "registry") {
+    const { runRegistry } = await import("#daemon");
+    await runRegistry(words.slice(1));
   } else if (mode >= 0) {
     const { runDaemon } = await import("#daemon");
     await runDaemon(words.toSpliced(mode, 1));

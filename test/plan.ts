@@ -13,7 +13,7 @@ export const PLAN: Readonly<Record<string, readonly string[]>> = {
   network: ["errors", "host", "graphdb", "oci"],
   volume: ["errors", "host", "graphdb", "oci"],
   graph: ["errors", "host", "graphdb", "oci", "archive"],
-  registry: ["errors", "oci"],
+  registry: ["errors", "host", "oci"],
   jobs: [
     "errors",
     "host",

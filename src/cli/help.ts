@@ -51,6 +51,12 @@ function wrapped(text: string, indent: number): string {
   return lines.join(`\n${" ".repeat(indent)}`);
 }
 
+/** What the program can be besides a client. */
+const ROLES = {
+  daemon: { about: "Run the daemon; see 'bunker daemon --help'" },
+  registry: { about: "Run a private registry; see 'bunker registry --help'" },
+};
+
 /**
  * The page for words that lead to no command that could run: the whole program, a group, or what is unknown (with the
  * nearest that is known). Sets the session's exit code.
@@ -59,7 +65,8 @@ export async function explain(session: Session, words: readonly string[]): Promi
   const [first = "", second = ""] = words;
   const group = Object.hasOwn(GROUPS, first) ? GROUPS[first] : undefined;
   if (first === "") return session.console.out(programHelp());
-  if (first === "daemon") return session.say("Run 'bunker daemon --help': the daemon explains itself.");
+  if (Object.hasOwn(ROLES, first))
+    return session.say(`Run 'bunker ${first} --help': the ${first} explains itself.`);
   if (group !== undefined && (second === "" || second.startsWith("-")))
     return explainGroup(session, first, second);
   const leaves = group?.commands ?? TOP;
@@ -97,7 +104,7 @@ function programHelp(): string {
   return [
     "Usage:  bunker [OPTIONS] COMMAND [ARG...]",
     "A container engine in one file, speaking the Docker Engine API",
-    `Commands:\n${leafLines({ daemon: { about: "Run the daemon; see 'bunker daemon --help'" }, ...TOP })}`,
+    `Commands:\n${leafLines({ ...ROLES, ...TOP })}`,
     `Management Commands:\n${lines(groups)}`,
     `Global Options:\n${optionLines(GLOBAL_FLAGS)}`,
     "Environment:\n  BUNKER_HOST, DOCKER_HOST   Daemon socket to connect to (default unix:///run/bunker/bunker.sock)",

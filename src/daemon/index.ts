@@ -1,7 +1,7 @@
 /**
  * Owns the order in which everything starts and stops, and is the only room that names concrete drivers.
  * Refuses to do any job itself.
- * Called by `main.ts` for `bunker daemon`, `bunker -d` and `bunker --daemon`.
+ * Called by `main.ts` for `bunker daemon`, `bunker -d` and `bunker --daemon`, and for `bunker registry`.
  */
 import { sentenceOf } from "#errors";
 import { createLog, selfCommand } from "#host";
@@ -10,6 +10,8 @@ import { readConfig } from "./config.ts";
 import { shedEnvironment } from "./environment.ts";
 import { daemonHelp, readFlags } from "./flags.ts";
 import { notifySystemd } from "./notify.ts";
+
+export { runRegistry } from "./registry/index.ts";
 
 /** Runs until SIGTERM or SIGINT. Throws before it listens, with a sentence, when it cannot. */
 export async function runDaemon(words: readonly string[]): Promise<void> {

@@ -22,8 +22,13 @@ export function sha256(bytes: string | Uint8Array): Digest {
   return `sha256:${new Bun.CryptoHasher("sha256").update(bytes).digest("hex")}` as Digest;
 }
 
+/** As node:crypto calls it. */
+export function algorithmOf(digest: Digest): "sha256" | "sha512" {
+  return digest.startsWith("sha512:") ? "sha512" : "sha256";
+}
+
 /** Whether these are the bytes the digest speaks of, by the digest's own algorithm. */
 export function matchesDigest(bytes: Uint8Array, digest: Digest): boolean {
-  const algorithm = digest.startsWith("sha512:") ? "sha512" : "sha256";
+  const algorithm = algorithmOf(digest);
   return digest === `${algorithm}:${new Bun.CryptoHasher(algorithm).update(bytes).digest("hex")}`;
 }

@@ -30,6 +30,11 @@ export function isTag(text: string): boolean {
   return TAG.test(text);
 }
 
+/** Whether this may name a repository within a registry. */
+export function isRepositoryPath(text: string): boolean {
+  return text.length <= LONGEST_NAME && PATH.test(text);
+}
+
 /**
  * The image meant by `httpd`, `httpd:2.4`, `localhost:5000/a/b`, `httpd@sha256:…`, normalised; `latest` is
  * filled in when there is neither tag nor digest. Throws `invalid` in Docker's words.

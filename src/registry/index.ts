@@ -1,11 +1,17 @@
 /**
- * Owns the talk with registries: resolving, fetching, credentials.
- * Refuses to keep anything: bytes are handed out as they come.
- * Called by `jobs`.
+ * Owns the talk with registries (resolving, fetching, credentials) and being one: the distribution protocol over
+ * files of its own.
+ * Refuses to know the engine: what its client fetches is handed out as it comes, and its server stores for itself.
+ * Called by `jobs`; `daemon` runs the server.
  */
 export { parseCredentials } from "./auth/keychain.ts";
 export type { Clock } from "./client/clock.ts";
 export { endpointsOf } from "./client/endpoints.ts";
 export { LIMITS, type Limits } from "./client/limits.ts";
 export { type OpenOptions, openRegistry } from "./client/open.ts";
+export { collectGarbage, type Garbage, type GarbageOptions } from "./server/garbage.ts";
+export { Htpasswd } from "./server/htpasswd.ts";
+export { Origin } from "./server/origin.ts";
+export { type RegistryServer, type ServeOptions, serveRegistry } from "./server/serve.ts";
+export { openRegistryStore, type RegistryStore } from "./server/store.ts";
 export type * from "./types.ts";

@@ -32,6 +32,11 @@ export interface RegistryClient {
     reference: Reference,
     options: { readonly platform: Platform; readonly signal: AbortSignal },
   ): Promise<Resolved>;
+  /** The manifest or index that a reference names, verified, byte for byte. */
+  document(
+    reference: Reference,
+    options: { readonly signal: AbortSignal },
+  ): Promise<{ readonly descriptor: Descriptor; readonly bytes: Uint8Array }>;
   /** All tags of a repository, in the registry's order. */
   tags(reference: Reference, options: { readonly signal: AbortSignal }): Promise<readonly string[]>;
   /** A small blob, whole and verified (the image configuration). */

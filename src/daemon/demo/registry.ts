@@ -21,6 +21,7 @@ export function withDemoImage(open: OpenRegistry): OpenRegistry {
     return {
       digest: (reference, options) => choose(reference).digest(reference, options),
       resolve: (reference, options) => choose(reference).resolve(reference, options),
+      document: (reference, options) => choose(reference).document(reference, options),
       tags: (reference, options) => choose(reference).tags(reference, options),
       fetch: (reference, descriptor, options) => choose(reference).fetch(reference, descriptor, options),
       stream: (reference, descriptor, options) => choose(reference).stream(reference, descriptor, options),
@@ -49,6 +50,10 @@ function embeddedClient(load: () => Promise<DemoImage>): RegistryClient {
   };
   return {
     digest: async (reference) => (await requireTag(reference)).manifest.digest,
+    document: async (reference) => {
+      const { manifest, manifestBytes } = await requireTag(reference);
+      return { descriptor: manifest, bytes: manifestBytes };
+    },
     tags: async () => ["latest"],
     fetch: async (_, { digest }) => blob(digest),
     resolve: async (reference) => {

@@ -79,6 +79,10 @@ class Client implements RegistryClient {
     });
   }
 
+  async document(reference: Reference, { signal }: Cancellable): Promise<Document> {
+    return await this.#first(reference, signal, (transport) => this.#document(transport, reference, signal));
+  }
+
   async tags(reference: Reference, { signal }: Cancellable): Promise<readonly string[]> {
     return await this.#first(reference, signal, (transport) =>
       listTags(transport, reference, { signal, limit: this.#limits.tags }),

@@ -1,0 +1,228 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtemp, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  BUNKER,
+  busyboxImage,
+  requirePackages,
+  startRegistry,
+  TestDaemon,
+  type TestRegistry,
+} from "../fixtures/index.ts";
+
+let folder: string;
+
+beforeAll(async () => {
+  await requirePackages(["skopeo", "apache2-utils", "openssl"]);
+  folder = await mkdtemp(join(tmpdir(), "bunker-registry-serve-"));
+});
+
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** A registry of the built program on a port of the kernel's choice. */
+class Served implements AsyncDisposable {
+  readonly #process: Bun.Subprocess<"ignore", "ignore", "pipe">;
+  readonly url: string;
+
+  private constructor(process: Bun.Subprocess<"ignore", "ignore", "pipe">, url: string) {
+    this.#process = process;
+    this.url = url;
+  }
+
+  static async start(data: string, ...flags: string[]): Promise<Served> {
+    const child = Bun.spawn(
+      [
+        "setpriv",
+        "--pdeathsig",
+        "KILL",
+        "--",
+        BUNKER,
+        "registry",
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--data",
+        data,
+        ...flags,
+      ],
+      { stdin: "ignore", stdout: "ignore", stderr: "pipe" },
+    );
+    const reader = child.stderr.getReader();
+    let said = "";
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) throw new Error(`the registry did not start: ${said}`);
+      said += Buffer.from(value).toString();
+      const [, url] = /Listening on (\S+),/.exec(said) ?? [];
+      if (url !== undefined) return new Served(child, url);
+    }
+  }
+
+  get host(): string {
+    return new URL(this.url).host;
+  }
+
+  async kill(): Promise<void> {
+    this.#process.kill("SIGKILL");
+    await this.#process.exited;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#process.kill("SIGTERM");
+    await this.#process.exited;
+  }
+}
+
+async function run(...command: string[]): Promise<{ code: number; out: string; err: string }> {
+  const child = Bun.spawn(command, { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+  const [out, err, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+  return { code, out, err };
+}
+
+const inspect = async (image: string, ...flags: string[]): Promise<string> => {
+  const { code, out, err } = await run(
+    "skopeo",
+    "inspect",
+    ...flags,
+    "--format",
+    "{{.Digest}}",
+    `docker://${image}`,
+  );
+  return code === 0 ? out.trim() : err;
+};
+
+describe("bunker registry serve", () => {
+  let source: TestRegistry;
+
+  beforeAll(async () => {
+    source = await startRegistry({ "library/busybox": await busyboxImage() });
+  });
+
+  afterAll(() => source[Symbol.asyncDispose]());
+
+  const copy = (from: string, to: string, ...flags: string[]) =>
+    run("skopeo", "copy", "--src-tls-verify=false", ...flags, `docker://${from}`, `docker://${to}`);
+
+  test("skopeo pushes and reads, and what was pushed outlives a kill", async () => {
+    const data = join(folder, "plain");
+    const before = await Served.start(data);
+    const origin = `${source.host}/library/busybox:latest`;
+    expect((await copy(origin, `${before.host}/a/b:1`, "--dest-tls-verify=false")).code).toBe(0);
+    const digest = await inspect(origin, "--tls-verify=false");
+    await before.kill();
+    await using after = await Served.start(data);
+    expect(await inspect(`${after.host}/a/b:1`, "--tls-verify=false")).toBe(digest);
+    const second = await Served.start(data).catch((thrown: Error) => thrown.message);
+    expect(second).toContain("Cannot");
+  });
+
+  test("the engine pulls from it and runs what it pulled", async () => {
+    await using registry = await Served.start(join(folder, "engine"));
+    await copy(
+      `${source.host}/library/busybox:latest`,
+      `${registry.host}/busybox:latest`,
+      "--dest-tls-verify=false",
+    );
+    await using daemon = await TestDaemon.start();
+    const { stdout, code } = await daemon.bunker("run", "--rm", `${registry.host}/busybox`, "echo", "pulled");
+    expect([code, stdout]).toEqual([0, "pulled\n"]);
+  });
+
+  test("what an engine of this host has need not be sent", async () => {
+    await using daemon = await TestDaemon.start();
+    await daemon.bunker("pull", `${source.host}/library/busybox:latest`);
+    const data = join(daemon.root, "shared");
+    await using registry = await Served.start(data, "--share", daemon.dataRoot);
+    const { code } = await copy(
+      `${source.host}/library/busybox:latest`,
+      `${registry.host}/shared:1`,
+      "--dest-tls-verify=false",
+    );
+    expect(code).toBe(0);
+    const manifest = await fetch(`${registry.url}/v2/shared/manifests/1`);
+    const { layers } = (await manifest.json()) as { layers: { digest: string }[] };
+    const hex = layers[0]?.digest.replace("sha256:", "") ?? "";
+    const [theirs, ours] = await Promise.all([
+      stat(join(daemon.dataRoot, "content/sha256", hex)),
+      stat(join(data, "blobs/sha256", hex)),
+    ]);
+    expect(ours.ino).toBe(theirs.ino);
+  });
+
+  test("with TLS and passwords", async () => {
+    const [cert, key, users] = ["cert.pem", "key.pem", "users"].map((name) => join(folder, name)) as [
+      string,
+      string,
+      string,
+    ];
+    const made = await run(
+      ...["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"],
+      ...["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", cert],
+    );
+    expect(made.code).toBe(0);
+    await Bun.write(users, (await run("htpasswd", "-Bbn", "anna", "secret")).out);
+    const certs = join(folder, "certs");
+    await Bun.write(join(certs, "ca.crt"), Bun.file(cert));
+    await using registry = await Served.start(
+      join(folder, "tls"),
+      ...["--tls-cert", cert, "--tls-key", key, "--htpasswd", users],
+    );
+    const to = `${registry.host}/private/busybox:1`;
+    const from = `${source.host}/library/busybox:latest`;
+    const options = ["--dest-cert-dir", certs];
+    const [nobody, wrong, right] = [
+      await copy(from, to, ...options),
+      await copy(from, to, ...options, "--dest-creds", "anna:guess"),
+      await copy(from, to, ...options, "--dest-creds", "anna:secret"),
+    ];
+    expect([nobody.code, wrong.code, right.code]).toEqual([1, 1, 0]);
+    const refused = await Served.start(
+      join(folder, "open"),
+      "--listen",
+      "0.0.0.0:0",
+      "--htpasswd",
+      users,
+    ).catch((thrown: Error) => thrown.message);
+    expect(refused).toContain("passwords would be read by others");
+  });
+
+  test("as a cache it serves what it fetched, also when its origin is gone", async () => {
+    const origin = await Served.start(join(folder, "origin"));
+    await copy(
+      `${source.host}/library/busybox:latest`,
+      `${origin.host}/busybox:1`,
+      "--dest-tls-verify=false",
+    );
+    await using cache = await Served.start(join(folder, "cache"), "--proxy", origin.url);
+    const target = (name: string) => `dir:${join(folder, name)}`;
+    const pull = (name: string) =>
+      run("skopeo", "copy", "--src-tls-verify=false", `docker://${cache.host}/busybox:1`, target(name));
+    expect((await pull("first")).code).toBe(0);
+    await origin.kill();
+    expect((await pull("second")).code).toBe(0);
+    const push = await copy(`${cache.host}/busybox:1`, `${cache.host}/other:1`, "--dest-tls-verify=false");
+    expect([push.code, push.err.includes("cache of another")]).toEqual([1, true]);
+    const unknown = await fetch(`${cache.url}/v2/unknown/manifests/1`);
+    expect(unknown.status).toBe(503);
+  });
+
+  test("gc says what it would free, and frees it while the registry serves", async () => {
+    const data = join(folder, "gc");
+    await using registry = await Served.start(data, "--delete");
+    await copy(
+      `${source.host}/library/busybox:latest`,
+      `${registry.host}/busybox:1`,
+      "--dest-tls-verify=false",
+    );
+    const digest = await inspect(`${registry.host}/busybox:1`, "--tls-verify=false");
+    await fetch(`${registry.url}/v2/busybox/manifests/${digest}`, { method: "DELETE" });
+    const trial = await run(BUNKER, "registry", "gc", "--data", data, "--grace", "0", "--dry-run");
+    expect(trial.out).toContain("Would free");
+    const real = await run(BUNKER, "registry", "gc", "--data", data, "--grace", "0");
+    expect(real.out.replace("Freed", "Would free")).toBe(trial.out);
+    expect(real.out).toMatch(/in [1-9]\d* blobs/);
+    const again = await run(BUNKER, "registry", "gc", "--data", data, "--grace", "0");
+    expect(again.out).toBe("Freed 0 bytes in 0 blobs\n");
+  });
+});
