@@ -2,19 +2,13 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  BUNKER,
-  busyboxImage,
-  requirePackages,
-  startRegistry,
-  TestDaemon,
-  type TestRegistry,
-} from "../fixtures/index.ts";
+import { BUNKER, run as runCommand, TestDaemon } from "../fixtures/daemon.ts";
+import { busyboxImage, requirePackages, startRegistry, type TestRegistry } from "../fixtures/index.ts";
 
 let folder: string;
 
 beforeAll(async () => {
-  await requirePackages(["skopeo", "apache2-utils", "openssl"]);
+  await requirePackages(["skopeo", "openssl"]);
   folder = await mkdtemp(join(tmpdir(), "bunker-registry-serve-"));
 });
 
@@ -74,14 +68,10 @@ class Served implements AsyncDisposable {
   }
 }
 
-async function run(...command: string[]): Promise<{ code: number; out: string; err: string }> {
-  const child = Bun.spawn(command, { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
-  const [out, err, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
-  return { code, out, err };
-}
+const run = (...command: string[]) => runCommand(command);
 
 const inspect = async (image: string, ...flags: string[]): Promise<string> => {
-  const { code, out, err } = await run(
+  const { code, stdout, stderr } = await run(
     "skopeo",
     "inspect",
     ...flags,
@@ -89,7 +79,7 @@ const inspect = async (image: string, ...flags: string[]): Promise<string> => {
     "{{.Digest}}",
     `docker://${image}`,
   );
-  return code === 0 ? out.trim() : err;
+  return code === 0 ? stdout.trim() : stderr;
 };
 
 describe("bunker registry serve", () => {
@@ -125,13 +115,13 @@ describe("bunker registry serve", () => {
       "--dest-tls-verify=false",
     );
     await using daemon = await TestDaemon.start();
-    const { stdout, code } = await daemon.bunker("run", "--rm", `${registry.host}/busybox`, "echo", "pulled");
+    const { stdout, code } = await daemon.cli("run", "--rm", `${registry.host}/busybox`, "echo", "pulled");
     expect([code, stdout]).toEqual([0, "pulled\n"]);
   });
 
   test("what an engine of this host has need not be sent", async () => {
     await using daemon = await TestDaemon.start();
-    await daemon.bunker("pull", `${source.host}/library/busybox:latest`);
+    await daemon.ok("pull", `${source.host}/library/busybox:latest`);
     const data = join(daemon.root, "shared");
     await using registry = await Served.start(data, "--share", daemon.dataRoot);
     const { code } = await copy(
@@ -161,7 +151,7 @@ describe("bunker registry serve", () => {
       ...["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", cert],
     );
     expect(made.code).toBe(0);
-    await Bun.write(users, (await run("htpasswd", "-Bbn", "anna", "secret")).out);
+    await Bun.write(users, `anna:${await Bun.password.hash("secret", { algorithm: "bcrypt", cost: 5 })}\n`);
     const certs = join(folder, "certs");
     await Bun.write(join(certs, "ca.crt"), Bun.file(cert));
     await using registry = await Served.start(
@@ -202,7 +192,7 @@ describe("bunker registry serve", () => {
     await origin.kill();
     expect((await pull("second")).code).toBe(0);
     const push = await copy(`${cache.host}/busybox:1`, `${cache.host}/other:1`, "--dest-tls-verify=false");
-    expect([push.code, push.err.includes("cache of another")]).toEqual([1, true]);
+    expect([push.code, push.stderr.includes("cache of another")]).toEqual([1, true]);
     const unknown = await fetch(`${cache.url}/v2/unknown/manifests/1`);
     expect(unknown.status).toBe(503);
   });
@@ -218,11 +208,11 @@ describe("bunker registry serve", () => {
     const digest = await inspect(`${registry.host}/busybox:1`, "--tls-verify=false");
     await fetch(`${registry.url}/v2/busybox/manifests/${digest}`, { method: "DELETE" });
     const trial = await run(BUNKER, "registry", "gc", "--data", data, "--grace", "0", "--dry-run");
-    expect(trial.out).toContain("Would free");
+    expect(trial.stdout).toContain("Would free");
     const real = await run(BUNKER, "registry", "gc", "--data", data, "--grace", "0");
-    expect(real.out.replace("Freed", "Would free")).toBe(trial.out);
-    expect(real.out).toMatch(/in [1-9]\d* blobs/);
+    expect(real.stdout.replace("Freed", "Would free")).toBe(trial.stdout);
+    expect(real.stdout).toMatch(/in [1-9]\d* blobs/);
     const again = await run(BUNKER, "registry", "gc", "--data", data, "--grace", "0");
-    expect(again.out).toBe("Freed 0 bytes in 0 blobs\n");
+    expect(again.stdout).toBe("Freed 0 bytes in 0 blobs\n");
   });
 });
