@@ -67,6 +67,7 @@ export async function boot(config: Config, log: Log): Promise<Daemon> {
   engine.register(allJobs(rooms));
   const recovery = await recoverContainers(rooms);
   await rooms.networks.restore(recovery.running);
+  await recovery.rejoin();
   const swept = [
     ...(await rooms.exec.sweep(recovery.known)),
     ...(await rooms.graph.sweep(recovery.layers)),

@@ -90,4 +90,45 @@ export const MIGRATIONS: readonly string[] = [
   -- Whether a volume's first content is being copied into it where it is.
   ALTER TABLE volume ADD COLUMN filling INTEGER NOT NULL DEFAULT 0;
   `,
+  `
+  -- Running containers that have a network, and what they share beside endpoints. Writer: network/store.ts
+  CREATE TABLE sandbox (
+    container TEXT PRIMARY KEY,
+    record    TEXT NOT NULL
+  ) WITHOUT ROWID;
+  -- What was given last of each pool: given back, it is given again last, also after a start of the daemon.
+  -- Writer: network/store.ts
+  CREATE TABLE pool_cursor (
+    pool TEXT PRIMARY KEY,                -- 'subnets/FAMILY', or NETWORK/SUBNET
+    last TEXT NOT NULL
+  ) WITHOUT ROWID;
+
+  -- Networks had one IPv4 subnet at most, and containers one network.
+  UPDATE network SET record = json_set(json_remove(record, '$.subnet', '$.gateway', '$.ipv6Subnet'),
+    '$.scope', 'local', '$.isAttachable', json('false'), '$.isIpv4', json('true'), '$.isIpv6', json('false'),
+    '$.ipam', json_object(
+      'driver', CASE json_extract(record, '$.driver') WHEN 'bridge' THEN 'default' ELSE 'null' END,
+      'options', json('{}'),
+      'pools', json(CASE coalesce(json_extract(record, '$.subnet'), '') WHEN '' THEN '[]' ELSE json_array(json_object(
+        'family', 4, 'subnet', json_extract(record, '$.subnet'), 'gateway', json_extract(record, '$.gateway'),
+        'range', '', 'auxiliary', json('{}'))) END)));
+  UPDATE network SET record = json_set(record, '$.options."com.docker.network.bridge.default_bridge"', 'true')
+    WHERE json_extract(record, '$.driver') = 'bridge';
+  INSERT INTO sandbox (container, record) SELECT container, json_object(
+    'containerId', container, 'containerName', json_extract(record, '$.containerName'),
+    'directory', json_extract(record, '$.directory'), 'hostname', substr(container, 1, 12), 'domainname', '',
+    'namespace', CASE (SELECT json_extract(record, '$.driver') FROM network WHERE id = network) WHEN 'host' THEN 'host' ELSE 'new' END,
+    'dns', json('[]'), 'dnsSearch', json('[]'), 'dnsOptions', json('[]'), 'extraHosts', json('[]'),
+    'ports', json(json_extract(record, '$.ports'))) FROM endpoint;
+  UPDATE endpoint SET record = json_set(record, '$.endpoint.dnsNames', json('[]'), '$.endpoint.gatewayPriority', 0,
+    '$.endpoint.driverOptions', json('{}'),
+    '$.endpoint.interfaceName', CASE json_extract(record, '$.endpoint.address') WHEN '' THEN '' ELSE 'eth0' END,
+    '$.way', json_object('gateway', json_extract(record, '$.endpoint.gateway')));
+  UPDATE container SET record = json_set(record, '$.spec.networks', json_object(
+      CASE WHEN json_extract(record, '$.spec.host.networkMode') IN ('host', 'none')
+        THEN json_extract(record, '$.spec.host.networkMode') ELSE 'bridge' END,
+      json('{"aliases":[],"links":[],"linkLocalAddresses":[],"gatewayPriority":0,"driverOptions":{}}')))
+    WHERE json_extract(record, '$.spec.networks') = '{}'
+      AND json_extract(record, '$.spec.host.networkMode') NOT LIKE 'container:%';
+  `,
 ];

@@ -51,6 +51,8 @@ export interface Recovery {
   readonly known: ReadonlySet<string>;
   /** Their writable layers. */
   readonly layers: ReadonlySet<LayerId>;
+  /** Takes containers off what they had not wholly come to when the daemon ended. Once the networks are back. */
+  rejoin(): Promise<void>;
   /** Starts what restart policies want to run, and removes what was only to live once. Not awaited by who listens first. */
   settle(): Promise<void>;
 }
@@ -77,8 +79,24 @@ export async function recoverContainers(needs: Needs): Promise<Recovery> {
     known: new Set([...needs.containers.list().map(({ id }) => id), ...damaged]),
     // A container's layer goes by its id.
     layers: new Set([...needs.containers.list().map(({ layer }) => layer), ...damaged] as LayerId[]),
+    rejoin: () => rejoin(needs, running),
     settle: () => settle(needs),
   };
+}
+
+/** The record says what a container was asked to be on; what a killed daemon had only begun goes. */
+async function rejoin(needs: Needs, running: Recovery["running"]): Promise<void> {
+  for (const [id, holder] of running) {
+    const known = needs.containers.get(id)?.spec.networks ?? {};
+    for (const { interfaceName, networkId, networkName } of needs.networks.endpoints(id).endpoints) {
+      if (interfaceName === "" || known[networkName] !== undefined) continue;
+      try {
+        await needs.networks.disconnect(id, networkId, holder);
+      } catch (thrown) {
+        needs.complain(`Cannot take container ${id.slice(0, 12)} off network ${networkName}`, thrown);
+      }
+    }
+  }
 }
 
 /** Removes folders of containers whose creation was cut short: none but those named by an id. Returns the ids. */

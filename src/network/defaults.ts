@@ -5,6 +5,8 @@ import { randomId } from "./endpoint.ts";
 
 /** Those that every daemon has, by driver; `bridge` unless the bridge's name is `none`. */
 export const DEFAULT_NETWORKS = ["bridge", "host", "none"];
+/** Theirs are nobody else's to make, and nobody's to remove. */
+export const PREDEFINED_NETWORKS: readonly string[] = [...DEFAULT_NETWORKS, "default"];
 /** `--bridge none`: this daemon has no bridge. */
 export const NO_BRIDGE = "none";
 /** It becomes a part of rules and of paths: nothing that means something there. */

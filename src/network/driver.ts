@@ -59,7 +59,20 @@ export interface EndpointRecord {
   /** What the host's end of its link is called, if the driver makes one; empty where there is no link at all. */
   readonly link: string;
   readonly endpoint: Endpoint;
+  /** Of the one endpoint of a container that has its default route and whose driver carries ports; else none. */
   readonly ports: readonly PublishedPort[];
+  /** Where its default route would lead, as its driver said when it joined. */
+  readonly way?: Way;
+  /** `container` or `container:alias`, for the asking container alone. */
+  readonly links?: readonly string[];
+}
+
+/** A way out of a network; nothing where it has none. */
+export interface Way {
+  readonly gateway?: string;
+  readonly ipv6Gateway?: string;
+  /** Default route without a gateway (ipvlan l3). */
+  readonly isGatewayOnLink?: boolean;
 }
 
 /** For drivers whose networks other hosts share: what they learn of them. */
@@ -89,19 +102,14 @@ export interface NetworkHost {
   readonly log: Log;
 }
 
-/** What a container needs of a driver to be on a network. */
-export interface Joined {
+/** What a container needs of a driver to be on a network. The default route goes over its way out, or another's. */
+export interface Joined extends Way {
   /**
    * Steps that leave a link of the record's interface name in the child's namespace, up and with its addresses. The
    * loopback is the room's, and so are routes, link-local addresses, and removing the link from a live container.
    */
   readonly links: readonly NetlinkStep[];
   readonly sysctls: Readonly<Record<string, string>>;
-  /** What the default route would go to; absent where this network has no way out. The room sets the route. */
-  readonly gateway?: string;
-  readonly ipv6Gateway?: string;
-  /** Default route without a gateway (ipvlan l3). */
-  readonly isGatewayOnLink?: boolean;
 }
 
 /**
@@ -132,11 +140,11 @@ export interface NetworkDriver {
   restored?(): Promise<void>;
   /** Removes all that the network has on this host. */
   tearDown(network: Network): Promise<void>;
-  /** Tells the store that hosts share, if there is one. Before setUp, and after tearDown. */
+  /** Tells the store that hosts share, if there is one: once the pools are given and before setUp; after tearDown. */
   announce?(network: Network): Promise<Network>;
   retract?(network: Network): Promise<void>;
   join(network: Network, record: EndpointRecord): Promise<Joined>;
-  /** Makes the ports reachable: of the one endpoint of a container that has its default route. */
+  /** Makes the ports reachable. The record may have joined without ports: they come with the default route. */
   open(network: Network, record: EndpointRecord): Promise<void>;
   /** Undoes open alone: the ports go with the default route to another endpoint. */
   shut(network: Network, record: EndpointRecord): Promise<void>;
@@ -177,8 +185,8 @@ export interface IpamDriver {
     request: { readonly address: string; readonly options: Readonly<Record<string, string>> },
   ): Promise<string>;
   releaseAddress(poolId: string, address: string): Promise<void>;
-  /** After a start of the daemon: what is in use. */
-  restore(pool: AddressPool, poolId: string, addresses: readonly string[]): Promise<void>;
+  /** After a start of the daemon: what is in use, and what was given last (empty: nothing), to be given again last. */
+  restore(pool: AddressPool, poolId: string, addresses: readonly string[], last: string): Promise<void>;
 }
 
 export interface IpamDriverKind {

@@ -1,8 +1,16 @@
 import { Fault } from "#errors";
-import { formatAddress, type IpAddress, parsePrefix } from "./addresses.ts";
-import type { Endpoint, EndpointRequest, Network, PublishedPort, Sandbox } from "./driver.ts";
+import { type IpAddress, parseAddress, parsePrefix } from "./addresses.ts";
+import type { Lease } from "./addressing.ts";
+import type { Endpoint, EndpointRecord, EndpointRequest, Network, PublishedPort, Sandbox } from "./driver.ts";
 
 const MAC_ADDRESS = /^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/i;
+const SHORT_ID_LENGTH = 12;
+/** Of a link. Source: IFNAMSIZ in linux/if.h, dev_valid_name in net/core/dev.c. */
+const LINK_NAME = /^(?!\.\.?$)[^\s/:%]{1,15}$/;
+/** What an endpoint's driver options may say to all drivers. */
+const LINK_NAME_OPTION = "com.docker.network.endpoint.ifname";
+const SYSCTLS_OPTION = "com.docker.network.endpoint.sysctls";
+const SYSCTL = /^(net\.[a-z0-9_]+\.[a-z0-9_]+\.IFNAME\.[a-z0-9_.]+)=(.+)$/;
 
 /** 64 hexadecimal digits, as Docker's ids. */
 export function randomId(): string {
@@ -10,8 +18,11 @@ export function randomId(): string {
 }
 
 /** `02:42:` and the IPv4 address, as Docker: the same address always has the same one, so no neighbour is misled. */
-function macOf(address: IpAddress): string {
-  const bytes = [24n, 16n, 8n, 0n].map((shift) => Number((address.value >> shift) & 255n));
+function macOf(address: IpAddress | undefined): string {
+  const bytes =
+    address === undefined
+      ? [...crypto.getRandomValues(new Uint8Array(4))]
+      : [24n, 16n, 8n, 0n].map((shift) => Number((address.value >> shift) & 255n));
   return [0x02, 0x42, ...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join(":");
 }
 
@@ -24,34 +35,131 @@ export function requireMac(text: string): string {
   );
 }
 
-/** The n-th link of a container, counted from 0. */
-export const linkName = (index: number): string => `eth${index}`;
+/** Who asks for an endpoint. */
+export interface Asker {
+  readonly containerId: string;
+  readonly name: string;
+  readonly hostname: string;
+}
 
+/** Without a link where the driver gives none: then `interfaceName` is empty. */
 export function endpointOf(
   network: Network,
-  address: IpAddress | undefined,
-  asked?: Pick<EndpointRequest, "aliases" | "driverOptions" | "gatewayPriority" | "macAddress">,
+  asker: Asker,
+  given: { readonly request: EndpointRequest; readonly lease: Lease; readonly interfaceName: string },
 ): Endpoint {
-  const pool = network.ipam.pools.find(({ family }) => family === 4);
-  const prefixLength = parsePrefix(pool?.subnet ?? "")?.subnet.prefixLength ?? 0;
-  const macAddress = asked?.macAddress === undefined ? undefined : requireMac(asked.macAddress);
+  const { request, lease, interfaceName } = given;
+  const hasWayOut = !network.isInternal;
   return {
     networkId: network.id,
     networkName: network.name,
     endpointId: randomId(),
-    macAddress: address === undefined ? "" : (macAddress ?? macOf(address)),
-    address: address === undefined ? "" : formatAddress(address),
-    prefixLength: address === undefined ? 0 : prefixLength,
-    gateway: address === undefined ? "" : (pool?.gateway ?? ""),
-    ipv6Address: "",
-    ipv6PrefixLength: 0,
-    ipv6Gateway: "",
-    aliases: asked?.aliases ?? [],
-    dnsNames: [],
-    interfaceName: address === undefined ? "" : linkName(0),
-    gatewayPriority: asked?.gatewayPriority ?? 0,
-    driverOptions: asked?.driverOptions ?? {},
+    macAddress: macAddressOf(given),
+    address: lease.v4?.address ?? "",
+    prefixLength: prefixLengthOf(lease.v4?.pool.subnet),
+    gateway: hasWayOut ? (lease.v4?.pool.gateway ?? "") : "",
+    ipv6Address: lease.v6?.address ?? "",
+    ipv6PrefixLength: prefixLengthOf(lease.v6?.pool.subnet),
+    ipv6Gateway: hasWayOut ? (lease.v6?.pool.gateway ?? "") : "",
+    aliases: request.aliases,
+    dnsNames: interfaceName === "" ? [] : dnsNamesOf(asker, request.aliases),
+    interfaceName,
+    gatewayPriority: request.gatewayPriority,
+    driverOptions: request.driverOptions,
   };
+}
+
+function macAddressOf(given: {
+  readonly request: EndpointRequest;
+  readonly lease: Lease;
+  readonly interfaceName: string;
+}): string {
+  if (given.interfaceName === "") return "";
+  const { macAddress } = given.request;
+  return macAddress === undefined
+    ? macOf(parseAddress(given.lease.v4?.address ?? ""))
+    : requireMac(macAddress);
+}
+
+const prefixLengthOf = (subnet = ""): number => parsePrefix(subnet)?.subnet.prefixLength ?? 0;
+
+/** The container's name, what it is called on this network, its short id and its host name. */
+export function dnsNamesOf(
+  { containerId, name, hostname }: Asker,
+  aliases: readonly string[],
+): readonly string[] {
+  const names = [name.replace(/^\//, ""), ...aliases, shortIdOf(containerId), hostname];
+  return [...new Set(names.filter((one) => one !== ""))];
+}
+
+export const shortIdOf = (containerId: string): string => containerId.slice(0, SHORT_ID_LENGTH);
+
+/** As asked, or the first of eth0, eth1, … that is free. Throws `invalid` and `conflict`. */
+export function chooseLinkName(request: EndpointRequest, taken: readonly string[]): string {
+  const asked = request.driverOptions[LINK_NAME_OPTION];
+  if (asked !== undefined) {
+    if (!LINK_NAME.test(asked) || asked === "lo")
+      throw new Fault("invalid", `Cannot call a link ${asked.slice(0, 60)}: it is no name for one`);
+    if (!taken.includes(asked)) return asked;
+    throw new Fault("conflict", `Cannot call a link ${asked}: the container has another of that name`);
+  }
+  const free = Array.from({ length: taken.length + 1 }, (_, index) => `eth${index}`);
+  return free.find((name) => !taken.includes(name)) ?? `eth${taken.length}`;
+}
+
+/** What is to be set for its link, by sysctl key; `IFNAME` stands for the link's name. Throws `invalid`. */
+export function sysctlsOf({ driverOptions, interfaceName }: Endpoint): Readonly<Record<string, string>> {
+  const written = driverOptions[SYSCTLS_OPTION] ?? "";
+  const found: Record<string, string> = {};
+  for (const one of written.split(",").filter((text) => text !== "")) {
+    const [, key, value] = SYSCTL.exec(one.trim()) ?? [];
+    if (key === undefined || value === undefined)
+      throw new Fault(
+        "invalid",
+        `invalid endpoint sysctl "${one.slice(0, 100)}": it must be net.X.Y.IFNAME.Z=VALUE`,
+      );
+    found[key.replace("IFNAME", interfaceName)] = value;
+  }
+  return found;
+}
+
+/**
+ * The order in which endpoints are asked for a way out: by gateway priority, the highest first, then by the name of
+ * the network.
+ */
+export function inOrderOfPriority(records: readonly EndpointRecord[]): readonly EndpointRecord[] {
+  return [...records].sort(
+    ({ endpoint: a }, { endpoint: b }) =>
+      b.gatewayPriority - a.gatewayPriority || (a.networkName < b.networkName ? -1 : 1),
+  );
+}
+
+/** Which endpoint has the default route, by family. */
+export interface Exits {
+  readonly v4?: EndpointRecord;
+  readonly v6?: EndpointRecord;
+}
+
+export function exitsOf(records: readonly EndpointRecord[]): Exits {
+  const ordered = inOrderOfPriority(records);
+  const v4 = ordered.find(
+    ({ way, endpoint }) =>
+      way?.gateway !== undefined || (way?.isGatewayOnLink === true && endpoint.address !== ""),
+  );
+  const v6 = ordered.find(
+    ({ way, endpoint }) =>
+      way?.ipv6Gateway !== undefined || (way?.isGatewayOnLink === true && endpoint.ipv6Address !== ""),
+  );
+  return { ...(v4 !== undefined && { v4 }), ...(v6 !== undefined && { v6 }) };
+}
+
+/** The one that a container's ports go with; known before anything is joined. */
+export function portEndpointOf(records: readonly EndpointRecord[]): EndpointRecord | undefined {
+  const ordered = inOrderOfPriority(records);
+  return (
+    ordered.find(({ endpoint }) => endpoint.gateway !== "") ??
+    ordered.find(({ endpoint }) => endpoint.ipv6Gateway !== "")
+  );
 }
 
 /** Held by the supervisor; those of a relay are held by the relay, which listens on them. */

@@ -110,22 +110,44 @@ function isLineOf(line: string, names: readonly string[]): boolean {
   return line.slice(line.indexOf("\t") + 1) === names.join(" ") && line.includes("\t");
 }
 
+/**
+ * In the hosts file of a container that runs: its own lines come and go with its endpoints, and what else somebody
+ * wrote there stays.
+ */
+export function changeOwnHosts(
+  request: Pick<SandboxRequest, "directory" | "domainname" | "hostname">,
+  change: { readonly add?: readonly string[]; readonly remove?: readonly string[] },
+): void {
+  const { hosts } = filesIn(request.directory);
+  const gone = new Set((change.remove ?? []).map((address) => ownLine(request, address)));
+  const kept = readText(hosts)
+    .replace(/\n$/, "")
+    .split("\n")
+    .filter((line) => !gone.has(line));
+  const added = (change.add ?? []).map((address) => ownLine(request, address));
+  overwrite(hosts, `${[...kept, ...added].join("\n")}\n`);
+}
+
+function ownLine(
+  { hostname, domainname }: Pick<SandboxRequest, "domainname" | "hostname">,
+  address: string,
+): string {
+  const names = [...(domainname ? [`${hostname}.${domainname}`] : []), hostname];
+  return `${address}\t${names.join(" ")}`;
+}
+
 /** Format: hosts(5), in Docker's order: localhost, what was asked for, the container itself. */
 export function renderHosts(
   request: Pick<SandboxRequest, "hostname" | "domainname" | "extraHosts" | "linkedHosts">,
   facts: Pick<FileFacts, "addresses" | "hostGateway" | "isHostMode">,
   hostFile: string,
 ): string {
-  const names = [
-    ...(request.domainname ? [`${request.hostname}.${request.domainname}`] : []),
-    request.hostname,
-  ];
   const base = facts.isHostMode ? hostFile.split("\n").filter((line) => line !== "") : LOCALHOST_LINES;
   const lines = [
     ...base,
     ...request.extraHosts.map((entry) => extraHostLine(entry, facts.hostGateway)),
     ...(request.linkedHosts ?? []).map(linkedLine),
-    ...facts.addresses.map((address) => `${address}\t${names.join(" ")}`),
+    ...facts.addresses.map((address) => ownLine(request, address)),
   ];
   return `${lines.join("\n")}\n`;
 }

@@ -1,7 +1,8 @@
-import { Fault, sentenceOf } from "#errors";
+import { type Fault, sentenceOf } from "#errors";
 import type { GraphDB } from "#graphdb";
 import { type Log, Netlink } from "#host";
-import { type IpAddress, parseAddress, parsePrefix } from "./addresses.ts";
+import { Addressing } from "./addressing.ts";
+import { Connections } from "./connections.ts";
 import {
   DEFAULT_NETWORKS,
   DRIVER_SHOWN,
@@ -10,37 +11,43 @@ import {
   NO_BRIDGE,
   requireBridgeName,
 } from "./defaults.ts";
+import { Definitions } from "./definitions.ts";
 import type {
   BridgeSettings,
-  Endpoint,
-  EndpointRecord,
+  EndpointRequest,
   Finding,
-  Joined,
+  IpamDriver,
+  IpamDriverKind,
   NamespaceHolder,
   Network,
   NetworkCatalog,
   NetworkDriver,
   NetworkDriverKind,
+  NetworkRequest,
   Networks,
-  PortReport,
   PublishedPort,
   Sandbox,
   SandboxRequest,
 } from "./driver.ts";
-import { endpointOf, reservationsOf } from "./endpoint.ts";
-import { filesIn, writeFiles } from "./files.ts";
+import { dnsNamesOf } from "./endpoint.ts";
 import { Firewall } from "./firewall.ts";
-import { AddressRange } from "./ipam.ts";
+import { blocksOfHost, DEFAULT_POOLS, DefaultIpam, nullIpam, uniqueLocalPool } from "./ipam.ts";
 import { IptablesBackend } from "./iptables.ts";
-import { addDefaultRoute, bringLoopbackUp } from "./netlink-steps.ts";
+import { recordsWithoutLink } from "./lost-links.ts";
+import { NameService } from "./name-service.ts";
+import { askerOf, type RoomParts } from "./parts.ts";
+import { reportPorts } from "./port-report.ts";
 import { PortTable, portInUse } from "./ports.ts";
 import { Relays } from "./relays.ts";
+import { Sandboxes } from "./sandboxes.ts";
 import { NetworkStore } from "./store.ts";
 
 export interface NetworkOptions {
   readonly database: GraphDB;
   readonly settings: BridgeSettings;
   readonly kinds: readonly NetworkDriverKind[];
+  /** Beside `default` and `null`, which are the room's own. */
+  readonly ipamKinds?: readonly IpamDriverKind[];
   /** The launcher's argument vector with these words behind it. */
   readonly launcherCommand: (args: readonly string[]) => readonly string[];
   /** A folder that is this daemon's alone; tells its relays from another daemon's. */
@@ -56,82 +63,155 @@ export async function openNetworks(options: NetworkOptions): Promise<Networks> {
   const store = new NetworkStore(options.database);
   const kinds = options.kinds.filter(({ name }) => name !== "bridge" || options.settings.name !== NO_BRIDGE);
   for (const name of DEFAULT_NETWORKS)
-    if (store.named(name) === undefined && kinds.some((kind) => kind.name === name))
-      store.create(defaultNetwork(name));
+    if (store.named(name) === undefined && kinds.some((kind) => kind.name === name)) {
+      const network = defaultNetwork(name);
+      store.begin(network);
+      store.commit(network);
+    }
   const networks = new HostNetworks({ ...options, kinds }, store, netlink);
   undo.move();
   return networks;
 }
 
-const NO_CATALOG: NetworkCatalog = {
-  learn: async () => {},
-  forget: async () => {},
-  learnPeer: () => {},
-  forgetPeer: () => {},
-};
-
-const SHARED: Joined = { links: [], sysctls: {} };
-
 class HostNetworks implements Networks {
   readonly #options: NetworkOptions;
-  readonly #store: NetworkStore;
-  readonly #netlink: Netlink;
   readonly #drivers = new Map<string, NetworkDriver>();
-  readonly #ports: PortTable;
-  readonly #firewall: Firewall;
-  readonly #ranges = new Map<string, AddressRange>();
+  readonly #parts: RoomParts;
+  readonly #sandboxes: Sandboxes;
+  readonly #connections: Connections;
 
   constructor(options: NetworkOptions, store: NetworkStore, netlink: Netlink) {
     this.#options = options;
-    this.#store = store;
-    this.#netlink = netlink;
-    const { settings, launcherCommand, stateDirectory, log } = options;
-    this.#firewall = new Firewall(new IptablesBackend(settings.name), log);
-    this.#ports = new PortTable({ defaultAddress: settings.defaultAddress, hasIpv6: hostHasIpv6() });
-    const host = {
-      catalog: NO_CATALOG,
-      settings,
+    const { settings, log } = options;
+    const drivers = this.#drivers;
+    const addressing = new Addressing(store, ipamDrivers(options, store, netlink));
+    const definitions = new Definitions({ store, drivers, addressing, settings, netlink, log });
+    this.#parts = {
+      store,
+      definitions,
+      addressing,
+      ports: new PortTable({ defaultAddress: settings.defaultAddress, hasIpv6: hostHasIpv6() }),
+      names: new NameService(store, log),
       netlink,
-      firewall: this.#firewall,
-      relays: new Relays(launcherCommand, stateDirectory),
+      firewall: new Firewall(new IptablesBackend(settings.name), log),
+      settings,
       log,
     };
-    for (const kind of options.kinds)
+    this.#sandboxes = new Sandboxes(this.#parts);
+    this.#connections = new Connections(this.#parts, this.#sandboxes);
+    this.#openDrivers();
+  }
+
+  #openDrivers(): void {
+    const { launcherCommand, stateDirectory, kinds, settings, log } = this.#options;
+    const { netlink, firewall } = this.#parts;
+    const relays = new Relays(launcherCommand, stateDirectory);
+    const host = { catalog: this.#catalog(), settings, netlink, firewall, relays, log };
+    for (const kind of kinds)
       if (kind.probe().usable) this.#drivers.set(DRIVER_SHOWN[kind.name] ?? kind.name, kind.open(host));
   }
 
+  #catalog(): NetworkCatalog {
+    const { definitions, names } = this.#parts;
+    return {
+      learn: (network) => definitions.learn(network),
+      forget: (networkId) => definitions.forget(networkId),
+      learnPeer: (networkId, key, peer) => names.learnPeer(networkId, key, peer),
+      forgetPeer: (networkId, key) => names.forgetPeer(networkId, key),
+    };
+  }
+
   list(): readonly Network[] {
-    return this.#store.networks();
+    return this.#parts.store.networks();
   }
 
   find(text: string): Network | undefined {
-    return this.#store.find(text);
+    return this.#parts.store.find(text);
   }
 
-  async create(): Promise<never> {
-    throw new Fault("unsupported", "Cannot create the network: networks of one's own are not built yet");
+  create(request: NetworkRequest) {
+    return this.#parts.definitions.create(request);
   }
 
   async remove(text: string): Promise<Network> {
-    const { name } = this.#require(text);
-    throw new Fault("denied", `${name} is a pre-defined network and cannot be removed`);
+    const network = await this.#parts.definitions.remove(text);
+    this.#parts.names.forgetNetwork(network.id);
+    return network;
   }
 
-  async connect(): Promise<Endpoint> {
-    throw new Fault("unsupported", "Cannot connect a running container to a network: that is not built yet");
+  prepare(request: SandboxRequest): Promise<Sandbox> {
+    return this.#sandboxes.prepare(request);
   }
 
-  async disconnect(): Promise<Endpoint> {
-    throw new Fault("unsupported", "Cannot disconnect a running container: that is not built yet");
+  connect(containerId: string, request: EndpointRequest, holder: NamespaceHolder) {
+    return this.#connections.connect(containerId, request, holder);
   }
 
-  rename(): void {}
+  disconnect(containerId: string, network: string, holder?: NamespaceHolder) {
+    return this.#connections.disconnect(containerId, network, holder);
+  }
+
+  release(containerId: string): Promise<void> {
+    return this.#sandboxes.release(containerId);
+  }
+
+  rename(containerId: string, name: string): void {
+    const { store, names, ports } = this.#parts;
+    const sandbox = store.sandbox(containerId);
+    if (sandbox === undefined) return;
+    const renamed = { ...sandbox, containerName: name };
+    const records = store.ofContainer(containerId).map((record) => {
+      const { endpoint } = record;
+      const dnsNames = endpoint.interfaceName === "" ? [] : dnsNamesOf(askerOf(renamed), endpoint.aliases);
+      return { ...record, containerName: name, endpoint: { ...endpoint, dnsNames } };
+    });
+    store.put(records, { sandbox: renamed });
+    ports.release(containerId, sandbox.ports);
+    ports.hold({ containerId, containerName: name }, sandbox.ports);
+    names.publish(containerId);
+  }
 
   members(networkId: string) {
-    return this.#store
-      .endpoints()
-      .filter((record) => record.networkId === networkId)
-      .map(({ containerId, containerName, endpoint }) => ({ containerId, name: containerName, endpoint }));
+    return this.#parts.store.onNetwork(networkId).map(({ containerId, containerName, endpoint }) => ({
+      containerId,
+      name: containerName,
+      endpoint,
+    }));
+  }
+
+  endpoints(containerId: string) {
+    const records = this.#parts.store.ofContainer(containerId);
+    return {
+      endpoints: records.map(({ endpoint }) => endpoint),
+      ports: records.flatMap(({ ports }) => ports),
+    };
+  }
+
+  async restore(running: ReadonlyMap<string, NamespaceHolder>): Promise<void> {
+    const { store, ports, definitions, names, log } = this.#parts;
+    for (const id of store.containers()) if (!running.has(id)) store.removeContainer(id);
+    for (const [id, holder] of running)
+      for (const record of recordsWithoutLink(store, id, holder)) store.removeEndpoint(record);
+    for (const id of store.containers()) {
+      const sandbox = store.sandbox(id);
+      if (sandbox !== undefined) ports.release(id, sandbox.ports);
+      if (sandbox !== undefined) ports.hold(sandbox, sandbox.ports);
+    }
+    await definitions.restore();
+    for (const [id, holder] of running) {
+      const sandbox = store.sandbox(id);
+      await (sandbox && names.enter(sandbox, holder))?.catch((error: unknown) =>
+        log("error", `Container ${id.slice(0, 12)} has no name service: ${sentenceOf(error)}`),
+      );
+    }
+  }
+
+  portConflict(port: Omit<PublishedPort, "containerPort">): Fault {
+    return portInUse(port);
+  }
+
+  publishedPorts() {
+    return reportPorts(this.#parts.store.endpoints(), this.#options.settings);
   }
 
   async diagnose(): Promise<readonly Finding[]> {
@@ -139,25 +219,9 @@ class HostNetworks implements Networks {
     return (await Promise.all(all)).flat();
   }
 
-  publishedPorts(): readonly PortReport[] {
-    return [];
-  }
-
-  endpoints(containerId: string) {
-    const records = this.#store.ofContainer(containerId);
-    return {
-      endpoints: records.map(({ endpoint }) => endpoint),
-      ports: records.flatMap(({ ports }) => ports),
-    };
-  }
-
-  portConflict(port: Omit<PublishedPort, "containerPort">): Fault {
-    return portInUse(port);
-  }
-
   warnings(): readonly string[] {
     const { settings, kinds } = this.#options;
-    const missing = settings.iptables ? this.#firewall.missing() : undefined;
+    const missing = settings.iptables ? this.#parts.firewall.missing() : undefined;
     const unusable = kinds.flatMap((kind) => {
       const verdict = kind.probe();
       return verdict.usable ? [] : [`Network driver ${kind.name} cannot be used: ${verdict.reason}`];
@@ -166,209 +230,33 @@ class HostNetworks implements Networks {
     return [...unusable, `${missing}: containers reach no other host, and no port can be published`];
   }
 
-  async prepare(request: SandboxRequest): Promise<Sandbox> {
-    const { mode } = request;
-    if (mode.kind === "container") return this.#share(mode);
-    const network = this.#require(mode.kind === "networks" ? this.#only(request) : mode.kind);
-    const driver = this.#driverOf(network);
-    if (this.#store.ofContainer(request.containerId).length > 0) await this.release(request.containerId);
-    const record = this.#claim(request, network, driver);
-    try {
-      return await this.#sandbox(request, network, record);
-    } catch (error) {
-      this.#forget(request.containerId);
-      throw error;
-    }
-  }
-
-  #only({ endpoints }: SandboxRequest): string {
-    const [first, ...others] = endpoints;
-    if (first !== undefined && others.length === 0) return first.network;
-    throw new Fault("unsupported", "Cannot join other than one network");
-  }
-
-  /** Address and ports, written down before anything is made with them. */
-  #claim(request: SandboxRequest, network: Network, driver: NetworkDriver): EndpointRecord {
-    const { containerId, name: containerName, directory } = request;
-    const owner = { containerId, containerName };
-    const asked = driver.isAddressed ? request.ports : [];
-    this.#requireCarrier(asked.length);
-    const range = driver.isAddressed ? this.#rangeOf(network) : undefined;
-    const ports = this.#ports.take(owner, asked);
-    const address = this.#give(range, () => this.#ports.release(containerId, ports));
-    const endpoint = endpointOf(network, address, request.endpoints[0]);
-    const link = address === undefined ? "" : `veth${endpoint.endpointId.slice(0, 8)}`;
-    const record = { ...owner, networkId: network.id, directory, link, endpoint, ports };
-    try {
-      this.#store.add(record);
-    } catch (error) {
-      this.#ports.release(containerId, ports);
-      if (address !== undefined) range?.free(address);
-      throw error;
-    }
-    return record;
-  }
-
-  #give(range: AddressRange | undefined, undo: () => void): IpAddress | undefined {
-    try {
-      return range?.give();
-    } catch (error) {
-      undo();
-      throw error;
-    }
-  }
-
-  #requireCarrier(ports: number): void {
-    if (ports === 0 || !this.#options.settings.iptables) return;
-    const missing = this.#firewall.missing();
-    if (missing !== undefined)
-      throw new Fault(
-        "unsupported",
-        `Cannot publish ports: ${missing}; install iptables, or start without ports`,
-      );
-  }
-
-  async #sandbox(request: SandboxRequest, network: Network, record: EndpointRecord): Promise<Sandbox> {
-    const driver = this.#driverOf(network);
-    const { endpoint } = record;
-    const files = writeFiles(request, {
-      addresses: endpoint.address === "" ? [] : [endpoint.address],
-      hostGateway: network.ipam.pools.find(({ family }) => family === 4)?.gateway ?? "",
-      isHostMode: driver.namespace === "host",
-      hasIpv6: endpoint.ipv6Address !== "" || driver.namespace === "host",
-    });
-    const { links, sysctls, gateway } = await driver.join(network, record);
-    const router = parseAddress(gateway ?? "");
-    const route = router === undefined ? [] : [addDefaultRoute(endpoint.interfaceName, router)];
-    return {
-      namespace: { kind: driver.namespace },
-      links: driver.namespace === "new" ? [bringLoopbackUp(), ...links, ...route] : links,
-      sysctls,
-      files,
-      reservations: this.#options.settings.iptables ? reservationsOf(record.ports) : [],
-      endpoints: [endpoint],
-      ports: record.ports,
-      open: () => driver.open(network, record),
-      enter: async () => {},
-      // Of a start that failed nothing shall be seen afterwards.
-      [Symbol.asyncDispose]: async () => {
-        await this.release(request.containerId);
-        await driver.settle();
-      },
-    };
-  }
-
-  #share(other: { readonly id: string; readonly pid: number }): Sandbox {
-    const [record] = this.#store.ofContainer(other.id);
-    if (record === undefined)
-      throw new Fault(
-        "conflict",
-        `Cannot join the network of container ${other.id.slice(0, 12)}: it is not running; start it first`,
-      );
-    const isHost = this.#driverOf(this.#require(record.networkId)).namespace === "host";
-    return {
-      namespace: isHost ? { kind: "host" } : { kind: "path", path: `/proc/${other.pid}/ns/net` },
-      ...SHARED,
-      files: filesIn(record.directory),
-      reservations: [],
-      endpoints: [],
-      ports: [],
-      open: async () => {},
-      enter: async () => {},
-      [Symbol.asyncDispose]: async () => {},
-    };
-  }
-
-  async release(containerId: string): Promise<void> {
-    const failures: unknown[] = [];
-    for (const record of this.#store.ofContainer(containerId)) {
-      const network = this.#require(record.networkId);
-      await this.#driverOf(network)
-        .close(network, record)
-        .catch((error: unknown) => failures.push(error));
-    }
-    this.#forget(containerId);
-    for (const failure of failures)
-      this.#options.log("error", `Something of container ${containerId} may be left: ${sentenceOf(failure)}`);
-  }
-
-  /** Address and ports can be given to others. */
-  #forget(containerId: string): void {
-    for (const { networkId, endpoint, ports } of this.#store.ofContainer(containerId)) {
-      this.#ports.release(containerId, ports);
-      const address = parseAddress(endpoint.address);
-      if (address !== undefined) this.#ranges.get(networkId)?.free(address);
-    }
-    this.#store.removeContainer(containerId);
-  }
-
-  async restore(running: ReadonlyMap<string, NamespaceHolder>): Promise<void> {
-    const stale = this.#store.containers().filter((id) => !running.has(id));
-    for (const id of stale) this.#store.removeContainer(id);
-    for (const network of this.#store.networks()) {
-      const driver = this.#drivers.get(network.driver);
-      if (driver === undefined) continue;
-      const live = this.#store.endpoints().filter(({ networkId }) => networkId === network.id);
-      for (const record of live) this.#ports.release(record.containerId, record.ports);
-      for (const record of live) this.#ports.hold(record, record.ports);
-      const now = await driver.setUp(network, live);
-      this.#store.update(now);
-      if (driver.isAddressed) this.#ranges.set(now.id, this.#makeRange(now, live));
-    }
-  }
-
-  #makeRange(network: Network, live: readonly EndpointRecord[]): AddressRange {
-    const { fixedCidr } = this.#options.settings;
-    const pool = network.ipam.pools.find(({ family }) => family === 4);
-    const subnet = parsePrefix(pool?.subnet ?? "")?.subnet;
-    const gateway = parseAddress(pool?.gateway ?? "");
-    if (subnet === undefined || gateway === undefined)
-      throw new Fault("internal", `Cannot give addresses of network ${network.name}: it has no subnet`);
-    const within = fixedCidr === undefined ? subnet : parsePrefix(fixedCidr)?.subnet;
-    if (within === undefined)
-      throw new Fault(
-        "invalid",
-        `Cannot use --fixed-cidr ${fixedCidr}: it is not an address with a prefix length`,
-      );
-    const range = new AddressRange(subnet, gateway, within);
-    for (const { endpoint } of live) {
-      const address = parseAddress(endpoint.address);
-      if (address !== undefined) range.occupy(address);
-    }
-    return range;
-  }
-
-  #rangeOf(network: Network): AddressRange {
-    const range = this.#ranges.get(network.id);
-    if (range === undefined)
-      throw new Fault("unavailable", `Cannot join network ${network.name}: it is not set up on this host`);
-    return range;
-  }
-
-  #require(text: string): Network {
-    const network = this.#store.find(text);
-    if (network === undefined) throw new Fault("not_found", `network ${text} not found`);
-    return network;
-  }
-
-  #driverOf(network: Network): NetworkDriver {
-    const driver = this.#drivers.get(network.driver);
-    if (driver === undefined)
-      throw new Fault(
-        "unsupported",
-        `Cannot use network ${network.name}: the network driver ${network.driver} is not available on this host`,
-      );
-    return driver;
-  }
-
   /** While containers run all stays as it is, for them; with none nothing is left. */
   async [Symbol.asyncDispose](): Promise<void> {
-    using netlink = this.#netlink;
+    const { store } = this.#parts;
+    using netlink = this.#parts.netlink;
     void netlink;
+    using names = this.#parts.names;
+    void names;
     for (const driver of this.#drivers.values()) await driver.settle();
-    for (const network of this.#store.networks()) {
-      const isUsed = this.#store.endpoints().some(({ networkId }) => networkId === network.id);
-      if (!isUsed) await this.#drivers.get(network.driver)?.tearDown(network);
-    }
+    for (const network of store.networks())
+      if (store.onNetwork(network.id).length === 0)
+        await this.#drivers.get(network.driver)?.tearDown(network);
   }
+}
+
+function ipamDrivers(
+  { settings, ipamKinds = [] }: NetworkOptions,
+  store: NetworkStore,
+  netlink: Netlink,
+): ReadonlyMap<string, IpamDriver> {
+  const pools = settings.addressPools.length > 0 ? settings.addressPools : DEFAULT_POOLS;
+  const hasIpv6 = pools.some(({ base }) => base.includes(":"));
+  const ula = uniqueLocalPool(crypto.getRandomValues(new Uint8Array(5)));
+  const own = new DefaultIpam({
+    pools: hasIpv6 ? pools : [...pools, ula],
+    taken: () => blocksOfHost(netlink),
+    last: { 4: store.cursor("subnets/4"), 6: store.cursor("subnets/6") },
+  });
+  const others = [nullIpam, ...ipamKinds].map(({ name, open }) => [name, open()] as const);
+  return new Map<string, IpamDriver>([["default", own], ...others]);
 }

@@ -135,6 +135,8 @@ export interface AddressPool {
   readonly range: string;
   /** Name → address that is never given: routers and the like. */
   readonly auxiliary: Readonly<Record<string, string>>;
+  /** Whether its subnet was asked for: only then may addresses in it be. */
+  readonly isAsked?: boolean;
   /** What the IPAM driver calls it; absent from requests. */
   readonly poolId?: string;
 }

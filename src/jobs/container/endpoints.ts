@@ -59,6 +59,19 @@ export function checkEndpoint(network: Network, endpoint: EndpointSpec): void {
     );
   if ((ipv4Address !== "" || ipv6Address !== "") && isPredefined)
     throw new Fault("invalid", "user specified IP address is supported on user defined networks only");
+  for (const [family, address] of [
+    [4, ipv4Address],
+    [6, ipv6Address],
+  ] as const)
+    if (address !== "" && !hasOwnSubnet(network, family))
+      throw new Fault(
+        "invalid",
+        "user specified IP address is supported only when connecting to networks with user configured subnets",
+      );
+}
+
+function hasOwnSubnet({ ipam }: Network, family: 4 | 6): boolean {
+  return ipam.pools.some((pool) => pool.family === family && pool.isAsked === true);
 }
 
 /** What is asked of each network: that of the mode first, which becomes eth0, then the others by name. */

@@ -12,6 +12,7 @@ import {
 import { Fault } from "#errors";
 import type { Prepared, RunningContainer } from "#exec";
 import type { LayerId } from "#graph";
+import { processStartTicks } from "#host";
 import type { Sandbox, SandboxRequest } from "#network";
 import type { Rooms } from "../rooms.ts";
 import { announceNetworks, announcer } from "./announce.ts";
@@ -139,6 +140,8 @@ async function acquire(
     throw portTaken(needs, thrown) ?? thrown;
   });
   signal?.throwIfAborted();
+  const startTicks = processStartTicks(prepared.pid) ?? "";
+  await sandbox.enter({ pid: prepared.pid, startTicks });
   await needs.attachments.connect(container.id, prepared);
   const process = await prepared.start();
   fate.isRunning = true;

@@ -97,8 +97,17 @@ export function bringUp(name: string): NetlinkStep {
 }
 
 export function deleteLink(name: string): NetlinkStep {
+  return deletion(name, "host");
+}
+
+/** A link of the child's namespace, whatever it is joined to outside. */
+export function deleteChildLink(name: string): NetlinkStep {
+  return deletion(name, "child");
+}
+
+function deletion(name: string, netns: NetlinkStep["netns"]): NetlinkStep {
   const message = new NetlinkMessage(RTM_DELLINK, SET);
   linkBody(message);
   message.text(IFLA_IFNAME, name);
-  return step(message, { netns: "host", purpose: `remove the link ${name}`, tolerate: [ENODEV] });
+  return step(message, { netns, purpose: `remove the link ${name}`, tolerate: [ENODEV] });
 }

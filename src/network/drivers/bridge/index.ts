@@ -53,6 +53,8 @@ class BridgeDriver implements NetworkDriver {
   }
 
   admit(network: Network): Network {
+    if (network.options["com.docker.network.bridge.default_bridge"] !== "true")
+      throw new Fault("unsupported", "Cannot create the network: this host has one bridge, its own");
     return network;
   }
 

@@ -1,0 +1,322 @@
+import { Fault, sentenceOf } from "#errors";
+import { findLink, type Log, type Netlink } from "#host";
+import { formatSubnet, overlaps, parsePrefix } from "./addresses.ts";
+import { type Addressing, poolIdOf } from "./addressing.ts";
+import { DEFAULT_BRIDGE, PREDEFINED_NETWORKS } from "./defaults.ts";
+import type { BridgeSettings, EndpointRecord, Network, NetworkDriver, NetworkRequest } from "./driver.ts";
+import { randomId } from "./endpoint.ts";
+import { blocksOfHost } from "./ipam.ts";
+import type { Cursors, NetworkStore } from "./store.ts";
+
+/** Source: libnetwork's restriction of names; without a limit of length there. */
+const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}$/;
+const BRIDGE_NAME_OPTION = "com.docker.network.bridge.name";
+
+export interface DefinitionParts {
+  readonly store: NetworkStore;
+  readonly drivers: ReadonlyMap<string, NetworkDriver>;
+  readonly addressing: Addressing;
+  readonly settings: Pick<BridgeSettings, "defaultNetworkOptions">;
+  readonly netlink: Netlink;
+  readonly log: Log;
+}
+
+/** The networks themselves: made, removed, brought back at a start of the daemon. One change after another. */
+export class Definitions {
+  readonly #parts: DefinitionParts;
+  /** Why one could not be brought back. */
+  readonly #broken = new Map<string, string>();
+  /** Removed on another host while containers of this one are on it. */
+  readonly #orphans = new Set<string>();
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(parts: DefinitionParts) {
+    this.#parts = parts;
+  }
+
+  find(text: string): Network | undefined {
+    return this.#parts.store.find(text);
+  }
+
+  require(text: string): Network {
+    const network = this.#parts.store.find(text);
+    if (network === undefined) throw new Fault("not_found", `network ${text.slice(0, 256)} not found`);
+    return network;
+  }
+
+  driverOf(network: Network): NetworkDriver {
+    const driver = this.#parts.drivers.get(network.driver);
+    if (driver !== undefined) return driver;
+    throw new Fault(
+      "unsupported",
+      `Cannot use network ${network.name}: the network driver ${network.driver} is not available on this host`,
+    );
+  }
+
+  /** As driverOf, and throws `unavailable` for a network that could not be brought back, with the reason. */
+  usable(network: Network): NetworkDriver {
+    const reason = this.#broken.get(network.id);
+    if (reason === undefined) return this.driverOf(network);
+    throw new Fault("unavailable", `Cannot use network ${network.name}: it was not brought back: ${reason}`);
+  }
+
+  async create(request: NetworkRequest): Promise<{ readonly network: Network; readonly warning: string }> {
+    const draft = this.#draft(request);
+    return this.#inTurn(async () => {
+      const { store, addressing } = this.#parts;
+      const driver = this.driverOf(draft);
+      if (store.named(draft.name) !== undefined)
+        throw new Fault("conflict", `network with name ${draft.name} already exists`);
+      const admitted = driver.admit(draft, store.networks());
+      await using undo = new AsyncDisposableStack();
+      store.begin(admitted);
+      undo.defer(() => store.forget(admitted.id));
+      const pooled = await addressing.openPools(admitted, undo);
+      const announced = (await driver.announce?.(pooled)) ?? pooled;
+      this.#undo(undo, "retract", async () => driver.retract?.(announced));
+      const network = await driver.setUp(announced, []);
+      this.#undo(undo, "remove", () => driver.tearDown(network));
+      store.commit(network, chosenSubnets(draft, network));
+      undo.move();
+      return { network, warning: warningOf(draft) };
+    });
+  }
+
+  /** What cannot be undone is logged: whoever asked is to read why it was undone. */
+  #undo(undo: AsyncDisposableStack, verb: string, work: () => Promise<void>): void {
+    undo.defer(() =>
+      work().catch((error: unknown) =>
+        this.#parts.log("error", `Cannot ${verb} a network that was not made: ${sentenceOf(error)}`),
+      ),
+    );
+  }
+
+  /** Throws what needs no look at the host. */
+  #draft(request: NetworkRequest): Network {
+    const { name, isIpv4, isIpv6, labels, isInternal, isAttachable } = request;
+    const driverName = request.driver === "" ? "bridge" : request.driver;
+    if (PREDEFINED_NETWORKS.includes(name))
+      throw new Fault("denied", `operation is not permitted on predefined ${name} network`);
+    if (!NAME.test(name))
+      throw new Fault(
+        "invalid",
+        `invalid network name ${JSON.stringify(name.slice(0, 100))}: only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
+      );
+    if (["host", "null", "none"].includes(driverName))
+      throw new Fault("denied", `only one instance of "${driverName}" network is allowed`);
+    const driver = this.#parts.drivers.get(driverName);
+    if (driver === undefined)
+      throw new Fault(
+        "not_found",
+        `could not find plugin ${driverName} in v1 plugin registry: plugin not found`,
+      );
+    if (!isIpv4 && !isIpv6) throw new Fault("invalid", "IPv4 or IPv6 must be enabled");
+    // Docker's clients say "default" when nothing was asked for.
+    const isDefaultIpam = ["", "default"].includes(request.ipam.driver);
+    const defaults = this.#parts.settings.defaultNetworkOptions[driverName] ?? {};
+    return {
+      id: randomId(),
+      name,
+      driver: driverName,
+      created: Date.now(),
+      scope: driver.announce === undefined ? "local" : "global",
+      ipam: {
+        ...request.ipam,
+        driver: isDefaultIpam ? (driver.defaultIpam ?? "default") : request.ipam.driver,
+      },
+      options: { ...defaults, ...request.options },
+      labels,
+      isInternal,
+      isAttachable,
+      isIpv4,
+      isIpv6,
+    };
+  }
+
+  async remove(text: string): Promise<Network> {
+    return this.#inTurn(async () => {
+      const { store } = this.#parts;
+      const network = this.require(text);
+      if (PREDEFINED_NETWORKS.includes(network.name))
+        throw new Fault("denied", `${network.name} is a pre-defined network and cannot be removed`);
+      refuseUsed(network, store.onNetwork(network.id));
+      store.doom(network);
+      try {
+        await this.#dispose(network);
+      } catch (error) {
+        store.commit(network);
+        throw error;
+      }
+      return network;
+    });
+  }
+
+  async #dispose(network: Network): Promise<void> {
+    const driver = this.#parts.drivers.get(network.driver);
+    await driver?.tearDown(network);
+    if (driver?.retract !== undefined) await driver.retract(network);
+    await this.#parts.addressing.closePools(network);
+    this.#parts.store.forget(network.id);
+    this.#broken.delete(network.id);
+  }
+
+  /** Brings all of them back as the live endpoints need them; what was half made or half removed goes. */
+  async restore(): Promise<void> {
+    const { store, addressing, drivers, log } = this.#parts;
+    for (const network of store.pending())
+      await this.#dispose(network).catch((error: unknown) =>
+        log("error", `Cannot remove what is left of network ${network.name}: ${sentenceOf(error)}`),
+      );
+    // All before one is chosen: none may be given what is another's.
+    for (const network of store.networks())
+      await this.#attempt(network, () => addressing.restore(network, this.#liveOn(network)));
+    for (const network of store.networks()) await this.#attempt(network, () => this.#bringBack(network));
+    for (const driver of drivers.values()) await driver.restored?.();
+  }
+
+  #liveOn({ id }: Network) {
+    return this.#parts.store.onNetwork(id).map(({ endpoint }) => endpoint);
+  }
+
+  /** Without its own bridge a daemon does not start; another network's trouble is not all containers'. */
+  async #attempt(network: Network, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (isDefaultBridge(network)) throw error;
+      this.#broken.set(network.id, sentenceOf(error));
+      this.#parts.log("error", `Cannot bring network ${network.name} back: ${sentenceOf(error)}`);
+    }
+  }
+
+  async #bringBack(network: Network): Promise<void> {
+    const { store, addressing, drivers, log } = this.#parts;
+    const driver = drivers.get(network.driver);
+    if (driver === undefined) {
+      log("warn", `Network ${network.name} has the driver ${network.driver}, which is not available`);
+      return;
+    }
+    const wanted = isDefaultBridge(network) ? await this.#readmit(network, driver) : network;
+    const now = await driver.setUp(wanted, store.onNetwork(network.id));
+    if (poolsOf(now) !== poolsOf(wanted)) {
+      await addressing.closePools(wanted);
+      await addressing.restore(now, this.#liveOn(network));
+    }
+    store.update(now);
+  }
+
+  /** The daemon's own bridge follows the settings of this start; its subnet gives way to a new route of the host. */
+  async #readmit(network: Network, driver: NetworkDriver): Promise<Network> {
+    const { store, addressing } = this.#parts;
+    const isFree = store.onNetwork(network.id).length === 0 && this.#isOverlapped(network);
+    const before = isFree ? { ...network, ipam: { ...network.ipam, pools: [] } } : network;
+    const others = store.networks().filter(({ id }) => id !== network.id);
+    const admitted = driver.admit(before, others);
+    if (admitted.ipam.pools.length > 0 && poolsOf(admitted) === poolsOf(network)) return admitted;
+    await addressing.closePools(network);
+    await using undo = new AsyncDisposableStack();
+    const opened = await addressing.openPools(admitted, undo);
+    undo.move();
+    return opened;
+  }
+
+  #isOverlapped({ options, ipam }: Network): boolean {
+    const link = findLink(this.#parts.netlink, options[BRIDGE_NAME_OPTION] ?? "");
+    const blocks = blocksOfHost(this.#parts.netlink, link?.index ?? 0);
+    return ipam.pools.some(({ subnet }) => {
+      const own = parsePrefix(subnet)?.subnet;
+      return own !== undefined && blocks.some((other) => overlaps(other, own));
+    });
+  }
+
+  /** A network made on another host, or changed there. */
+  async learn(network: Network): Promise<void> {
+    await this.#inTurn(async () => {
+      const { store, addressing, log } = this.#parts;
+      const driver = this.driverOf(network);
+      const namesake = store.named(network.name);
+      if (namesake !== undefined && namesake.id !== network.id) {
+        log("warn", `Network ${network.name} of another host is not used: this host has one of that name`);
+        return;
+      }
+      const isNew = store.get(network.id) === undefined;
+      if (isNew) store.begin(network);
+      await using undo = new AsyncDisposableStack();
+      if (isNew) undo.defer(() => store.forget(network.id));
+      if (isNew) await addressing.restore(network, []);
+      store.commit(await driver.setUp(network, store.onNetwork(network.id)));
+      undo.move();
+      this.#orphans.delete(network.id);
+    });
+  }
+
+  /** One that was removed on another host: it goes here too once no container of this host is on it. */
+  async forget(networkId: string): Promise<void> {
+    await this.#inTurn(async () => {
+      const { store } = this.#parts;
+      const network = store.get(networkId);
+      if (network === undefined) return;
+      if (store.onNetwork(networkId).length > 0) {
+        this.#orphans.add(networkId);
+        return;
+      }
+      this.#orphans.delete(networkId);
+      store.doom(network);
+      await this.#parts.drivers.get(network.driver)?.tearDown(network);
+      store.forget(networkId);
+    });
+  }
+
+  /** After containers have left it. */
+  async left(networkId: string): Promise<void> {
+    if (this.#orphans.has(networkId)) await this.forget(networkId);
+  }
+
+  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const mine = this.#last.then(work);
+    this.#last = mine.catch(() => {});
+    return mine;
+  }
+}
+
+export function isDefaultBridge({ options }: Network): boolean {
+  return options[DEFAULT_BRIDGE] === "true";
+}
+
+const poolsOf = ({ ipam }: Network): string =>
+  JSON.stringify(ipam.pools.map((pool) => [poolIdOf(pool), pool.subnet, pool.gateway, pool.range]));
+
+/** Subnets that nobody asked for are given in turn, by family. */
+function chosenSubnets(asked: Network, { ipam }: Network): Cursors {
+  if (ipam.driver !== "default") return {};
+  const chosen = ipam.pools.filter(
+    ({ subnet, family }) =>
+      !asked.ipam.pools.some((pool) => pool.family === family && pool.subnet === subnet),
+  );
+  return Object.fromEntries(
+    chosen.flatMap(({ subnet, family }) => {
+      const block = parsePrefix(subnet)?.subnet;
+      return block === undefined ? [] : [[`subnets/${family}`, formatSubnet(block)] as const];
+    }),
+  );
+}
+
+/** Docker passes over such a pool without a word. */
+function warningOf({ ipam, isIpv4, isIpv6 }: Network): string {
+  const unused = ipam.pools.filter(({ family }) => (family === 4 ? !isIpv4 : !isIpv6));
+  return unused
+    .map(({ family, subnet }) => `Subnet ${subnet} is not used: IPv${family} is not enabled on this network`)
+    .join("; ");
+}
+
+function refuseUsed({ name, id }: Network, members: readonly EndpointRecord[]): void {
+  if (members.length === 0) return;
+  const who = members.map(
+    ({ containerId, containerName }) =>
+      `name:"${containerName.replace(/^\//, "")}" id:"${containerId.slice(0, 12)}"`,
+  );
+  throw new Fault(
+    "denied",
+    `error while removing network: network ${name} id ${id} has active endpoints (${who.join(", ")})`,
+  );
+}
