@@ -2,7 +2,7 @@
  * What a fresh machine lacks: JavaScript packages, a C compiler, host programs. Each is installed with a word
  * about it, and nothing is done where it is there already. Uses Bun and Node's library alone: it runs first.
  */
-import { existsSync } from "node:fs";
+import { existsSync, readlinkSync } from "node:fs";
 
 /** Program → the Debian package that brings it. */
 const HOST_PROGRAMS: Readonly<Record<string, string>> = {
@@ -31,12 +31,28 @@ export async function installPackages(names: readonly string[]): Promise<void> {
   if (process.getuid?.() !== 0)
     throw new Error(`Cannot install ${names.join(", ")}: this needs root; install them and run again`);
   const isListed = [...new Bun.Glob("*_Packages*").scanSync("/var/lib/apt/lists")].length > 0;
-  if (!isListed) await must("the list of Debian packages", ["apt-get", "update", "-q"], environment);
+  if (!isListed)
+    await must("the list of Debian packages", withNetwork(["apt-get", "update", "-q"]), environment);
   await must(
     `Debian packages ${names.join(", ")}`,
-    ["apt-get", "install", "-yq", "--no-install-recommends", ...names],
+    withNetwork(["apt-get", "install", "-yq", "--no-install-recommends", ...names]),
     environment,
   );
+}
+
+/** The command, run in the machine's own network where this process has one without a way out. */
+export function withNetwork(command: string[]): string[] {
+  const namespaceOf = (pid: string): string | undefined => {
+    try {
+      return readlinkSync(`/proc/${pid}/ns/net`);
+    } catch {
+      return undefined;
+    }
+  };
+  const machine = namespaceOf("1");
+  return machine === undefined || namespaceOf("self") === machine
+    ? command
+    : ["nsenter", "--net=/proc/1/ns/net", "--", ...command];
 }
 
 async function must(
