@@ -79,6 +79,9 @@ export const ExecStartBody = z.object({
   ConsoleSize: z.tuple([Integer, Integer]).nullish(),
 });
 
+/** Body of POST /bunker/volumes/{name}/clone, and of snapshots to be made or restored. */
+export const VolumeNameBody = z.object({ Name: Text });
+
 /** Body of POST /volumes/create. */
 export const VolumeCreateBody = z.object({
   Name: Text,

@@ -79,8 +79,17 @@ export const VolumeInspect = z.object({
   Labels: StringMap.nullable(),
   Scope: z.string(),
   Options: StringMap.nullable(),
+  /** What the driver tells of it. */
+  Status: z.record(z.string(), z.unknown()).readonly().optional(),
 });
 export type VolumeInspect = z.infer<typeof VolumeInspect>;
 
 export const VolumeList = z.object({ Volumes: z.array(VolumeInspect), Warnings: Strings.nullable() });
 export type VolumeList = z.infer<typeof VolumeList>;
+
+export const VolumesPruned = z.object({ VolumesDeleted: Strings, SpaceReclaimed: z.number() });
+export type VolumesPruned = z.infer<typeof VolumesPruned>;
+
+/** A volume's content as it was once. */
+export const VolumeSnapshot = z.object({ Name: z.string(), CreatedAt: z.string() });
+export type VolumeSnapshot = z.infer<typeof VolumeSnapshot>;

@@ -94,4 +94,5 @@ export const PullQuery = z.object({
 export const ImageListQuery = z.object({ all: QueryFlag, filters: QueryText, filter: QueryText });
 export const ImageTagQuery = z.object({ repo: QueryText, tag: QueryText });
 export const ImageRemoveQuery = z.object({ force: QueryFlag, noprune: QueryFlag });
+export const VolumeReadQuery = z.object({ live: QueryFlag });
 export const VolumeRemoveQuery = z.object({ force: QueryFlag });

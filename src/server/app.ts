@@ -12,6 +12,7 @@ import { jobRoutes } from "./routes/jobs.ts";
 import { networkRoutes } from "./routes/networks.ts";
 import { streamRoutes } from "./routes/streams.ts";
 import { systemRoutes } from "./routes/system.ts";
+import { volumeContentRoutes } from "./routes/volume-content.ts";
 import { volumeRoutes } from "./routes/volumes.ts";
 import type { HijackableApp } from "./upgrade.ts";
 
@@ -45,6 +46,7 @@ export function createApp({ engine, facts }: AppNeeds): App {
     execRoutes(engine),
     imageRoutes(engine),
     volumeRoutes(engine),
+    volumeContentRoutes(engine),
     networkRoutes(engine),
     absentRoutes(),
   ])

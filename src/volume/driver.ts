@@ -105,6 +105,8 @@ export interface WantedVolume {
   readonly options?: Readonly<Record<string, string>>;
   /** The container that a new one is made for: held by it from the first moment, lest a crash leave it to nobody. */
   readonly holder?: string;
+  /** Makes the content of a new one; `conflict` when there is one by that name. */
+  readonly fill?: Fill;
 }
 
 export interface Volumes {
@@ -112,8 +114,13 @@ export interface Volumes {
   find(name: string): Volume | undefined;
   /** The drivers that volumes can be made with. */
   drivers(): readonly string[];
-  /** Takes up the volumes that drivers have of their own accord; with a name, that one only. */
-  discover(name?: string): Promise<void>;
+  /**
+   * Takes up the volumes that drivers have of their own accord; with a name, that one only. Returns why those that
+   * cannot be asked could not.
+   */
+  discover(name?: string): Promise<readonly string[]>;
+  /** Whether it is a folder of this host that needs no mount. */
+  isFolder(name: string): boolean;
   /** What the driver tells of it now, besides the record. */
   view(name: string): Promise<VolumeView>;
   /**

@@ -22,6 +22,10 @@ export class Drivers {
     return [...this.#known.values()];
   }
 
+  known(name: string): VolumeDriver | undefined {
+    return this.#known.get(name);
+  }
+
   /** Throws `not_found` in Docker's words. */
   async get(name: string): Promise<VolumeDriver> {
     const driver = this.#known.get(name) ?? (await this.#find(name));

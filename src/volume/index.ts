@@ -7,5 +7,5 @@ export type * from "./driver.ts";
 export { localVolumes } from "./drivers/local/index.ts";
 export { serveVolume } from "./drivers/local/mounts.ts";
 export type { FindDriver } from "./drivers.ts";
-export { checkVolumeName, noSuchVolume } from "./names.ts";
+export { ANONYMOUS_LABEL, checkVolumeName, noSuchVolume } from "./names.ts";
 export { openVolumes, type VolumeOptions } from "./store.ts";

@@ -4,6 +4,9 @@ import { Fault } from "#errors";
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
 const LONGEST_NAME = 255;
 
+/** Docker's mark of a volume that nobody named. */
+export const ANONYMOUS_LABEL = "com.docker.volume.anonymous";
+
 /** Throws `invalid` in Docker's words. */
 export function checkVolumeName(name: string): string {
   if (NAME.test(name) && name.length <= LONGEST_NAME) return name;

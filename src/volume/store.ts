@@ -1,5 +1,5 @@
 import { readdir } from "node:fs/promises";
-import { Fault } from "#errors";
+import { Fault, sentenceOf } from "#errors";
 import type { GraphDB } from "#graphdb";
 import type {
   Fill,
@@ -7,13 +7,14 @@ import type {
   VolumeContent,
   VolumeDriver,
   VolumeDriverKind,
+  VolumeRequest,
   Volumes,
   VolumeView,
   WantedVolume,
 } from "./driver.ts";
 import { Drivers, type FindDriver } from "./drivers.ts";
 import { Holders } from "./holders.ts";
-import { checkVolumeName, noSuchVolume, randomName } from "./names.ts";
+import { ANONYMOUS_LABEL, checkVolumeName, noSuchVolume, randomName } from "./names.ts";
 import { VolumeTable } from "./table.ts";
 import { Turns } from "./turns.ts";
 
@@ -76,11 +77,22 @@ export class VolumeStore implements Volumes {
     return this.#drivers.names();
   }
 
-  async discover(name?: string): Promise<void> {
-    if (name !== undefined && this.#volumes.has(name)) return;
-    for (const driver of this.#drivers.all())
-      for (const view of await driver.list())
-        if (name === undefined || view.name === name) this.#takeUp(driver, view);
+  async discover(name?: string): Promise<readonly string[]> {
+    if (name !== undefined && this.#volumes.has(name)) return [];
+    const warnings: string[] = [];
+    for (const driver of this.#drivers.all()) {
+      const views = await driver.list().catch((thrown): readonly VolumeView[] => {
+        warnings.push(`The volumes of the driver ${driver.name} are not known: ${sentenceOf(thrown)}`);
+        return [];
+      });
+      for (const view of views) if (name === undefined || view.name === name) this.#takeUp(driver, view);
+    }
+    return warnings;
+  }
+
+  isFolder(name: string): boolean {
+    const volume = this.#get(name);
+    return volume.driver === LOCAL && this.#drivers.known(LOCAL)?.needsMount(volume) === false;
   }
 
   #takeUp(driver: VolumeDriver, { name, mountpoint }: VolumeView): void {
@@ -110,6 +122,8 @@ export class VolumeStore implements Volumes {
   }
 
   #same(existing: Volume, wanted: WantedVolume): Volume {
+    if (wanted.fill !== undefined)
+      throw new Fault("conflict", `A volume named ${existing.name} already exists; choose another name`);
     checkSame(existing, wanted);
     if (wanted.holder !== undefined) this.hold(existing.name, wanted.holder);
     return existing;
@@ -117,12 +131,14 @@ export class VolumeStore implements Volumes {
 
   /** The content first: a row without would be a volume that cannot be mounted. */
   async #make(wanted: WantedVolume & { readonly name: string }, isAnonymous: boolean): Promise<Volume> {
-    const { name, driver: driverName = LOCAL, labels = {}, options = {}, holder } = wanted;
+    const { name, driver: driverName = LOCAL, options = {}, holder, fill } = wanted;
+    const labels = { ...wanted.labels, ...(isAnonymous && { [ANONYMOUS_LABEL]: "" }) };
     const driver = await this.#drivers.get(driverName);
     const earlier = this.#halfRemoved.get(name);
     if (earlier !== undefined) await this.#finishRemoval(earlier);
     await using undo = new AsyncDisposableStack();
     if (await driver.create({ name, options })) undo.defer(() => driver.remove({ name, options }));
+    if (fill !== undefined) await demandContent(driver, { name, options }).replace(fill);
     const { mountpoint = "" } = (await driver.inspect({ name, options })) ?? {};
     const { scope } = driver;
     const created = Date.now();
@@ -254,12 +270,7 @@ export class VolumeStore implements Volumes {
     const inTurn = async <T>(work: (content: VolumeContent) => Promise<T>): Promise<T> =>
       this.#turns.take(name, async () => {
         const volume = this.#get(name);
-        const content = (await this.#drivers.get(volume.driver)).content(volume);
-        if (content !== undefined) return work(content);
-        throw new Fault(
-          "unsupported",
-          `Cannot replace or keep the content of the volume ${name}: it is not a folder of this engine's own`,
-        );
+        return work(demandContent(await this.#drivers.get(volume.driver), volume));
       });
     return {
       replace: (fill) =>
@@ -323,6 +334,15 @@ export class VolumeStore implements Volumes {
     if (volume === undefined) throw noSuchVolume(name);
     return volume;
   }
+}
+
+function demandContent(driver: VolumeDriver, volume: VolumeRequest): VolumeContent {
+  const content = driver.content(volume);
+  if (content !== undefined) return content;
+  throw new Fault(
+    "unsupported",
+    `Cannot replace or keep the content of the volume ${volume.name}: it is not a folder of this engine's own`,
+  );
 }
 
 function inUse(name: string, holders: readonly string[]): Fault {

@@ -4,7 +4,7 @@ import { checkFilters, FiltersInput, fits, flag, matches, matchesLabels } from "
 import type { Rooms } from "../rooms.ts";
 
 interface Needs {
-  readonly volumes: Pick<Rooms["volumes"], "list" | "usersOf">;
+  readonly volumes: Pick<Rooms["volumes"], "discover" | "list" | "usersOf">;
 }
 
 /** The volumes by name. Source: Docker Engine API, GET /volumes, `filters`. */
@@ -16,7 +16,8 @@ export const listVolumes = (needs: Needs) =>
     async run({ filters }) {
       checkFilters(filters, ["dangling", "driver", "label", "name"]);
       const isDangling = flag(filters, "dangling");
-      return needs.volumes
+      const warnings = await needs.volumes.discover();
+      const volumes = needs.volumes
         .list()
         .filter(
           ({ name, driver, labels }) =>
@@ -25,5 +26,6 @@ export const listVolumes = (needs: Needs) =>
             matchesLabels(filters, labels) &&
             (isDangling === undefined || isDangling === (needs.volumes.usersOf(name).length === 0)),
         );
+      return { volumes, warnings };
     },
   });

@@ -31,7 +31,6 @@ const UNSUPPORTED: readonly (readonly [string, string, string])[] = [
   ["GET", "/containers/:id/checkpoints", "list checkpoints"],
   ["POST", "/containers/:id/checkpoints", "make a checkpoint"],
   ["DELETE", "/containers/:id/checkpoints/:name", "remove a checkpoint"],
-  ["POST", "/volumes/prune", "prune volumes: remove them by name"],
   ["PUT", "/volumes/:name", "update a volume: only cluster volumes can be, and there is no swarm"],
 ];
 

@@ -1,5 +1,5 @@
-import type { VolumeInspect } from "#api";
-import type { Jobs } from "#jobs";
+import type { VolumeInspect, VolumeSnapshot } from "#api";
+import type { Jobs, SnapshotView } from "#jobs";
 
 /** GET /volumes/{name}. */
 export function toVolumeInspect(volume: Jobs["volume.inspect"]["output"]): VolumeInspect {
@@ -11,7 +11,12 @@ export function toVolumeInspect(volume: Jobs["volume.inspect"]["output"]): Volum
     Name: volume.name,
     Options: emptyAsNull(volume.options),
     Scope: volume.scope,
+    ...(volume.status !== undefined && { Status: volume.status }),
   };
+}
+
+export function toSnapshot({ name, created }: SnapshotView): VolumeSnapshot {
+  return { Name: name, CreatedAt: new Date(created).toISOString() };
 }
 
 function emptyAsNull(map: Readonly<Record<string, string>>): Readonly<Record<string, string>> | null {

@@ -219,7 +219,7 @@ describe("networks and volumes", () => {
     await house.run("container.start", { ref: id });
     await house.run("volume.create", { name: "spare", labels: { a: "1" }, options: {} });
     const volumes = async (filters: Record<string, readonly string[]>) =>
-      (await house.run("volume.list", { filters })).map((volume) => volume.name);
+      (await house.run("volume.list", { filters })).volumes.map((volume) => volume.name);
     expect(await volumes({})).toEqual(["data", "spare"]);
     expect(await volumes({ dangling: ["true"] })).toEqual(["spare"]);
     expect(await volumes({ label: ["a=1"] })).toEqual(["spare"]);

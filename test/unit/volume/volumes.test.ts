@@ -82,7 +82,7 @@ describe("volumes", () => {
     await volumes.create({ name: "named" });
     for (const name of [anonymous.name, "named"]) volumes.hold(name, "never");
     const both = await volumes.create({ holder: "never" });
-    await mkdir(`${kept.mountpoint}/../.part`);
+    await mkdir(`${kept.mountpoint}/../.making-x`);
     volumes.hold(kept.name, "lives");
     await mkdir(`${root}/empty/_data`, { recursive: true });
     await mkdir(`${root}/full/_data`, { recursive: true });

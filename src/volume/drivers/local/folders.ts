@@ -6,6 +6,9 @@ const ROOT_MODE = 0o711;
 export const DATA = "_data";
 export const DATA_MODE = 0o755;
 
+/** How the names of folders begin in which content is made. */
+const PARTS = [".making-", ".copy-up-"];
+
 /** The host path of a volume's content. Source: Docker's layout, which people know. */
 export function dataOf(root: string, name: string): string {
   return join(root, name, DATA);
@@ -20,7 +23,8 @@ export async function makeFolder(root: string, name: string): Promise<boolean> {
 /** All but the data: what was to become it, and did not before the daemon's end. */
 export async function removeParts(folder: string): Promise<void> {
   for (const name of await foldersIn(folder))
-    if (name.startsWith(".")) await rm(join(folder, name), { recursive: true, force: true });
+    if (PARTS.some((part) => name.startsWith(part)))
+      await rm(join(folder, name), { recursive: true, force: true });
 }
 
 /** Of a volume that never came to be. Anything in it is somebody's, and stays. */

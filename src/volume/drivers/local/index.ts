@@ -119,8 +119,8 @@ class LocalDriver implements VolumeDriver {
     for (const path of mountsBelow(this.#root)) if (!isHeld(path)) await unmountLocal(path);
     for (const name of await foldersIn(this.#root)) {
       const folder = join(this.#root, name);
-      if (volumes.known.has(name)) await removeParts(folder);
-      else await removeEmpty(folder);
+      await removeParts(folder);
+      if (!volumes.known.has(name)) await removeEmpty(folder);
     }
   }
 }
