@@ -14,6 +14,7 @@ import {
   MAKE,
   macBytes,
   RTM_NEWLINK,
+  SET,
   step,
   textBytes,
 } from "./step.ts";
@@ -83,12 +84,11 @@ export function makeUpperLink({ upper, parent, name, macAddress, mtu }: UpperLin
 /** 802.1q, up. */
 export function makeVlan(
   name: string,
-  { parent, vlan, alias }: { parent: string; vlan: number; alias: string },
+  { parent, vlan }: { readonly parent: string; readonly vlan: number },
 ): NetlinkStep {
   const message = new NetlinkMessage(RTM_NEWLINK, MAKE);
   linkBody(message, IFF_UP);
   message.text(IFLA_IFNAME, name);
-  message.attribute(IFLA_IFALIAS, textBytes(alias));
   const offset = message.number(IFLA_LINK, 0);
   message.nested(IFLA_LINKINFO, () => {
     message.attribute(IFLA_INFO_KIND, textBytes("vlan"));
@@ -102,13 +102,24 @@ export function makeVlan(
 }
 
 /** A link that leads nowhere, up. */
-export function makeDummy(name: string, alias: string): NetlinkStep {
+export function makeDummy(name: string): NetlinkStep {
   const message = new NetlinkMessage(RTM_NEWLINK, MAKE);
   linkBody(message, IFF_UP);
   message.text(IFLA_IFNAME, name);
-  message.attribute(IFLA_IFALIAS, textBytes(alias));
   message.nested(IFLA_LINKINFO, () => message.attribute(IFLA_INFO_KIND, textBytes("dummy")));
   return step(message, { netns: "host", purpose: `make the link ${name}` });
+}
+
+/** By its alias a link says whose it is. The kernel takes none with the request that makes a link. */
+export function markLink(name: string, alias: string): NetlinkStep {
+  const message = new NetlinkMessage(RTM_NEWLINK, SET);
+  const offset = linkBody(message);
+  message.attribute(IFLA_IFALIAS, textBytes(alias));
+  return step(message, {
+    netns: "host",
+    purpose: `mark the link ${name}`,
+    patches: [{ offset, kind: "index", name }],
+  });
 }
 
 /**

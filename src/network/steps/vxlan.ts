@@ -27,7 +27,6 @@ const RTM_DELNEIGH = 29;
 const RTM_GETNEIGH = 30;
 const NLM_F_REPLACE = 0x100;
 const NLM_F_CREATE = 0x400;
-const IFLA_IFALIAS = 20;
 const IFLA_VXLAN_ID = 1;
 const IFLA_VXLAN_LOCAL = 4;
 const IFLA_VXLAN_LEARNING = 7;
@@ -52,19 +51,17 @@ export interface Vxlan {
   readonly local: IpAddress;
   readonly port: number;
   readonly mtu: number;
-  readonly alias: string;
 }
 
 /**
  * The bridge's port to other hosts, up. It learns nothing and floods nothing: who is where is told to it, and it answers
  * neighbours' questions (ARP, ND) by itself.
  */
-export function makeVxlan({ name, bridge, vni, local, port, mtu, alias }: Vxlan): NetlinkStep {
+export function makeVxlan({ name, bridge, vni, local, port, mtu }: Vxlan): NetlinkStep {
   const message = new NetlinkMessage(RTM_NEWLINK, MAKE);
   linkBody(message, IFF_UP);
   message.text(IFLA_IFNAME, name);
   message.number(IFLA_MTU, mtu);
-  message.attribute(IFLA_IFALIAS, textBytes(alias));
   const offset = message.number(IFLA_MASTER, 0);
   message.nested(IFLA_LINKINFO, () => {
     message.attribute(IFLA_INFO_KIND, textBytes("vxlan"));

@@ -4,6 +4,7 @@ import { addressBytes, addressOf, formatAddress, type IpAddress, parseAddress } 
 import type { SharedEndpoint } from "../../cluster/shapes.ts";
 import { performOnHost } from "../../host-steps.ts";
 import { deleteLink } from "../../steps/links.ts";
+import { markLink } from "../../steps/upper-links.ts";
 import {
   listForwardings,
   listNeighbours,
@@ -54,8 +55,10 @@ export class Segment {
     if (there !== undefined) performOnHost(netlink, deleteLink(this.#link));
     const name = this.#link;
     try {
-      performOnHost(netlink, makeVxlan({ name, bridge, vni, local, port, mtu, alias }));
+      performOnHost(netlink, makeVxlan({ name, bridge, vni, local, port, mtu }));
+      performOnHost(netlink, markLink(name, alias));
     } catch (cause) {
+      performOnHost(netlink, deleteLink(name));
       throw new Fault(
         "conflict",
         `Cannot set up the overlay network ${network.name} on this host: ${wordsOf(cause)}`,

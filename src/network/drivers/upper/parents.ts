@@ -3,7 +3,7 @@ import { findLink, listLinks } from "#host";
 import type { Network, NetworkHost } from "../../driver.ts";
 import { performOnHost } from "../../host-steps.ts";
 import { deleteLink } from "../../steps/links.ts";
-import { knowsLinkKind, makeDummy, makeVlan } from "../../steps/upper-links.ts";
+import { knowsLinkKind, makeDummy, makeVlan, markLink } from "../../steps/upper-links.ts";
 
 /** The option that names the link of the host below the network. Source: Docker, macvlan and ipvlan drivers. */
 export const PARENT = "parent";
@@ -70,9 +70,10 @@ function plan({ netlink }: Host, network: Network): Plan {
 /** The parent is there when this returns: made where it was not, and then marked as ours. */
 export function raiseParent(host: Host, network: Network): void {
   const made = plan(host, network);
-  const alias = `${aliasStart(host)}${shortOf(network)}`;
-  if (made.kind === "dummy") performOnHost(host.netlink, makeDummy(parentOf(network), alias));
-  if (made.kind === "vlan") performOnHost(host.netlink, makeVlan(parentOf(network), { ...made, alias }));
+  if (made.kind === "there") return;
+  const parent = parentOf(network);
+  performOnHost(host.netlink, made.kind === "dummy" ? makeDummy(parent) : makeVlan(parent, made));
+  performOnHost(host.netlink, markLink(parent, `${aliasStart(host)}${shortOf(network)}`));
 }
 
 /** Removes the parents that we made and that none of these networks stands on. */
