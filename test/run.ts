@@ -25,12 +25,12 @@ if (names.length === 0) {
   }
 }
 if (process.getuid?.() === 0) {
+  const all = [...new Bun.Glob("{conformance,system}/**/*.test.ts").scanSync("test")].sort();
+  const files = all.filter((path) => names.length === 0 || names.some((name) => path.includes(name)));
   // Only now are there packages that the fixtures import.
   const { prepareFixtures } = await import("./fixtures/index.ts");
-  await prepareFixtures();
-  const files = [...new Bun.Glob("{conformance,system}/**/*.test.ts").scanSync("test")].sort();
-  for (const file of files.filter((path) => names.length === 0 || names.some((name) => path.includes(name))))
-    await runFile(`test/${file}`);
+  await prepareFixtures(await Promise.all(files.map((file) => Bun.file(`test/${file}`).text())));
+  for (const file of files) await runFile(`test/${file}`);
   const left = hostDifference(before, await hostState());
   for (const line of left) process.stderr.write(`test: the machine is not as it was: ${line}\n`);
   total.failed += left.length > 0 ? 1 : 0;
