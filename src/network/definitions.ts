@@ -217,6 +217,8 @@ export class Definitions {
     await using undo = new AsyncDisposableStack();
     const opened = await addressing.openPools(admitted, undo);
     undo.move();
+    // What runs keeps its addresses.
+    await addressing.restore(opened, this.#liveOn(network));
     return opened;
   }
 
