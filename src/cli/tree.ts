@@ -1,4 +1,5 @@
 import type { Command } from "./command.ts";
+import { VOLUME } from "./volume-tree.ts";
 
 export interface Leaf {
   readonly about: string;
@@ -149,12 +150,6 @@ const version = leaf(
   "Show the version of client and daemon",
   async () => (await import("./commands/version.ts")).version,
 );
-const volumeCreate = leaf("Create a volume", async () => (await import("./commands/volume.ts")).volumeCreate);
-const volumeList = leaf("List volumes", async () => (await import("./commands/volume.ts")).volumeList);
-const volumeRemove = leaf(
-  "Remove one or more volumes",
-  async () => (await import("./commands/volume.ts")).volumeRemove,
-);
 const wait = leaf(
   "Block until one or more containers stop, then print their exit codes",
   async () => (await import("./commands/wait.ts")).wait,
@@ -170,10 +165,6 @@ const imageInspect = leaf(
 const networkInspect = leaf(
   "Display detailed information on one or more networks",
   async () => (await import("./commands/inspect.ts")).networkInspect,
-);
-const volumeInspect = leaf(
-  "Display detailed information on one or more volumes",
-  async () => (await import("./commands/inspect.ts")).volumeInspect,
 );
 
 /** Commands that need no group: the short old spellings. */
@@ -269,17 +260,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
     },
   },
   system: { about: "Manage bunker", commands: { events, info } },
-  volume: {
-    about: "Manage volumes",
-    commands: {
-      create: volumeCreate,
-      inspect: volumeInspect,
-      ls: volumeList,
-      list: volumeList,
-      rm: volumeRemove,
-      remove: volumeRemove,
-    },
-  },
+  volume: VOLUME,
 };
 
 /** The command that words begin with, the path to it as typed, and the words behind it. */

@@ -26,5 +26,6 @@ export * from "./networks.ts";
 export * from "./system.ts";
 export { API_VERSION, type Reply, Transport, type TransportOptions } from "./transport.ts";
 export type * from "./types.ts";
+export * from "./volume-content.ts";
 export * from "./volumes.ts";
 export type { TlsKeys } from "./wire.ts";

@@ -339,6 +339,11 @@ export interface VolumeDetails {
   readonly Labels?: Labels | null;
 }
 
+export interface VolumeSnapshot {
+  readonly Name: string;
+  readonly CreatedAt: string;
+}
+
 export interface NetworkSummary {
   readonly Id: string;
   readonly Name: string;

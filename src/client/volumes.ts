@@ -29,3 +29,16 @@ export function inspectVolume(transport: Transport, name: string): Promise<unkno
 export async function removeVolume(transport: Transport, name: string, isForced = false): Promise<void> {
   await transport.send("DELETE", `/volumes/${segment(name)}`, { query: { force: isForced ? 1 : undefined } });
 }
+
+export function pruneVolumes(
+  transport: Transport,
+  filters: Filters,
+): Promise<{ VolumesDeleted?: readonly string[] | null; SpaceReclaimed: number }> {
+  return transport.json("POST", "/volumes/prune", { query: { filters: filtersQuery(filters) } });
+}
+
+/** Of cluster volumes only, which need a swarm. */
+export async function updateVolume(transport: Transport, name: string, availability: string): Promise<void> {
+  const body = { Spec: { Availability: availability } };
+  await transport.send("PUT", `/volumes/${segment(name)}`, { query: { version: 0 }, body });
+}

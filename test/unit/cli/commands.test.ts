@@ -234,6 +234,28 @@ describe("other commands", () => {
     ],
     [["volume", "create", "v"], { "POST /volumes/create": { Name: "v" } }, "v\n"],
     [
+      ["volume", "prune", "-f", "-a"],
+      { "POST /volumes/prune": { VolumesDeleted: ["v"], SpaceReclaimed: 1500 } },
+      "Deleted Volumes:\nv\n\nTotal reclaimed space: 1.5kB\n",
+    ],
+    [
+      ["volume", "prune", "-f"],
+      { "POST /volumes/prune": { VolumesDeleted: null, SpaceReclaimed: 0 } },
+      "Total reclaimed space: 0B\n",
+    ],
+    [["volume", "clone", "v", "w"], { "POST /bunker/volumes/v/clone": { Name: "w" } }, "w\n"],
+    [
+      ["volume", "snapshot", "create", "v", "s1"],
+      { "POST /bunker/volumes/v/snapshots": { Name: "s1", CreatedAt: "2026-01-01T00:00:00.000Z" } },
+      "s1\n",
+    ],
+    [
+      ["volume", "snapshot", "ls", "v"],
+      { "GET /bunker/volumes/v/snapshots": [{ Name: "s1", CreatedAt: "2026-01-01T00:00:00.000Z" }] },
+      "SNAPSHOT   CREATED AT\ns1         2026-01-01T00:00:00.000Z\n",
+    ],
+    [["volume", "ls", "--cluster", "-q"], { "GET /volumes": { Volumes: [{ Name: "b" }] } }, ""],
+    [
       ["network", "ls", "-q"],
       { "GET /networks": [{ Id: "0123456789abcdef", Name: "n", Driver: "bridge", Scope: "local" }] },
       "0123456789ab\n",
@@ -326,6 +348,17 @@ describe("other commands", () => {
     [["container", "__proto__"], 1, "bunker: unknown command: bunker container __proto__"],
     [["--foo"], 125, "unknown flag: --foo"],
     [["volume", "--foo"], 125, "unknown flag: --foo"],
+    [
+      ["volume", "create", "--type", "block", "v"],
+      1,
+      "Cannot make a cluster volume (--type): there is no swarm; leave these flags out",
+    ],
+    [
+      ["volume", "prune", "-a", "--filter", "all=1"],
+      1,
+      "conflicting options: cannot specify both --all and --filter all=1",
+    ],
+    [["volume", "snapshot", "rm", "v"], 125, "it is create VOLUME [SNAPSHOT], ls VOLUME, or rm VOLUME"],
     [
       ["logs", "--since", "x", "c"],
       1,
