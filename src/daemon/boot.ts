@@ -22,7 +22,7 @@ import {
   loadDefaultProfile,
   removeParentGroup,
 } from "#libcontainer";
-import { type NetworkDriverKind, openNetworks } from "#network";
+import { etcdIpam, type NetworkOptions, openNetworks } from "#network";
 import { openRegistry } from "#registry";
 import { type App, createApp, listen } from "#server";
 import { openVolumes } from "#volume";
@@ -144,7 +144,9 @@ async function openRooms(config: Config, log: Log, undo: AsyncDisposableStack): 
   const cluster = openCluster(config, log);
   if (cluster !== undefined) undo.use(cluster);
   const kinds = networkDrivers(cluster);
-  const networks = undo.use(await openNetworks(networkOptions(config, { database, log, kinds })));
+  const ipamKinds = cluster === undefined ? [] : [etcdIpam(cluster)];
+  const parts = { database, log, kinds, ipamKinds };
+  const networks = undo.use(await openNetworks(networkOptions(config, parts)));
   const events = new EventBus();
   const complain = (sentence: string, cause: unknown) => log("error", `${sentence}: ${sentenceOf(cause)}`);
   const containerRooms = openContainerRooms(new Containers(database), { events, complain });
@@ -170,17 +172,11 @@ async function openRooms(config: Config, log: Log, undo: AsyncDisposableStack): 
 
 function networkOptions(
   config: Config,
-  {
-    database,
-    log,
-    kinds,
-  }: { readonly database: GraphDB; readonly log: Log; readonly kinds: readonly NetworkDriverKind[] },
-) {
+  parts: Pick<NetworkOptions, "database" | "log" | "kinds" | "ipamKinds">,
+): NetworkOptions {
   return {
-    database,
-    log,
+    ...parts,
     launcherCommand,
-    kinds,
     stateDirectory: config["exec-root"],
     settings: networkSettings(config),
   };

@@ -153,8 +153,9 @@ export class Definitions {
 
   async #dispose(network: Network): Promise<void> {
     const driver = this.#parts.drivers.get(network.driver);
-    await driver?.tearDown(network);
+    // First of all it is refused, while containers of other hosts are on it.
     if (driver?.retract !== undefined) await driver.retract(network);
+    await driver?.tearDown(network);
     await this.#parts.addressing.closePools(network);
     this.#parts.store.forget(network.id);
     this.#broken.delete(network.id);
@@ -249,6 +250,7 @@ export class Definitions {
       store.commit(await driver.setUp(network, store.onNetwork(network.id)));
       undo.move();
       this.#orphans.delete(network.id);
+      this.#broken.delete(network.id);
     });
   }
 

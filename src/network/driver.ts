@@ -95,6 +95,8 @@ export interface NetworkPeer {
 /** What the room hands a driver: the host's network, and what carries ports. */
 export interface NetworkHost {
   readonly catalog: NetworkCatalog;
+  /** Another driver, for one that builds on it; there once all are open. */
+  readonly driver: (name: string) => NetworkDriver | undefined;
   readonly settings: BridgeSettings;
   readonly netlink: Netlink;
   readonly firewall: Firewall;
@@ -140,7 +142,7 @@ export interface NetworkDriver {
   restored?(): Promise<void>;
   /** Removes all that the network has on this host. */
   tearDown(network: Network): Promise<void>;
-  /** Tells the store that hosts share, if there is one: once the pools are given and before setUp; after tearDown. */
+  /** Tells the store that hosts share, if there is one: once the pools are given and before setUp; before tearDown. */
   announce?(network: Network): Promise<Network>;
   retract?(network: Network): Promise<void>;
   join(network: Network, record: EndpointRecord): Promise<Joined>;
@@ -154,6 +156,8 @@ export interface NetworkDriver {
    */
   close(network: Network, record: EndpointRecord): Promise<void>;
   settle(): Promise<void>;
+  /** After the container's names have changed, for whoever tells other hosts. */
+  renamed?(record: EndpointRecord): void;
   /** What `network doctor` should say of it. */
   diagnose?(): Promise<readonly Finding[]>;
 }

@@ -106,7 +106,8 @@ class HostNetworks implements Networks {
     const { launcherCommand, stateDirectory, kinds, settings, log } = this.#options;
     const { netlink, firewall } = this.#parts;
     const relays = new Relays(launcherCommand, stateDirectory);
-    const host = { catalog: this.#catalog(), settings, netlink, firewall, relays, log };
+    const driver = (name: string) => this.#drivers.get(name);
+    const host = { catalog: this.#catalog(), driver, settings, netlink, firewall, relays, log };
     for (const kind of kinds)
       if (kind.probe().usable) this.#drivers.set(DRIVER_SHOWN[kind.name] ?? kind.name, kind.open(host));
   }
@@ -169,6 +170,8 @@ class HostNetworks implements Networks {
     ports.release(containerId, sandbox.ports);
     ports.hold({ containerId, containerName: name }, sandbox.ports);
     names.publish(containerId);
+    for (const record of records)
+      this.#drivers.get(store.get(record.networkId)?.driver ?? "")?.renamed?.(record);
   }
 
   members(networkId: string) {

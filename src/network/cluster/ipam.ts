@@ -52,7 +52,8 @@ export const etcdIpam = (cluster: Cluster): IpamDriverKind => ({
 export class EtcdIpam implements IpamDriver {
   readonly #cluster: Cluster;
   readonly #blocksHere: () => readonly Subnet[];
-  readonly #pools = new Map<string, PoolRecord>();
+  /** Auxiliary addresses, by pool: every host reads them from the network itself. */
+  readonly #auxiliary = new Map<string, readonly string[]>();
   /** The last one given of each pool. */
   readonly #last = new Map<string, bigint>();
 
@@ -83,7 +84,6 @@ export class EtcdIpam implements IpamDriver {
         ],
       );
       if (!succeeded) continue;
-      this.#pools.set(record.subnet, record);
       return { poolId: record.subnet, subnet: record.subnet };
     }
     throw new Fault(
@@ -110,7 +110,7 @@ export class EtcdIpam implements IpamDriver {
 
   async releasePool(poolId: string): Promise<void> {
     const { etcd } = this.#cluster;
-    this.#pools.delete(poolId);
+    this.#auxiliary.delete(poolId);
     this.#last.delete(poolId);
     const held = (await etcd.list(this.#addressKey(poolId, ""), { keysOnly: true })).entries;
     for (const { key } of held) await this.#cluster.claims.give(key);
@@ -190,7 +190,6 @@ export class EtcdIpam implements IpamDriver {
         [put],
       );
       if (!succeeded) continue;
-      this.#pools.set(poolId, next);
       return address;
     }
     throw new Fault(
@@ -204,13 +203,17 @@ export class EtcdIpam implements IpamDriver {
   }
 
   async restore(
-    { subnet, range, gateway }: Parameters<IpamDriver["restore"]>[0],
+    { gateway, auxiliary }: Parameters<IpamDriver["restore"]>[0],
     poolId: string,
     addresses: readonly string[],
+    last: string,
   ): Promise<void> {
-    this.#pools.set(poolId, { subnet, range, gateway, reserved: [] });
+    const apart = Object.values(auxiliary);
+    this.#auxiliary.set(poolId, apart);
+    const before = parseAddress(last);
+    if (before !== undefined) this.#last.set(poolId, before.value);
     for (const address of addresses)
-      if (address !== gateway)
+      if (address !== gateway && !apart.includes(address))
         this.#cluster.claims.putLater(this.#addressKey(poolId, address), this.#cluster.identity.hostId);
   }
 
@@ -219,8 +222,7 @@ export class EtcdIpam implements IpamDriver {
     const there = await this.#cluster.etcd.get(this.#poolKey(poolId));
     if (there === undefined) throw gone(poolId);
     const record = parseRecord(there.value);
-    this.#pools.set(poolId, record);
-    return record;
+    return { ...record, reserved: [...record.reserved, ...(this.#auxiliary.get(poolId) ?? [])] };
   }
 
   #poolKey(poolId: string): string {

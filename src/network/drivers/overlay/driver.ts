@@ -32,7 +32,7 @@ export class OverlayDriver implements NetworkDriver {
   readonly defaultIpam = "etcd";
   readonly #host: NetworkHost;
   readonly #cluster: Cluster | undefined;
-  readonly #bridge: NetworkDriver;
+  #own: NetworkDriver | undefined;
   readonly #secrecy: Secrecy | undefined;
   readonly #raised = new Map<string, Raised>();
   /** Entered by this host, and not set up yet. */
@@ -42,8 +42,15 @@ export class OverlayDriver implements NetworkDriver {
   constructor(host: NetworkHost, cluster: Cluster | undefined) {
     this.#host = host;
     this.#cluster = cluster;
-    this.#bridge = bridgeNetwork.open(host);
     this.#secrecy = cluster === undefined ? undefined : new Secrecy(cluster);
+  }
+
+  /** The one that all bridges of this daemon have; one of its own where the daemon has no bridge. */
+  get #bridge(): NetworkDriver {
+    const shared = this.#host.driver("bridge");
+    if (shared !== undefined) return shared;
+    this.#own ??= bridgeNetwork.open(this.#host);
+    return this.#own;
   }
 
   get #store(): Cluster {
@@ -113,7 +120,7 @@ export class OverlayDriver implements NetworkDriver {
 
   /** All networks of the records are set up: from now on this host hears of others, and they of it. */
   async restored(): Promise<void> {
-    await this.#bridge.restored?.();
+    await this.#own?.restored?.();
     if (this.#cluster === undefined) return;
     const { identity, claims, settings } = this.#cluster;
     const ids = new Set([...this.#raised.keys()].map((id) => id.slice(0, 12)));
@@ -162,6 +169,10 @@ export class OverlayDriver implements NetworkDriver {
     await this.#bridge.settle();
     await this.#learning;
     if (this.#cluster !== undefined) await this.#secrecy?.settle();
+  }
+
+  renamed(record: EndpointRecord): void {
+    this.#store.claims.putLater(this.#keyOf(record), this.#shown(record));
   }
 
   /** What the bridge's driver is told of it. */

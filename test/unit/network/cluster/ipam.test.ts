@@ -122,7 +122,7 @@ describe("addresses", () => {
     const address = await one.ipam.requestAddress(poolId, plain);
     const pool = { family: 4, subnet: "10.7.0.0/24", gateway: "10.7.0.1", range: "", auxiliary: {} } as const;
     const later = new EtcdIpam(one.cluster, () => []);
-    await later.restore(pool, poolId, [address]);
+    await later.restore(pool, poolId, [address], "");
     expect(later.requestAddress(poolId, { address, options: {} })).rejects.toMatchObject({
       kind: "conflict",
     });
