@@ -81,6 +81,6 @@ function membership(routes: Hono<ServerEnv>, engine: JobRunner): void {
 
 function namedContainer(text: string): string {
   if (text === "")
-    throw new Fault("invalid", "Invalid field Container: a container's name or id must be given");
+    throw new Fault("invalid", `invalid name or ID supplied: "": the field Container names the container`);
   return text;
 }

@@ -78,7 +78,7 @@ export function toNetworks(view: ContainerView, version: string): Record<string,
     ...endpoints.map(({ networkName }) => networkName),
   ]);
   return Object.fromEntries(
-    [...names].map((name) => {
+    [...names].sort().map((name) => {
       const endpoint = endpoints.find(({ networkName }) => networkName === name);
       const wanted = spec.networks[name] ?? (name === DEFAULT_NETWORK ? spec.networks.default : undefined);
       return [name, toEndpointSettings(view, { name, endpoint, wanted, version })];

@@ -5,6 +5,8 @@ import { countAddresses } from "./address-count.ts";
 type Network = Jobs["network.list"]["output"][number];
 type Members = Jobs["network.inspect"]["output"]["endpoints"];
 
+const PREDEFINED = ["bridge", "host", "none"];
+
 /** One row of GET /networks. Below API 1.28 a row is all that inspect says. */
 export function toNetworkSummary(network: Network, version: string): NetworkSummary {
   return {
@@ -36,7 +38,7 @@ function toNetwork(network: Network, version: string) {
     EnableIPv6: network.isIpv6,
     IPAM: {
       Driver: network.ipam.driver,
-      Options: Object.keys(network.ipam.options).length === 0 ? null : network.ipam.options,
+      Options: PREDEFINED.includes(network.name) ? null : network.ipam.options,
       Config: network.ipam.pools.filter(({ subnet }) => subnet !== "").map(toIpamConfig),
     },
     Internal: network.isInternal,

@@ -120,7 +120,7 @@ function onTwo(state: ContainerView["container"]["state"]["status"]): ContainerV
 describe("NetworkSettings", () => {
   test("of a running container say what it has and what was asked", () => {
     const settings = toNetworkSettings(onTwo("running"), "1.56");
-    expect(Object.keys(settings.Networks)).toEqual(["front", "back"]);
+    expect(Object.keys(settings.Networks)).toEqual(["back", "front"]);
     expect(settings.Networks.front).toMatchObject({
       IPAMConfig: { IPv4Address: "172.17.0.2", LinkLocalIPs: ["169.254.1.1"] },
       Aliases: ["shop"],
