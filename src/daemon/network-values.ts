@@ -41,7 +41,7 @@ export const NETWORK_VALUES = {
     .string()
     .regex(/^etcd:\/\/[^\s]+$/, "write etcd://HOST:PORT[,HOST:PORT][/PATH]")
     .optional(),
-  "cluster-advertise": z.string().optional(),
+  "cluster-advertise": z.string().default(""),
   "cluster-store-opts": z.record(z.string(), z.string()).default({}),
 };
 
@@ -57,8 +57,6 @@ export function networkSettings(config: z.infer<typeof Values>) {
       fixedCidrV6: config["fixed-cidr-v6"],
       defaultGateway: config["default-gateway"],
       defaultGatewayV6: config["default-gateway-v6"],
-      clusterStore: config["cluster-store"],
-      clusterAdvertise: config["cluster-advertise"],
     }),
     name: config.bridge,
     mtu: config.mtu,
@@ -82,7 +80,6 @@ export function networkSettings(config: z.infer<typeof Values>) {
     defaultAddress: config.ip,
     addressPools: config["default-address-pools"],
     defaultNetworkOptions: config["default-network-opts"],
-    clusterStoreOptions: config["cluster-store-opts"],
   };
 }
 

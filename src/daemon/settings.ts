@@ -120,24 +120,6 @@ export const SETTINGS = [
     key: "cluster-store",
     flag: "cluster-store",
     kind: "text",
-    help: "Store that hosts share for overlay networks: etcd://HOST:PORT[/PATH]",
-  },
-  {
-    key: "cluster-advertise",
-    flag: "cluster-advertise",
-    kind: "text",
-    help: "Address or interface at which other hosts reach this one",
-  },
-  {
-    key: "cluster-store-opts",
-    flag: "cluster-store-opt",
-    kind: "pairs",
-    help: "Option of the shared store: kv.cacertfile=, kv.certfile=, kv.keyfile=",
-  },
-  {
-    key: "cluster-store",
-    flag: "cluster-store",
-    kind: "text",
     help: "Store that hosts share, for overlay networks: etcd://HOST:PORT[,HOST:PORT][/PATH]",
   },
   {

@@ -10,6 +10,8 @@ import type { Cursors, NetworkStore } from "./store.ts";
 
 /** Source: libnetwork's restriction of names; without a limit of length there. */
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}$/;
+const IPV4_OPTION = "com.docker.network.enable_ipv4";
+const IPV6_OPTION = "com.docker.network.enable_ipv6";
 const BRIDGE_NAME_OPTION = "com.docker.network.bridge.name";
 
 export interface DefinitionParts {
@@ -93,7 +95,7 @@ export class Definitions {
 
   /** Throws what needs no look at the host. */
   #draft(request: NetworkRequest): Network {
-    const { name, isIpv4, isIpv6, labels, isInternal, isAttachable } = request;
+    const { name, labels, isInternal, isAttachable } = request;
     const driverName = request.driver === "" ? "bridge" : request.driver;
     if (PREDEFINED_NETWORKS.includes(name))
       throw new Fault("denied", `operation is not permitted on predefined ${name} network`);
@@ -110,10 +112,10 @@ export class Definitions {
         "not_found",
         `could not find plugin ${driverName} in v1 plugin registry: plugin not found`,
       );
-    if (!isIpv4 && !isIpv6) throw new Fault("invalid", "IPv4 or IPv6 must be enabled");
     // Docker's clients say "default" when nothing was asked for.
     const isDefaultIpam = ["", "default"].includes(request.ipam.driver);
     const defaults = this.#parts.settings.defaultNetworkOptions[driverName] ?? {};
+    const families = familiesOf(request, { ...defaults, ...request.options });
     return {
       id: randomId(),
       name,
@@ -124,12 +126,10 @@ export class Definitions {
         ...request.ipam,
         driver: isDefaultIpam ? (driver.defaultIpam ?? "default") : request.ipam.driver,
       },
-      options: { ...defaults, ...request.options },
       labels,
       isInternal,
       isAttachable,
-      isIpv4,
-      isIpv6,
+      ...families,
     };
   }
 
@@ -306,6 +306,34 @@ function chosenSubnets(asked: Network, { ipam }: Network): Cursors {
 }
 
 /** Docker passes over such a pool without a word. */
+/** What the request says of a family goes before what an option says; the option then is not kept. */
+function familiesOf(
+  asked: NetworkRequest,
+  given: Readonly<Record<string, string>>,
+): Pick<Network, "isIpv4" | "isIpv6" | "options"> {
+  const isIpv4 = asked.isIpv4 ?? truthOption(given, IPV4_OPTION) ?? true;
+  const isIpv6 = asked.isIpv6 ?? truthOption(given, IPV6_OPTION) ?? false;
+  if (!isIpv4 && !isIpv6) throw new Fault("invalid", "IPv4 or IPv6 must be enabled");
+  const { [IPV4_OPTION]: ipv4, [IPV6_OPTION]: ipv6, ...rest } = given;
+  return {
+    isIpv4,
+    isIpv6,
+    options: {
+      ...rest,
+      ...(asked.isIpv4 === undefined && ipv4 !== undefined && { [IPV4_OPTION]: ipv4 }),
+      ...(asked.isIpv6 === undefined && ipv6 !== undefined && { [IPV6_OPTION]: ipv6 }),
+    },
+  };
+}
+
+function truthOption(options: Readonly<Record<string, string>>, name: string): boolean | undefined {
+  const value = options[name];
+  if (value === undefined) return undefined;
+  if (/^(1|t|true)$/i.test(value)) return true;
+  if (/^(0|f|false)$/i.test(value)) return false;
+  throw new Fault("invalid", `driver-opt "${name}" is not a valid bool`);
+}
+
 function warningOf({ ipam, isIpv4, isIpv6 }: Network): string {
   const unused = ipam.pools.filter(({ family }) => (family === 4 ? !isIpv4 : !isIpv6));
   return unused

@@ -42,11 +42,6 @@ export interface BridgeSettings {
   readonly addressPools: readonly { readonly base: string; readonly size: number }[];
   /** Driver → options of each new network of it that names none of its own. */
   readonly defaultNetworkOptions: Readonly<Record<string, Readonly<Record<string, string>>>>;
-  /** `etcd://HOST:PORT[,HOST:PORT][/PATH]`, for networks that hosts share. */
-  readonly clusterStore?: string;
-  /** Address or interface at which the other hosts reach this one. */
-  readonly clusterAdvertise?: string;
-  readonly clusterStoreOptions: Readonly<Record<string, string>>;
 }
 
 /** What a started container holds of one network: the row of table `endpoint`. */

@@ -173,8 +173,9 @@ export interface NetworkRequest {
   readonly labels: Readonly<Record<string, string>>;
   readonly isInternal: boolean;
   readonly isAttachable: boolean;
-  readonly isIpv4: boolean;
-  readonly isIpv6: boolean;
+  /** Absent: what an option says (`com.docker.network.enable_ipv6`), else IPv4 alone. */
+  readonly isIpv4?: boolean;
+  readonly isIpv6?: boolean;
   readonly ipam: {
     /** Empty: `default`. */
     readonly driver: string;

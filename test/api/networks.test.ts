@@ -20,8 +20,6 @@ const PLAIN = {
   labels: {},
   isInternal: false,
   isAttachable: false,
-  isIpv4: true,
-  isIpv6: false,
   ipam: { driver: "", options: {}, pools: [] },
 };
 
@@ -32,14 +30,8 @@ const CREATES: readonly (readonly [string, object, object])[] = [
   ["1.56", { Internal: true, Attachable: true }, { isInternal: true, isAttachable: true }],
   ["1.56", { Labels: { a: "b" }, Options: { o: "1" } }, { labels: { a: "b" }, options: { o: "1" } }],
   ["1.56", { EnableIPv4: false, EnableIPv6: true }, { isIpv4: false, isIpv6: true }],
-  ["1.47", { EnableIPv4: false, EnableIPv6: true }, { isIpv4: true, isIpv6: true }],
+  ["1.47", { EnableIPv4: false, EnableIPv6: true }, { isIpv6: true }],
   ["1.56", { EnableIPv4: null, EnableIPv6: null }, {}],
-  [
-    "1.56",
-    { Options: { "com.docker.network.enable_ipv6": "true" } },
-    { options: { "com.docker.network.enable_ipv6": "true" }, isIpv6: true },
-  ],
-  ["1.56", { EnableIPv6: false, Options: { "com.docker.network.enable_ipv6": "true" } }, { isIpv6: false }],
   ["1.56", { IPAM: null, ConfigFrom: null }, {}],
   [
     "1.56",
@@ -97,7 +89,6 @@ describe("a network is asked for", () => {
     [{ Ingress: true, Driver: "overlay" }, 503, "This node is not a swarm manager"],
     [{ Scope: "swarm" }, 503, "This node is not a swarm manager"],
     [{ Scope: "galaxy" }, 400, "galaxy"],
-    [{ Options: { "com.docker.network.enable_ipv6": "perhaps" } }, 400, "is not a valid bool"],
     [{ IPAM: { Config: [{ Subnet: 5 }] } }, 400, "IPAM.Config.0.Subnet"],
     [{ Labels: ["a=b"] }, 400, "Labels"],
   ])("%j is answered with %d", async (body, status, words) => {

@@ -8,8 +8,6 @@ type NetworkRequest = Jobs["network.create"]["input"];
 type Pool = NetworkRequest["ipam"]["pools"][number];
 
 const SCOPES = ["", "local", "global"];
-const IPV4_OPTION = "com.docker.network.enable_ipv4";
-const IPV6_OPTION = "com.docker.network.enable_ipv6";
 
 /**
  * Body of POST /networks/create in the engine's words. Throws `invalid`, and `unsupported` or `unavailable` for what
@@ -17,19 +15,16 @@ const IPV6_OPTION = "com.docker.network.enable_ipv6";
  */
 export function toNetworkRequest(body: NetworkCreateBody, version: string): NetworkRequest {
   refuseAbsent(body);
-  const asked = isAtLeast(version, "1.48") ? body.EnableIPv4 : undefined;
+  const isIpv4 = isAtLeast(version, "1.48") ? body.EnableIPv4 : undefined;
   return {
     name: body.Name,
     driver: body.Driver,
-    options: without(body.Options, [
-      ...(asked == null ? [] : [IPV4_OPTION]),
-      ...(body.EnableIPv6 == null ? [] : [IPV6_OPTION]),
-    ]),
+    options: body.Options,
     labels: body.Labels,
     isInternal: body.Internal,
     isAttachable: body.Attachable,
-    isIpv4: asked ?? truthOption(body.Options, IPV4_OPTION) ?? true,
-    isIpv6: body.EnableIPv6 ?? truthOption(body.Options, IPV6_OPTION) ?? false,
+    ...(isIpv4 != null && { isIpv4 }),
+    ...(body.EnableIPv6 != null && { isIpv6: body.EnableIPv6 }),
     ipam: {
       driver: body.IPAM?.Driver ?? "",
       options: body.IPAM?.Options ?? {},
@@ -48,20 +43,6 @@ function refuseAbsent({ Name, Scope, Ingress, ConfigOnly, ConfigFrom }: NetworkC
   if (Ingress || Scope === "swarm") throw new Fault("unavailable", NO_SWARM);
   if (!SCOPES.includes(Scope))
     throw new Fault("invalid", `${cannot}: the scope "${Scope.slice(0, 100)}" is not local or global`);
-}
-
-/** Whether a family is wanted may be said as a driver's option, too. */
-function truthOption(options: Readonly<Record<string, string>>, name: string): boolean | undefined {
-  const value = options[name];
-  if (value === undefined) return undefined;
-  if (/^(1|t|true)$/i.test(value)) return true;
-  if (/^(0|f|false)$/i.test(value)) return false;
-  throw new Fault("invalid", `driver-opt "${name}" is not a valid bool`);
-}
-
-/** What a field of the request has said goes before what an option says. */
-function without(options: Readonly<Record<string, string>>, names: readonly string[]) {
-  return Object.fromEntries(Object.entries(options).filter(([name]) => !names.includes(name)));
 }
 
 type IpamConfig = z.infer<typeof IpamConfigBody>;

@@ -120,6 +120,11 @@ describe("the daemon's settings", () => {
     expect(() => readConfig(["--config-file", file.path])).toThrow(file.path);
   });
 
+  test("no setting is there twice", () => {
+    const keys = SETTINGS.map(({ key }) => key);
+    expect(keys).toEqual([...new Set(keys)]);
+  });
+
   test("every flag is in the help", () => {
     const help = daemonHelp();
     for (const setting of SETTINGS) if ("flag" in setting) expect(help).toContain(`--${setting.flag}`);
