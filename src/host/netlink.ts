@@ -107,6 +107,11 @@ export class Netlink implements Disposable {
     return readMessages(this.#buffer.subarray(0, length));
   }
 
+  /** As disposing it, from another thread: after a change of nf_tables the kernel waits ten milliseconds in it. */
+  closeAside(): void {
+    this.#socket.closeAside();
+  }
+
   [Symbol.dispose](): void {
     this.#socket[Symbol.dispose]();
   }

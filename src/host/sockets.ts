@@ -1,4 +1,5 @@
 import { dlopen, read } from "bun:ffi";
+import { close } from "node:fs";
 import { constants } from "node:os";
 import { Fault } from "#errors";
 import { errnoName } from "./syscalls.ts";
@@ -78,6 +79,11 @@ export class RawSocket implements Disposable {
 
   [Symbol.dispose](): void {
     calls().close(this.#descriptor);
+  }
+
+  /** Closes it from another thread: some sockets make the one that closes them wait. */
+  closeAside(): void {
+    close(this.#descriptor, () => {});
   }
 }
 

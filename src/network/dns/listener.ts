@@ -14,8 +14,8 @@ export interface Ports {
 }
 
 /** Bounds for each container. What floods is not answered, so that others are. */
-const MAX_DATAGRAMS_A_SECOND = 50_000;
-const MAX_DATAGRAMS_AT_ONCE = 5_000;
+const MAX_DATAGRAMS_A_SECOND = 150_000;
+const MAX_DATAGRAMS_AT_ONCE = 15_000;
 const MAX_CONNECTIONS = 64;
 const MAX_QUERY_BYTES = 4096;
 /** Of answers that a client does not take. */

@@ -55,8 +55,12 @@ const CHAIN = "output";
  */
 export function redirectDns(namespacePath: string, ports: Ports): void {
   inNetworkNamespace(namespacePath, () => {
-    using netlink = new Netlink(NETLINK_NETFILTER);
-    netlink.do("turn DNS questions to their server", renderRedirect(ports));
+    const netlink = new Netlink(NETLINK_NETFILTER);
+    try {
+      netlink.do("turn DNS questions to their server", renderRedirect(ports));
+    } finally {
+      netlink.closeAside();
+    }
   });
 }
 
