@@ -8,6 +8,7 @@ const WORDS = new Set(
    relatime norelatime strictatime nostrictatime`.split(/\s+/),
 );
 const KEYS = ["size", "mode", "uid", "gid", "nr_inodes", "nr_blocks", "mpol"];
+const VALUE = /^[A-Za-z0-9%:=.-]+$/;
 const UNITS = [
   ["g", 2 ** 30],
   ["m", 2 ** 20],
@@ -19,7 +20,7 @@ export function checkTmpfsOptions(text: string): string {
   for (const option of text.split(",")) {
     if (option === "" || WORDS.has(option)) continue;
     const [key = "", value] = option.split(/=(.*)/s, 2);
-    if (value !== undefined && KEYS.includes(key) && !option.includes("\0")) continue;
+    if (value !== undefined && KEYS.includes(key) && VALUE.test(value)) continue;
     const said = value === undefined ? [key] : [key, value];
     const quoted = said.map((word) => JSON.stringify(word.slice(0, 200))).join(" ");
     throw new Fault("invalid", `invalid tmpfs option [${quoted}]`);

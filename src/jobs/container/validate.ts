@@ -1,13 +1,6 @@
 import type { ContainerSpec, HostSpec } from "#container";
 import { Fault } from "#errors";
-import {
-  detectCgroups,
-  isAccess,
-  parseDeviceRule,
-  parseMountOptions,
-  RLIMIT_NAMES,
-  rlimitNumber,
-} from "#libcontainer";
+import { detectCgroups, isAccess, parseDeviceRule, RLIMIT_NAMES, rlimitNumber } from "#libcontainer";
 import { capabilitiesOf } from "./spec-process.ts";
 import { parseSecurityOptions, seccompProfile } from "./spec-security.ts";
 import { checkSysctls } from "./spec-sysctls.ts";
@@ -29,7 +22,6 @@ export function validateHostSpec(spec: ContainerSpec): readonly string[] {
   checkModes(spec);
   checkLimits(host);
   checkDevices(host);
-  checkTmpfs(host);
   checkSysctls(host);
   const security = parseSecurityOptions(host.securityOptions);
   seccompProfile(host, capabilitiesOf({ spec }));
@@ -105,16 +97,4 @@ function checkDevices({ devices, deviceCgroupRules, annotations }: HostSpec): vo
   for (const rule of deviceCgroupRules) parseDeviceRule(rule);
   if (Object.keys(annotations).includes(""))
     throw new Fault("invalid", "invalid Annotations: the empty string is not permitted as an annotation key");
-}
-
-/** What tmpfs(5) takes, and with a value. */
-const TMPFS_DATA = /^(size|nr_blocks|nr_inodes|mode|uid|gid|mpol|huge)=[A-Za-z0-9%:=,.-]+$/;
-
-function checkTmpfs({ tmpfs }: HostSpec): void {
-  for (const [target, options] of Object.entries(tmpfs)) {
-    const { data } = parseMountOptions(options.split(","));
-    for (const word of data === "" ? [] : data.split(","))
-      if (!TMPFS_DATA.test(word))
-        throw new Fault("invalid", `invalid tmpfs option "${word.slice(0, 64)}" of ${target.slice(0, 256)}`);
-  }
 }

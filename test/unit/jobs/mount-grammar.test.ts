@@ -133,7 +133,7 @@ describe("the options of a tmpfs", () => {
     "",
     "size=64m,mode=1777",
     "rw,noexec,nosuid,nodev",
-    "uid=1,gid=2,nr_inodes=3,nr_blocks=4,mpol=local",
+    "uid=1,gid=2,nr_inodes=3,nr_blocks=50%,mpol=bind:0",
   ])("%p", (text) => {
     expect(checkTmpfsOptions(text)).toBe(text);
   });
@@ -145,6 +145,8 @@ describe("the options of a tmpfs", () => {
     ["size", 'invalid tmpfs option ["size"]'],
     ["remount", 'invalid tmpfs option ["remount"]'],
     ["rro", 'invalid tmpfs option ["rro"]'],
+    ["size=", 'invalid tmpfs option ["size" ""]'],
+    ["size=1m\0", 'invalid tmpfs option ["size" "1m\\u0000"]'],
     ["source=x", 'invalid tmpfs option ["source" "x"]'],
   ])("refuse %p", (text, words) => {
     expect(() => checkTmpfsOptions(text)).toThrow(new Error(words));
