@@ -52,10 +52,13 @@ export interface UpperLink {
   readonly macAddress: string;
   /** 0: that of the parent. */
   readonly mtu: number;
+  /** Where it is born; the child's if absent. */
+  readonly netns?: "host" | "child";
 }
 
-/** A link over another one, born in the child's network namespace. */
-export function makeUpperLink({ upper, parent, name, macAddress, mtu }: UpperLink): NetlinkStep {
+/** A link over another one. */
+export function makeUpperLink(link: UpperLink): NetlinkStep {
+  const { upper, parent, name, macAddress, mtu, netns = "child" } = link;
   const message = new NetlinkMessage(RTM_NEWLINK, MAKE);
   const patches: NetlinkPatch[] = [];
   linkBody(message);
@@ -63,7 +66,7 @@ export function makeUpperLink({ upper, parent, name, macAddress, mtu }: UpperLin
   if (macAddress !== "") message.attribute(IFLA_ADDRESS, macBytes(macAddress));
   if (mtu > 0) message.number(IFLA_MTU, mtu);
   patches.push({ offset: message.number(IFLA_LINK, 0), kind: "index", name: parent });
-  patches.push({ offset: message.number(IFLA_NET_NS_FD, 0), kind: "netns" });
+  if (netns === "child") patches.push({ offset: message.number(IFLA_NET_NS_FD, 0), kind: "netns" });
   message.nested(IFLA_LINKINFO, () => {
     message.attribute(IFLA_INFO_KIND, textBytes(upper.kind));
     message.nested(IFLA_INFO_DATA, () => {

@@ -5,6 +5,7 @@ import type { EndpointRecord, Joined, Network, NetworkDriver, NetworkHost } from
 import { addAddress } from "../../steps/addresses.ts";
 import { bringUp } from "../../steps/links.ts";
 import { knowsLinkKind, makeUpperLink, type UpperKind } from "../../steps/upper-links.ts";
+import { LeavingAddresses } from "./leaving.ts";
 import { admitParent, dropParents, PARENT, raiseParent } from "./parents.ts";
 
 export const MTU = "com.docker.network.driver.mtu";
@@ -35,8 +36,10 @@ export class UpperDriver implements NetworkDriver {
   readonly #host: NetworkHost;
   readonly #style: UpperStyle;
   readonly #networks = new Map<string, Network>();
+  readonly #leaving: LeavingAddresses;
 
   constructor(host: NetworkHost, style: UpperStyle) {
+    this.#leaving = new LeavingAddresses(host.netlink);
     this.#host = host;
     this.#style = style;
   }
@@ -96,8 +99,9 @@ export class UpperDriver implements NetworkDriver {
       const address = parseAddress(text);
       return address === undefined ? [] : [addAddress({ link: name, netns: "child", address, prefixLength })];
     });
-    const macAddress = this.#style.hasOwnMac ? endpoint.macAddress : "";
     const upper = this.#style.upperOf(network);
+    await this.#leaving.whenFree({ parent, upper, endpoint });
+    const macAddress = this.#style.hasOwnMac ? endpoint.macAddress : "";
     return {
       links: [
         makeUpperLink({ upper, parent, name, macAddress, mtu: mtuOf(network) }),
@@ -118,7 +122,11 @@ export class UpperDriver implements NetworkDriver {
   async open(): Promise<void> {}
   async shut(): Promise<void> {}
   /** The kernel removes the link with the container's namespace. */
-  async close(): Promise<void> {}
+  async close(network: Network, { endpoint }: EndpointRecord): Promise<void> {
+    const upper = this.#style.upperOf(network);
+    this.#leaving.note({ parent: network.options[PARENT] ?? "", upper, endpoint });
+  }
+
   async settle(): Promise<void> {}
 }
 
