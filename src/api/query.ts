@@ -78,6 +78,14 @@ export const LogsQuery = z.object({
   details: QueryFlag,
   tail: QueryText,
 });
+export const CommitQuery = z.object({
+  container: QueryText,
+  repo: QueryText,
+  tag: QueryText,
+  comment: QueryText,
+  author: QueryText,
+  pause: OptionalQueryFlag,
+});
 export const ArchiveQuery = z.object({ path: QueryText });
 export const ArchivePutQuery = z.object({
   path: QueryText,
@@ -88,6 +96,8 @@ export const EventsQuery = z.object({ since: QueryTime, until: QueryTime, filter
 export const PullQuery = z.object({
   fromImage: QueryText,
   fromSrc: QueryText,
+  repo: QueryText,
+  message: QueryText,
   tag: QueryText,
   platform: QueryText,
 });

@@ -10,7 +10,7 @@ import {
 import { failedWith, getAttribute, listAttributes, must, readAt, SEEK_DATA, SEEK_HOLE, seek } from "#host";
 import { isBarred } from "./attributes.ts";
 import type { ByteString, Entry, EntryType, Segment } from "./entry.ts";
-import { cString, textOf } from "./names.ts";
+import { baseOf, byteString, cString, parentOf, textOf } from "./names.ts";
 import { isWhiteout, namesIn } from "./tree.ts";
 import { headerOf, paddingAfter, TRAILER } from "./writer.ts";
 
@@ -37,7 +37,30 @@ export type PackStyle = "plain" | "overlay" | "live";
  * links kept, holes kept. Sockets are left out, as everywhere.
  */
 export function* packTree(style: PackStyle): Generator<Uint8Array> {
-  yield* packDirectory("", { style, links: new Map(), prefix: "", isLive: style === "live" });
+  yield* packDirectory("", { style, links: new Map(), prefix: "", isLive: style !== "plain" });
+  yield TRAILER;
+}
+
+/** One path that differs: 0 modified, 1 added, 2 deleted. */
+export interface Listed {
+  /** From the root, with a slash before it. */
+  readonly path: string;
+  readonly kind: 0 | 1 | 2;
+}
+
+/** What is on a list, sorted by path, as a layer: each path by itself, and a mark for what was deleted. */
+export async function* packList(list: AsyncIterable<Listed>): AsyncGenerator<Uint8Array> {
+  const packing: Packing = { style: "live", links: new Map(), prefix: "", isLive: true };
+  for await (const { path: text, kind } of list) {
+    const path = byteString(text.replace(/^\/+/, ""));
+    if (kind === 2) {
+      yield whiteout(parentOf(path), baseOf(path));
+      continue;
+    }
+    const stats = unlessGone(() => lstatSync(Buffer.from(path, "latin1"), { bigint: true }), packing);
+    const type = stats && TYPES[Number(stats.mode) & S_IFMT];
+    if (type !== undefined && stats !== undefined) yield* packEntry(path, { type, stats, packing });
+  }
   yield TRAILER;
 }
 

@@ -4,9 +4,9 @@ import { Fault, sentenceOf } from "#errors";
 import { AT_FDCWD, changeRoot, close, must, openAt, syncFileSystem } from "#host";
 import { serveCopy, serveMeasure } from "./copy.ts";
 import { decompress } from "./decompress.ts";
-import { followFile, readStdin } from "./input.ts";
+import { followFile, lines, readStdin } from "./input.ts";
 import { writeArchive } from "./output.ts";
-import { packTree } from "./packer.ts";
+import { type Listed, packList, packTree } from "./packer.ts";
 import { TarReader } from "./reader.ts";
 import { serveLocalGet, serveLocalPut, serveView } from "./serve-view.ts";
 import { Unpacker } from "./unpacker.ts";
@@ -28,6 +28,7 @@ export async function serveArchive([verb = "", ...words]: readonly string[]): Pr
     else if (verb === "sync") serveSync(words);
     else if (verb === "copy") say(serveCopy(words));
     else if (verb === "measure") say(serveMeasure(words));
+    else if (verb === "pack-list") await servePackList(words);
     else if (verb === "local-get") await serveLocalGet(words);
     else if (verb === "local-put") await serveLocalPut(words);
     else if (verb.startsWith("view-")) await serveView(verb, words);
@@ -74,6 +75,16 @@ async function servePack([directory = "", style = ""]: readonly string[]): Promi
     throw new Fault("invalid", `Cannot pack: "${style}" is no kind of tree`);
   enter(directory);
   await writeArchive(packTree(style));
+}
+
+/** `pack-list DIRECTORY`: what is told in lines of JSON on standard input. */
+async function servePackList([directory = ""]: readonly string[]): Promise<void> {
+  enter(directory);
+  await writeArchive(packList(listed()));
+}
+
+async function* listed(): AsyncGenerator<Listed> {
+  for await (const line of lines(Bun.stdin.stream())) yield JSON.parse(line);
 }
 
 /** `sync DIRECTORY`: blocks as long as the disk does, which is why it is done here. */

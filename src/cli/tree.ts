@@ -21,6 +21,10 @@ const attach = leaf(
   "Attach local standard input, output, and error streams to a running container",
   async () => (await import("./commands/attach.ts")).attach,
 );
+const commit = leaf(
+  "Create a new image from a container's changes",
+  async () => (await import("./commands/commit.ts")).commit,
+);
 const cp = leaf(
   "Copy files/folders between a container and the local filesystem",
   async () => (await import("./commands/cp.ts")).cp,
@@ -47,6 +51,10 @@ const history = leaf(
   async () => (await import("./commands/history.ts")).history,
 );
 const images = leaf("List images", async () => (await import("./commands/images.ts")).images);
+const imported = leaf(
+  "Import the contents from a tarball to create a filesystem image",
+  async () => (await import("./commands/import.ts")).imported,
+);
 const info = leaf("Display system-wide information", async () => (await import("./commands/info.ts")).info);
 const inspect = leaf(
   "Return low-level information on Docker objects",
@@ -170,6 +178,7 @@ const networkInspect = leaf(
 /** Commands that need no group: the short old spellings. */
 export const TOP: Readonly<Record<string, Leaf>> = {
   attach,
+  commit,
   cp,
   create,
   diff,
@@ -178,6 +187,7 @@ export const TOP: Readonly<Record<string, Leaf>> = {
   export: exported,
   history,
   images,
+  import: imported,
   info,
   inspect,
   kill,
@@ -208,6 +218,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
     about: "Manage containers",
     commands: {
       attach,
+      commit,
       cp,
       create,
       diff,
@@ -237,7 +248,17 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   },
   image: {
     about: "Manage images",
-    commands: { history, inspect: imageInspect, ls: images, list: images, pull, rm: rmi, remove: rmi, tag },
+    commands: {
+      history,
+      import: imported,
+      inspect: imageInspect,
+      ls: images,
+      list: images,
+      pull,
+      rm: rmi,
+      remove: rmi,
+      tag,
+    },
   },
   jobs: {
     about: "Manage jobs of the daemon",

@@ -1,6 +1,8 @@
 import { Fault } from "#errors";
 import { segment } from "./filters.ts";
+import { valuesOf } from "./lines.ts";
 import type { Reply, Transport } from "./transport.ts";
+import type { PullProgress } from "./types.ts";
 
 /** What is at a path of a container. `mode` has the bits of Go's FileMode. */
 export interface PathStat {
@@ -60,6 +62,62 @@ export async function putArchive(
 /** The container's root, without what is mounted in it, as a tar archive. */
 export async function exportContainer(transport: Transport, ref: string): Promise<Reply["body"]> {
   return (await transport.call("GET", at(ref, "export"))).body;
+}
+
+export interface ImageChanges {
+  readonly repository: string;
+  readonly tag: string;
+  /** Dockerfile instructions. */
+  readonly changes: readonly string[];
+}
+
+/** Makes an image of a container's changes; tells its id. */
+export async function commitContainer(
+  transport: Transport,
+  ref: string,
+  commit: ImageChanges & { readonly author: string; readonly comment: string; readonly pause: boolean },
+): Promise<string> {
+  const { repository, tag, author, comment, pause, changes } = commit;
+  const { Id } = await transport.json<{ Id: string }>("POST", "/commit", {
+    query: {
+      container: ref,
+      repo: repository || undefined,
+      tag: tag || undefined,
+      author: author || undefined,
+      comment: comment || undefined,
+      pause: pause ? 1 : 0,
+      changes,
+    },
+    body: {},
+  });
+  return Id;
+}
+
+/** Makes an image of an archive. Progress as it comes; a failure arrives as a value with `error`. */
+export async function* importImage(
+  transport: Transport,
+  image: ImageChanges & {
+    /** `-` for the stream, else an address. */
+    readonly source: string;
+    readonly message: string;
+    readonly platform: string;
+    readonly stream: AsyncIterable<Uint8Array>;
+  },
+): AsyncGenerator<PullProgress> {
+  const { source, repository, tag, message, platform, changes, stream } = image;
+  const reply = await transport.upload("POST", "/images/create", {
+    query: {
+      fromSrc: source,
+      repo: repository || undefined,
+      tag: tag || undefined,
+      message: message || undefined,
+      platform: platform || undefined,
+      changes,
+    },
+    fields: { "Content-Type": "application/x-tar" },
+    stream,
+  });
+  yield* valuesOf<PullProgress>(reply.body);
 }
 
 function statOf({ fields }: Reply): PathStat {

@@ -7,8 +7,10 @@
 export type { JobSummary, NetworkFinding, PublishedPortReport } from "#api";
 export { DEFAULT_HOST, hostFromEnvironment, parseAddress } from "./address.ts";
 export {
+  commitContainer,
   exportContainer,
   getArchive,
+  importImage,
   isDirectory,
   isLink,
   isOdd,

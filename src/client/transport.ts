@@ -3,7 +3,7 @@ import { type Address, parseAddress } from "./address.ts";
 import { ChunkDecoder, endOfHead, framingOf, HEAD_BYTES, type Head, parseHead } from "./http.ts";
 import { type TlsKeys, Wire } from "./wire.ts";
 
-export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
+export type Query = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
 
 export interface Call {
   readonly query?: Query;
@@ -198,7 +198,7 @@ export class Transport implements Disposable {
 
   #target(path: string, { query = {} }: Call): string {
     const parts = Object.entries(query).flatMap(([name, value]) =>
-      value === undefined ? [] : `${name}=${encodeURIComponent(String(value))}`,
+      (value === undefined ? [] : [value]).flat().map((one) => `${name}=${encodeURIComponent(String(one))}`),
     );
     return `/v${this.#apiVersion}${path}${parts.length > 0 ? `?${parts.join("&")}` : ""}`;
   }

@@ -75,6 +75,18 @@ export class Content implements ContentStore {
     return open(this.partialPath(digest), "r").catch(() => open(this.path(digest), "r"));
   }
 
+  /** A side file of a blob whose digest is not known yet; swept when whoever writes it died. */
+  sidePath(): string {
+    return `${this.#root}/partial/${crypto.randomUUID()}.new`;
+  }
+
+  /** A whole and synced side file gets its name. */
+  async adopt(side: string, digest: Digest): Promise<void> {
+    const path = this.path(digest);
+    await rename(side, path);
+    await syncDirectory(path.slice(0, path.lastIndexOf("/")));
+  }
+
   /** A verified and synced partial download gets its name. */
   async publish(digest: Digest): Promise<void> {
     const path = this.path(digest);

@@ -41,6 +41,11 @@ export interface GraphDriver extends AsyncDisposable {
   mount(layer: LayerId): Promise<Mounted>;
   /** What differs from the parent (for a writable layer: from the image), sorted by path. */
   changes(layer: LayerId): Promise<readonly Change[]>;
+  /**
+   * What differs from the parent as a tar archive in a layer's form, names sorted. Of a layer that is in use: what
+   * changes meanwhile is there as it was or as it is.
+   */
+  diff(layer: LayerId, signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** Bytes in the layer itself. */
   size(layer: LayerId): Promise<number>;
   remove(layer: LayerId): Promise<void>;

@@ -11,7 +11,8 @@ import type { Collector } from "./gc.ts";
 import type { LayerTable } from "./layer-table.ts";
 import type { Leases } from "./leases.ts";
 import { Slots } from "./slots.ts";
-import type { LayerReport, LayerSource, Layers } from "./types.ts";
+import { storeArchive } from "./store-archive.ts";
+import type { LayerReport, LayerSource, Layers, MadeLayer } from "./types.ts";
 
 export interface LayerLimits {
   readonly downloads: number;
@@ -64,6 +65,40 @@ export class LayerStore implements Layers {
     }
     const flight = this.#flights.join(layer, passenger, (voyage) => this.#bring(layer, source, voyage));
     return flight.done;
+  }
+
+  async make(
+    archive: AsyncIterable<Uint8Array>,
+    options: { readonly parent?: LayerId; readonly signal: AbortSignal; readonly report?: LayerReport },
+  ): Promise<MadeLayer> {
+    const { content, table, leases } = this.#needs;
+    const { signal, parent, report = () => {} } = options;
+    const below = table.chain(parent).map((row) => row.id);
+    await using undo = new AsyncDisposableStack();
+    for (const layer of below) leases.hold(layer);
+    undo.defer(() => this.release(below));
+    const { descriptor, diffId, isNew } = await storeArchive(content, archive, signal);
+    // A layer that was here already, or could not be made, has no use for another blob.
+    await using _blob = {
+      async [Symbol.asyncDispose]() {
+        if (isNew && !table.isBlobUsed(descriptor.digest)) await content.remove(descriptor.digest);
+      },
+    };
+    const id = this.chain(parent, diffId);
+    undo.defer(() => this.release([id]));
+    await this.obtain(
+      {
+        descriptor,
+        diffId,
+        ...(parent !== undefined && { parent }),
+        open(): never {
+          throw new Fault("internal", `Cannot make layer ${diffId}: its blob is gone`);
+        },
+      },
+      { signal, report },
+    );
+    undo.move();
+    return { id, diffId, held: [...below, id] };
   }
 
   async release(layers: Iterable<LayerId>): Promise<void> {

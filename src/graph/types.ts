@@ -38,6 +38,13 @@ export type LayerPhase =
   | "done";
 export type LayerReport = (phase: LayerPhase, current?: number, total?: number) => void;
 
+export interface MadeLayer {
+  readonly id: LayerId;
+  readonly diffId: Digest;
+  /** It and those below it, each to be released once unless an image comes of it. */
+  readonly held: readonly LayerId[];
+}
+
 export interface Layers {
   /** `sha256(parent + " " + diffId)`. Source: OCI image specification, config.md, "Layer ChainID". */
   chain(parent: LayerId | undefined, diffId: Digest): LayerId;
@@ -54,6 +61,14 @@ export interface Layers {
     source: LayerSource,
     options: { readonly signal: AbortSignal; readonly report: LayerReport },
   ): Promise<LayerId>;
+  /**
+   * Makes a layer of an archive, compressed or not, read once: its blob, compressed, and its tree. Throws `invalid`
+   * for what is no archive; nothing is left then.
+   */
+  make(
+    archive: AsyncIterable<Uint8Array>,
+    options: { readonly parent?: LayerId; readonly signal: AbortSignal; readonly report?: LayerReport },
+  ): Promise<MadeLayer>;
   /**
    * Takes back what calls of `obtain` wanted and no image has come of, one layer a call, obtained or not:
    * what nobody else wants is removed again.

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { constants, lstatSync, readlinkSync } from "node:fs";
-import { chmod, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { constants, existsSync, lstatSync, readdirSync, readlinkSync } from "node:fs";
+import { chmod, link, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { unpack } from "#archive";
 import type { GraphDriver, GraphDriverKind, LayerId } from "#graph";
 import { getAttribute, mountsBelow } from "#host";
@@ -257,6 +257,50 @@ function changesOf(kind: GraphDriverKind): void {
       "D /var/old/x",
       "A /var/old/y",
     ]);
+  });
+
+  test("a layer's difference, upon the same parent, is the same tree", async () => {
+    await using scene = await open(kind);
+    await fill(scene.driver, BASE, [
+      { path: "etc/passwd", data: "root" },
+      { path: "etc/shadow", data: "root" },
+      { path: "var/old/x", data: "a" },
+      { path: "gone/x", data: "a" },
+      { path: "kept/x", data: "a" },
+    ]);
+    await scene.driver.create(BOX, { parent: BASE, writable: true });
+    await using box = await scene.driver.mount(BOX);
+    await writeFile(`${box.path}/etc/passwd`, "changed");
+    await rm(`${box.path}/etc/shadow`);
+    await rm(`${box.path}/gone`, { recursive: true });
+    await rm(`${box.path}/var/old`, { recursive: true });
+    await mkdir(`${box.path}/var/old`);
+    await writeFile(`${box.path}/var/old/y`, "new");
+    await mkdir(`${box.path}/new`);
+    await writeFile(`${box.path}/new/one`, "1");
+    await link(`${box.path}/new/one`, `${box.path}/new/two`);
+    await symlink("one", `${box.path}/new/link`);
+    await chmod(`${box.path}/new/one`, 0o4711);
+    const bytes = scene.driver.diff(BOX, AbortSignal.timeout(60_000));
+    await scene.driver.fill(NEXT, { parent: BASE }, async (target) => {
+      await unpack({ ...target, input: { kind: "stream", bytes } });
+    });
+    await using next = await scene.driver.mount(NEXT);
+    // A writable layer has files of its own in /etc.
+    const isImages = (path: string) => !path.startsWith("etc/") || path === "etc/passwd";
+    const seen = (root: string) =>
+      ["etc", "var/old", "new", "kept"]
+        .flatMap((folder) => readdirSync(`${root}/${folder}`).map((name) => `${folder}/${name}`))
+        .filter(isImages)
+        .sort()
+        .map((path) => {
+          const { mode, nlink, size, mtimeMs } = lstatSync(`${root}/${path}`);
+          return { path, mode, nlink, size, mtimeMs };
+        });
+    expect(seen(next.path)).toEqual(seen(box.path));
+    expect(existsSync(`${next.path}/etc/shadow`)).toBe(false);
+    expect(await readFile(`${next.path}/etc/passwd`, "utf8")).toBe("changed");
+    expect(readdirSync(next.path)).not.toContain("gone");
   });
 
   test("a directory of the image can be moved away", async () => {

@@ -53,6 +53,10 @@ export class FakeGraphDriver implements GraphDriver {
     return this.changesOf;
   }
 
+  async *diff(): AsyncGenerator<Uint8Array> {
+    yield new Uint8Array(1024);
+  }
+
   async size(): Promise<number> {
     return 10;
   }

@@ -36,6 +36,17 @@ export class FakeLayers implements Layers {
     return this.held.get(layer)?.length;
   }
 
+  async make(archive: AsyncIterable<Uint8Array>, { parent }: Parameters<Layers["make"]>[1]) {
+    const parts: Uint8Array[] = [];
+    for await (const part of archive) parts.push(part);
+    const bytes = Buffer.concat(parts);
+    const diffId = sha256(bytes);
+    const id = this.chain(parent, diffId);
+    this.held.set(id, bytes);
+    this.leased.push(id);
+    return { id, diffId, held: [id] };
+  }
+
   /** What was obtained and not released again. */
   readonly leased: LayerId[] = [];
 

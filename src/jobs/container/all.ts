@@ -3,6 +3,7 @@ import type { Rooms } from "../rooms.ts";
 import { exportContainer, getArchive, putArchive, statArchive } from "./archive.ts";
 import { attachContainer } from "./attach.ts";
 import { containerChanges } from "./changes.ts";
+import { commitContainer } from "./commit.ts";
 import { createContainer } from "./create.ts";
 import { inspectContainer } from "./inspect.ts";
 import { killContainer } from "./kill.ts";
@@ -29,6 +30,7 @@ export const containerJobs = (rooms: Rooms) =>
     "container.archive-stat": statArchive(rooms),
     "container.attach": attachContainer(rooms),
     "container.changes": containerChanges(rooms),
+    "container.commit": commitContainer(rooms),
     "container.create": createContainer(rooms),
     "container.export": exportContainer(rooms),
     "container.inspect": inspectContainer(rooms),

@@ -6,14 +6,14 @@ import { type View, viewOf } from "#libcontainer";
 import type { Rooms } from "../rooms.ts";
 import { imageTrees } from "./image-trees.ts";
 import { userMount } from "./spec-mounts.ts";
+import { mountVolumes, unmountVolumes, type VolumeMountNeeds } from "./volume-mounts.ts";
 
-export interface ViewNeeds {
+export interface ViewNeeds extends VolumeMountNeeds {
   readonly containers: Pick<Rooms["containers"], "find" | "hold">;
   readonly graph: {
     readonly driver: Pick<Rooms["graph"]["driver"], "view">;
     readonly images: Pick<Rooms["graph"]["images"], "get">;
   };
-  readonly events: Pick<Rooms["events"], "publish">;
 }
 
 /** A container's file systems to be looked at. One at rest is held meanwhile: it does not start, and does not go. */
@@ -42,11 +42,13 @@ export async function viewContainer(
   if (container.state.status === "removing")
     throw new Fault("conflict", `Container ${container.id} is marked for removal and cannot be read`);
   const root = await needs.graph.driver.view(container.layer as LayerId);
+  const mounted = hasMounts ? await mountVolumes(needs, container) : container;
+  if (hasMounts) undo.defer(() => unmountVolumes(needs, container));
   const view = viewOf({
     kind: "resting",
     root,
     isReadonly: container.spec.host.readonlyRootfs,
-    binds: hasMounts ? await binds(needs, container) : [],
+    binds: hasMounts ? await binds(needs, mounted) : [],
   });
   const owned = undo.move();
   return { container, view, [Symbol.asyncDispose]: () => owned.disposeAsync() };

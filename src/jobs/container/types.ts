@@ -68,6 +68,18 @@ export type ContainerJobs = {
   };
   /** The root without what is mounted in it, as a tar archive. */
   readonly "container.export": { readonly input: Ref; readonly output: AsyncIterable<Uint8Array> };
+  /** `pause`: a running container stands still meanwhile. Dockerfile instructions in `changes`. */
+  readonly "container.commit": {
+    readonly input: Ref & {
+      readonly repository: string;
+      readonly tag: string;
+      readonly comment: string;
+      readonly author: string;
+      readonly pause: boolean;
+      readonly changes: string[];
+    };
+    readonly output: { readonly id: string };
+  };
   readonly "container.create": {
     readonly input: { readonly name?: string; readonly spec: ContainerSpec };
     readonly output: { readonly id: string; readonly warnings: readonly string[] };

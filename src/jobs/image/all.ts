@@ -1,6 +1,7 @@
 import type { Made } from "../made.ts";
 import type { Rooms } from "../rooms.ts";
 import { imageHistory } from "./history.ts";
+import { importImage } from "./import.ts";
 import { inspectImage } from "./inspect.ts";
 import { listImages } from "./list.ts";
 import { pruneImages } from "./prune.ts";
@@ -12,6 +13,7 @@ import type { ImageJobs } from "./types.ts";
 export const imageJobs = (rooms: Rooms) =>
   ({
     "image.history": imageHistory(rooms),
+    "image.import": importImage(rooms),
     "image.inspect": inspectImage(rooms),
     "image.list": listImages(rooms),
     "image.prune": pruneImages(rooms),

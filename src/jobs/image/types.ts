@@ -21,6 +21,18 @@ export type ImageJobs = {
     readonly input: { readonly reference: string; readonly platform?: string; readonly allTags: boolean };
     readonly output: { readonly id: Digest; readonly digest: Digest; readonly changed: boolean };
   };
+  /** `source`: "-" for the input stream, else an address. Dockerfile instructions in `changes`. */
+  readonly "image.import": {
+    readonly input: {
+      readonly source: string;
+      readonly repository: string;
+      readonly tag: string;
+      readonly message: string;
+      readonly platform: string;
+      readonly changes: string[];
+    };
+    readonly output: { readonly id: Digest };
+  };
   readonly "image.list": {
     readonly input: { readonly all: boolean; readonly filters: Filters };
     readonly output: readonly ImageView[];

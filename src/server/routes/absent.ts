@@ -15,7 +15,6 @@ const UNSUPPORTED: readonly (readonly [string, string, string])[] = [
   ],
   ["POST", "/build/prune", "prune the build cache: there is no builder in this version"],
   ["POST", "/build/cancel", "cancel a build: there is no builder in this version"],
-  ["POST", "/commit", "commit a container to an image"],
   ["POST", "/auth", "check credentials with a registry: they are checked when an image is pulled"],
   ["GET", "/system/df", "measure the disk usage of each object"],
   ["POST", "/session", "open a session: there is no builder in this version"],

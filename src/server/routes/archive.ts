@@ -1,9 +1,9 @@
 import { Hono } from "hono";
-import { ArchivePutQuery, ArchiveQuery, encodePathStat, PATH_STAT_HEADER, toGoMode } from "#api";
+import { ArchivePutQuery, ArchiveQuery, CommitQuery, encodePathStat, PATH_STAT_HEADER, toGoMode } from "#api";
 import { Fault } from "#errors";
 import type { PathLook } from "#jobs";
 import { clientGone, type JobRunner, type ServerEnv } from "../environment.ts";
-import { emptyResponse } from "../json.ts";
+import { emptyResponse, jsonResponse } from "../json.ts";
 import { streamResponse } from "../stream.ts";
 import { named, query } from "../validate.ts";
 
@@ -37,6 +37,24 @@ export function archiveRoutes(engine: JobRunner): Hono<ServerEnv> {
         { signal: clientGone(c), streams: body === null ? {} : { input: body } },
       );
       return emptyResponse(200);
+    })
+    .post("/commit", async (c) => {
+      const {
+        container = "",
+        repo = "",
+        tag = "",
+        comment = "",
+        author = "",
+        pause = true,
+      } = query(c, CommitQuery);
+      if (container === "") throw new Fault("invalid", "Cannot commit: the query names no container");
+      const changes = c.req.queries("changes") ?? [];
+      const { id } = await engine.run(
+        "container.commit",
+        { ref: container, repository: repo, tag, comment, author, pause, changes },
+        { signal: clientGone(c) },
+      );
+      return jsonResponse({ Id: id }, 201);
     })
     .get("/containers/:id/export", async (c) => {
       const bytes = await engine.run("container.export", { ref: named(c, "id") }, { signal: clientGone(c) });

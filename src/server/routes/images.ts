@@ -1,4 +1,4 @@
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { FiltersQuery, ImageListQuery, ImageRemoveQuery, ImageTagQuery, PullQuery } from "#api";
 import { Fault } from "#errors";
 import { clientGone, type JobRunner, type ServerEnv } from "../environment.ts";
@@ -14,7 +14,7 @@ export function imageRoutes(engine: JobRunner): Hono<ServerEnv> {
   return new Hono<ServerEnv>()
     .post("/images/create", async (c) => {
       const { fromImage = "", fromSrc = "", tag = "", platform = "" } = query(c, PullQuery);
-      if (fromSrc !== "") throw new Fault("unsupported", "Cannot import an image: import is not supported");
+      if (fromSrc !== "") return imported(engine, c);
       if (fromImage === "") throw new Fault("invalid", "Cannot pull: fromImage must name an image");
       const reference = joinReference(fromImage.replace(/:$/, ""), tag);
       const input = { reference, allTags: !isPinned(reference), ...(platform !== "" && { platform }) };
@@ -58,4 +58,14 @@ export function imageRoutes(engine: JobRunner): Hono<ServerEnv> {
       const removed = await engine.run("image.remove", { ref: named(c, "name"), force, prune: !noprune });
       return jsonResponse(toImagesRemoved(removed));
     });
+}
+
+function imported(engine: JobRunner, c: Context<ServerEnv>): Promise<Response> {
+  const { fromSrc: source = "", repo = "", tag = "", message = "", platform = "" } = query(c, PullQuery);
+  const changes = c.req.queries("changes") ?? [];
+  const input = { source, repository: repo, tag, message, platform, changes };
+  const { body } = c.req.raw;
+  const streams = body === null ? {} : { input: body };
+  const signal = clientGone(c);
+  return progressResponse((onProgress) => engine.run("image.import", input, { signal, onProgress, streams }));
 }

@@ -1,5 +1,6 @@
 import type { Stats } from "node:fs";
 import { chmod, chown, mkdir, readdir, rename, rm, symlink, unlink } from "node:fs/promises";
+import { pack } from "#archive";
 import { Fault } from "#errors";
 import { MS_RDONLY, syncDirectory } from "#host";
 import type { MountSpec } from "#oci";
@@ -121,6 +122,11 @@ class Overlay2 implements GraphDriver {
     if (!(await this.has(layer))) throw missing("compare", layer);
     const lowers = await resolveStack(this.#root, await stackBelow(this.#root, layer));
     return overlayChanges(`${this.#path(layer)}/diff`, lowers);
+  }
+
+  async *diff(layer: LayerId, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    if (!(await this.has(layer))) throw missing("compare", layer);
+    yield* pack({ directory: `${this.#path(layer)}/diff`, style: "overlay", signal });
   }
 
   async size(layer: LayerId): Promise<number> {

@@ -1,5 +1,6 @@
 import { chmod, mkdir, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { z } from "zod";
+import { packListed } from "#archive";
 import { Fault } from "#errors";
 import { MS_BIND, MS_RDONLY, syncDirectory, writeWhole } from "#host";
 import type { MountSpec } from "#oci";
@@ -76,6 +77,11 @@ class Vfs implements GraphDriver {
     const { parent, isWritable } = await this.#note(layer);
     const below = parent === undefined ? undefined : this.#tree(parent);
     return treeChanges(this.#tree(layer), below, { ignoresInit: isWritable });
+  }
+
+  async *diff(layer: LayerId, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    const changes = await this.changes(layer);
+    yield* packListed({ directory: this.#tree(layer), changes, signal });
   }
 
   /** Of a full copy only what differs is the layer's own. */

@@ -1,0 +1,151 @@
+import { createHash } from "node:crypto";
+import { type FileHandle, open, rm } from "node:fs/promises";
+import type { Transform } from "node:stream";
+import { createGzip } from "node:zlib";
+import { type Compression, compressionOf, decompress } from "#archive";
+import { type Descriptor, type Digest, MEDIA } from "#oci";
+import type { Content } from "./content.ts";
+
+const CHUNK_BYTES = 512 * 1024;
+/** Fast rather than small: a layer is made once and pushed seldom. */
+const GZIP_LEVEL = 3;
+const MEDIA_TYPES: Readonly<Record<Exclude<Compression, "none">, string>> = {
+  gzip: MEDIA.ociLayerGzip,
+  zstd: MEDIA.ociLayerZstd,
+};
+
+export interface StoredArchive {
+  readonly descriptor: Descriptor;
+  readonly diffId: Digest;
+  /** Whether it was not here before. */
+  readonly isNew: boolean;
+}
+
+/**
+ * Stores an archive as a layer's blob: what is compressed stays as it is, everything else is compressed. Both digests
+ * are computed as the bytes pass, and the blob gets its name when it is whole and on disk.
+ */
+export async function storeArchive(
+  content: Content,
+  archive: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): Promise<StoredArchive> {
+  const side = content.sidePath();
+  await using undo = new AsyncDisposableStack();
+  undo.defer(() => rm(side, { force: true }));
+  const file = undo.use(await open(side, "wx", 0o600));
+  const { compression, bytes } = await withCompression(cancellable(archive, signal));
+  const blob = new Blob(file);
+  const diff = createHash("sha256");
+  if (compression === "none") {
+    for await (const piece of compressed(hashing(bytes, diff))) await blob.add(piece);
+  } else {
+    for await (const piece of decompress(blob.passing(bytes))) diff.update(piece);
+  }
+  signal.throwIfAborted();
+  await file.sync();
+  const digest = blob.digest();
+  const isNew = !(await content.has(digest));
+  if (isNew) await content.adopt(side, digest);
+  const mediaType = MEDIA_TYPES[compression === "none" ? "gzip" : compression];
+  return {
+    descriptor: { mediaType, digest, size: blob.size },
+    diffId: `sha256:${diff.digest("hex")}` as Digest,
+    isNew,
+  };
+}
+
+/** Bytes of the blob: hashed and written in order. */
+class Blob {
+  readonly #file: FileHandle;
+  readonly #hash = createHash("sha256");
+  size = 0;
+
+  constructor(file: FileHandle) {
+    this.#file = file;
+  }
+
+  async add(piece: Uint8Array): Promise<void> {
+    this.#hash.update(piece);
+    for (let done = 0; done < piece.length; )
+      done += (await this.#file.write(piece, done, piece.length - done)).bytesWritten;
+    this.size += piece.length;
+  }
+
+  async *passing(bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const piece of bytes) {
+      await this.add(piece);
+      yield piece;
+    }
+  }
+
+  digest(): Digest {
+    return `sha256:${this.#hash.digest("hex")}` as Digest;
+  }
+}
+
+async function* cancellable(archive: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncGenerator<Buffer> {
+  for await (const piece of archive) {
+    signal.throwIfAborted();
+    yield Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
+  }
+}
+
+/** What it is by its first bytes. Throws `unsupported` for a compression that is not known. */
+async function withCompression(
+  bytes: AsyncGenerator<Buffer>,
+): Promise<{ readonly compression: Compression; readonly bytes: AsyncGenerator<Buffer> }> {
+  const held: Buffer[] = [];
+  for (let length = 0; length < 6; ) {
+    const { value, done } = await bytes.next();
+    if (done) break;
+    held.push(value);
+    length += value.length;
+  }
+  const start = Buffer.concat(held);
+  async function* all() {
+    if (start.length > 0) yield start;
+    yield* bytes;
+  }
+  return { compression: compressionOf(start), bytes: all() };
+}
+
+async function* hashing(
+  bytes: AsyncIterable<Buffer>,
+  hash: ReturnType<typeof createHash>,
+): AsyncGenerator<Buffer> {
+  for await (const piece of bytes) {
+    hash.update(piece);
+    yield piece;
+  }
+}
+
+async function* compressed(bytes: AsyncIterable<Buffer>): AsyncGenerator<Uint8Array> {
+  const gzip = createGzip({ level: GZIP_LEVEL, chunkSize: CHUNK_BYTES });
+  const feeding = feed(bytes, gzip);
+  feeding.catch((thrown) => gzip.destroy(thrown));
+  try {
+    for await (const piece of gzip) yield piece;
+  } finally {
+    gzip.destroy();
+  }
+  await feeding;
+}
+
+async function feed(bytes: AsyncIterable<Buffer>, into: Transform): Promise<void> {
+  for await (const piece of bytes) {
+    if (into.destroyed) return;
+    if (!into.write(piece)) await drained(into);
+  }
+  into.end();
+}
+
+function drained(stream: Transform): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  stream.once("drain", resolve);
+  stream.once("close", resolve);
+  return promise.finally(() => {
+    stream.off("drain", resolve);
+    stream.off("close", resolve);
+  });
+}
