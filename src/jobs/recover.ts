@@ -15,7 +15,7 @@ import {
 import type { RunningContainer } from "#exec";
 import type { LayerId } from "#graph";
 import type { NamespaceHolder } from "#network";
-import { announcer } from "./container/announce.ts";
+import { announceLeaving, announcer } from "./container/announce.ts";
 import { lives } from "./container/lives.ts";
 import { remover } from "./container/removal.ts";
 import { unmountVolumes } from "./container/volume-mounts.ts";
@@ -179,6 +179,7 @@ async function readopt(
   const owned = new AsyncDisposableStack();
   owned.defer(() => unmountVolumes(needs, container));
   owned.defer(() => needs.networks.release(id));
+  owned.defer(async () => announceLeaving(needs, id));
   needs.monitor.adopt(id, process, { owned, after });
 }
 

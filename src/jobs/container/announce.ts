@@ -45,3 +45,15 @@ export function announceNetworks(
       },
     });
 }
+
+/** At the end of a container's life: it leaves all networks that it is on by then. */
+export function announceLeaving(
+  needs: {
+    readonly events: Pick<EventBus, "publish">;
+    readonly networks: Pick<Networks, "endpoints" | "find">;
+  },
+  containerId: string,
+): void {
+  const { endpoints } = needs.networks.endpoints(containerId);
+  announceNetworks(needs.events, "disconnect", { containerId, endpoints, networks: needs.networks });
+}

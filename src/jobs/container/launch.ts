@@ -15,7 +15,7 @@ import type { LayerId } from "#graph";
 import { processStartTicks } from "#host";
 import type { Sandbox, SandboxRequest } from "#network";
 import type { Rooms } from "../rooms.ts";
-import { announceNetworks, announcer } from "./announce.ts";
+import { announceLeaving, announceNetworks, announcer } from "./announce.ts";
 import { copyUp } from "./copy-up.ts";
 import { resolverOf } from "./defaults.ts";
 import { endpointRequests } from "./endpoints.ts";
@@ -32,7 +32,7 @@ export type LaunchNeeds = Pick<Rooms, "attachments" | "events"> & {
   readonly settings: Pick<Rooms["settings"], "defaults">;
   readonly containers: Pick<Rooms["containers"], "believe" | "change" | "find">;
   readonly monitor: Pick<Rooms["monitor"], "adopt" | "failed">;
-  readonly networks: Pick<Rooms["networks"], "find" | "portConflict" | "prepare" | "release">;
+  readonly networks: Pick<Rooms["networks"], "endpoints" | "find" | "portConflict" | "prepare" | "release">;
   readonly graph: {
     readonly driver: Pick<Rooms["graph"]["driver"], "mount" | "view">;
     readonly images: Pick<Rooms["graph"]["images"], "get">;
@@ -116,13 +116,7 @@ async function acquire(
   const sandbox = await needs.networks.prepare(sandboxRequest(needs, container));
   // Of a failed start nothing shall be seen; whoever waits for the end of a life need not wait for the kernel's tidying.
   undo.defer(() => (fate.isAdopted ? needs.networks.release(container.id) : sandbox[Symbol.asyncDispose]()));
-  undo.defer(async () =>
-    announceNetworks(needs.events, "disconnect", {
-      containerId: container.id,
-      endpoints: sandbox.endpoints,
-      networks: needs.networks,
-    }),
-  );
+  undo.defer(async () => announceLeaving(needs, container.id));
   const root = await needs.graph.driver.view(container.layer as LayerId);
   const context = { root, sandbox, trees, ...others, defaults: needs.settings.defaults };
   const spec = runtimeSpec({ ...container, mounts }, context);
