@@ -5,6 +5,7 @@ import { checkVolumeName, type Volumes } from "#volume";
 import { findImage } from "../image/find.ts";
 import { type Bind, checkDestination, isHostPath, parseBind, parseBorrowedMode } from "./binds.ts";
 import { bindOf, checkRequest, checkSubpath } from "./mount-requests.ts";
+import { checkOverProcfs } from "./procfs-mounts.ts";
 import { propagationOf } from "./propagation.ts";
 import { checkTmpfsOptions, tmpfsOptions } from "./tmpfs.ts";
 
@@ -51,6 +52,7 @@ export function wantedMounts(
     const destination = checkDestination(text);
     if (!all.has(destination)) all.set(destination, anonymous(destination, spec.host.volumeDriver));
   }
+  for (const { mount } of all.values()) checkOverProcfs(mount);
   return [...all.values()];
 }
 

@@ -64,6 +64,24 @@ describe("the mounts of a container", () => {
       expect(() => mounts(host)).toThrow("Duplicate mount point: /x");
     });
 
+  for (const [host, volumes, words] of [
+    [{ binds: ["/usr:/proc"] }, [], '"/proc" cannot be mounted because it is not of type proc'],
+    [{ tmpfs: { "/proc/": "" } }, [], '"/proc" cannot be mounted because it is not of type proc'],
+    [{}, ["/proc"], '"/proc" cannot be mounted because it is not of type proc'],
+    [{ binds: ["/usr:/x/../proc/self"] }, [], '"/proc/self" cannot be mounted because it is inside /proc'],
+    [{ binds: ["/proc:/proc/1"] }, [], '"/proc/1" cannot be mounted because it is inside /proc'],
+  ] as const)
+    test(`never cover procfs: ${JSON.stringify([host, volumes])}`, () => {
+      expect(() => mounts(host, volumes)).toThrow(words);
+    });
+
+  test("may be procfs again, or tell of another machine", () => {
+    expect(
+      mounts({ binds: ["/proc:/proc", "/etc/passwd:/proc/cpuinfo", "/etc/group:/proc/net/dev"] }),
+    ).toHaveLength(3);
+    expect(mounts({ binds: ["/usr:/process"] })).toHaveLength(1);
+  });
+
   test("by --mount need their source to be there", () => {
     expect(() => mounts({ mounts: [request({ source: "/does/not/exist" })] })).toThrow(
       'invalid mount config for type "bind": bind source path does not exist: /does/not/exist',
