@@ -153,7 +153,9 @@ test.skipIf(!isHere)(
     const rows = (body: Json) => {
       const found = (body as unknown as Json[]).map(({ Names, Ports, NetworkSettings }) => {
         const [name = ""] = Names as string[];
-        return [name, { Ports, NetworkSettings: comparable(NetworkSettings as Json) }] as const;
+        // Docker's are in no order.
+        const ports = (Ports as Json[]).map((port) => JSON.stringify(shape(port))).sort();
+        return [name, { Ports: ports, NetworkSettings: comparable(NetworkSettings as Json) }] as const;
       });
       return Object.fromEntries(found);
     };

@@ -119,8 +119,13 @@ function checked(
     );
   checkLog(asked.host.logConfig);
   const spec = settleModes(needs, settleRuntime(asked, needs.settings.execDrivers));
-  const warnings = validateHostSpec(spec) ?? [];
-  return { spec, warnings };
+  return { spec, warnings: [...validateHostSpec(spec), ...portWarnings(spec)] };
+}
+
+/** In Docker's words. */
+function portWarnings({ host: { networkMode, portBindings } }: ContainerSpec): readonly string[] {
+  const isDiscarded = networkMode === "host" && Object.keys(portBindings).length > 0;
+  return isDiscarded ? ["Published ports are discarded when using host network mode"] : [];
 }
 
 /** The image meant, and the one that its platform asks for. */

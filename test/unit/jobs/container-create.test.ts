@@ -55,6 +55,18 @@ describe("creating a container", () => {
     expect(await left(house)).toEqual(NOTHING);
   });
 
+  test("with the host's network warns of ports that nobody will publish", async () => {
+    await using house = await openHouse();
+    const portBindings = { "80/tcp": [{ hostIp: "", hostPort: "8020" }] };
+    const warnings = async (networkMode: string) => {
+      const spec = specOf({ image: "busybox" });
+      const host = { ...spec.host, networkMode, portBindings };
+      return (await house.run("container.create", { spec: { ...spec, host } })).warnings;
+    };
+    expect(await warnings("host")).toEqual(["Published ports are discarded when using host network mode"]);
+    expect(await warnings("bridge")).toEqual([]);
+  });
+
   test("for another platform than the image's says which it is", async () => {
     await using house = await openHouse();
     expect(house.create({}, { platform: "linux/s390x" })).rejects.toThrow(
