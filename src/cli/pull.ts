@@ -31,12 +31,7 @@ export async function pullTo(
   },
 ): Promise<void> {
   const { repository, tag } = splitName(name);
-  const isTerminal = session.console.isTerminal(descriptor) && session.env.TERM !== "dumb";
-  const progress = new Progress({
-    sink: sink ?? (() => undefined),
-    isTerminal,
-    width: widthOf(session, isTerminal),
-  });
+  const progress = showProgress(session, { sink, descriptor });
   for await (const line of pullImage(session.daemon, {
     name: repository,
     ...(isWhole ? {} : { tag }),
@@ -46,6 +41,19 @@ export async function pullTo(
     if (failure !== undefined) throw new Fault("internal", cleanCell(failure));
     progress.show(line);
   }
+}
+
+/** Bars on a terminal, lines elsewhere, nothing without a sink. */
+export function showProgress(
+  session: Session,
+  { sink, descriptor }: { sink: ((text: string) => void) | undefined; descriptor: 1 | 2 },
+): Progress {
+  const isTerminal = session.console.isTerminal(descriptor) && session.env.TERM !== "dumb";
+  return new Progress({
+    sink: sink ?? (() => undefined),
+    isTerminal,
+    width: widthOf(session, isTerminal),
+  });
 }
 
 function widthOf(session: Session, isTerminal: boolean): number {

@@ -115,6 +115,7 @@ const ports = leaf(
 );
 const ps = leaf("List containers", async () => (await import("./commands/ps.ts")).ps);
 const pull = leaf("Download an image from a registry", async () => (await import("./commands/pull.ts")).pull);
+const push = leaf("Upload an image to a registry", async () => (await import("./commands/push.ts")).push);
 const rename = leaf("Rename a container", async () => (await import("./commands/rename.ts")).rename);
 const restart = leaf(
   "Restart one or more containers",
@@ -197,6 +198,7 @@ export const TOP: Readonly<Record<string, Leaf>> = {
   ports,
   ps,
   pull,
+  push,
   rename,
   restart,
   rm,
@@ -255,6 +257,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
       ls: images,
       list: images,
       pull,
+      push,
       rm: rmi,
       remove: rmi,
       tag,

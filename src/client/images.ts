@@ -26,6 +26,15 @@ export async function* pullImage(
   yield* valuesOf<PullProgress>(reply.body);
 }
 
+/** Every tag of the repository where none is given. Progress as it comes; a failure arrives as a value with `error`. */
+export async function* pushImage(
+  transport: Transport,
+  { name, tag }: { name: string; tag?: string },
+): AsyncGenerator<PullProgress> {
+  const reply = await transport.call("POST", `/images/${imagePath(name)}/push`, { query: { tag } });
+  yield* valuesOf<PullProgress>(reply.body);
+}
+
 export function inspectImage(transport: Transport, name: string): Promise<unknown> {
   return transport.json("GET", `/images/${imagePath(name)}/json`);
 }

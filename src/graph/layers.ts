@@ -1,7 +1,7 @@
 import { unpack } from "#archive";
 import { Fault } from "#errors";
 import { bootId } from "#host";
-import { type Digest, sha256 } from "#oci";
+import { type Descriptor, type Digest, sha256 } from "#oci";
 import type { Content } from "./content.ts";
 import { type Arrival, Downloads } from "./download.ts";
 import type { GraphDriver, LayerId, UnpackTarget } from "./driver.ts";
@@ -54,6 +54,13 @@ export class LayerStore implements Layers {
 
   size(layer: LayerId): number | undefined {
     return this.#needs.table.find(layer)?.size;
+  }
+
+  async blob(layer: LayerId): Promise<Descriptor | undefined> {
+    const row = this.#needs.table.find(layer);
+    if (row?.blob === undefined || row.mediaType === undefined) return undefined;
+    const size = await this.#needs.content.size(row.blob);
+    return size === undefined ? undefined : { mediaType: row.mediaType, digest: row.blob, size };
   }
 
   async obtain(source: LayerSource, passenger: Passenger): Promise<LayerId> {

@@ -49,6 +49,8 @@ export interface Layers {
   /** `sha256(parent + " " + diffId)`. Source: OCI image specification, config.md, "Layer ChainID". */
   chain(parent: LayerId | undefined, diffId: Digest): LayerId;
   has(layer: LayerId): boolean;
+  /** The blob that the layer was unpacked from, as a manifest names it; undefined when it is not kept. */
+  blob(layer: LayerId): Promise<Descriptor | undefined>;
   /** Bytes of file data in the layer itself; undefined when it is not there. */
   size(layer: LayerId): number | undefined;
   /**

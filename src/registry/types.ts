@@ -25,7 +25,7 @@ export interface Resolved {
   readonly layers: readonly Descriptor[];
 }
 
-export interface RegistryClient {
+export interface RegistryClient extends RegistryPusher {
   /** What the reference names today, by one request without a body; undefined when the registry does not say. */
   digest(reference: Reference, options: { readonly signal: AbortSignal }): Promise<Digest | undefined>;
   resolve(
@@ -51,6 +51,33 @@ export interface RegistryClient {
     descriptor: Descriptor,
     options: { readonly offset: number; readonly signal: AbortSignal },
   ): AsyncIterable<Uint8Array>;
+}
+
+export type PushedBlob =
+  | { readonly how: "exists" | "pushed" }
+  | { readonly how: "mounted"; readonly from: string };
+
+export interface RegistryPusher {
+  /**
+   * Sees to it that the registry has the blob whose bytes `source` holds. `from` are other repositories of the registry that
+   * may have it. Rides out dropped connections; `report` tells the bytes sent so far.
+   */
+  pushBlob(
+    reference: Reference,
+    descriptor: Descriptor,
+    options: {
+      readonly source: Blob;
+      readonly from: readonly string[];
+      readonly signal: AbortSignal;
+      report(sentBytes: number): void;
+    },
+  ): Promise<PushedBlob>;
+  /** Under the reference's tag or digest. */
+  pushManifest(
+    reference: Reference,
+    manifest: { readonly bytes: Uint8Array; readonly mediaType: string },
+    options: { readonly signal: AbortSignal },
+  ): Promise<void>;
 }
 
 export type OpenRegistry = (

@@ -36,7 +36,6 @@ describe("a fault becomes a status", () => {
     ["POST /build?t=x", 501, "Cannot build an image"],
     ["POST /session", 501, "Cannot open a session"],
     ["GET /images/a/b/get", 501, "Cannot save the image"],
-    ["POST /images/a/b/push", 501, "Cannot push the image"],
     ["POST /plugins/pull", 501, "plugins are not supported"],
     ["HEAD /containers/web/archive?path=/", 501, ""],
     ["POST /containers/web/start?checkpoint=x", 501, "checkpoints are not supported"],

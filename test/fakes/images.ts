@@ -32,6 +32,10 @@ export class FakeLayers implements Layers {
     return this.held.has(layer);
   }
 
+  async blob(): Promise<undefined> {
+    return undefined;
+  }
+
   size(layer: LayerId): number | undefined {
     return this.held.get(layer)?.length;
   }

@@ -216,3 +216,56 @@ describe("bunker registry serve", () => {
     expect(again.stdout).toBe("Freed 0 bytes in 0 blobs\n");
   });
 });
+
+describe("bunker push", () => {
+  test("keeps the digest, sends what is missing, mounts what a neighbour has", async () => {
+    await using source = await startRegistry({ "library/busybox": await busyboxImage() });
+    await using registry = await Served.start(join(folder, "push"));
+    await using daemon = await TestDaemon.start();
+    const from = `${source.host}/library/busybox:latest`;
+    await daemon.ok("pull", from);
+    const to = `${registry.host}/team/app`;
+    await daemon.ok("tag", from, `${to}:1`);
+    await daemon.ok("tag", from, `${to}:2`);
+    const first = await daemon.ok("push", `${to}:1`);
+    expect(first).toContain(`The push refers to repository [${to}]`);
+    expect(first).toMatch(/[0-9a-f]{12}: Pushed/);
+    const digest = await inspect(from, "--tls-verify=false");
+    expect(first).toContain(`1: digest: ${digest} size: `);
+    expect(await inspect(`${to}:1`, "--tls-verify=false")).toBe(digest);
+    expect(await daemon.ok("push", "--all-tags", to)).toContain("Layer already exists");
+    expect(await inspect(`${to}:2`, "--tls-verify=false")).toBe(digest);
+    await daemon.ok("pull", `${to}:1`);
+    await daemon.ok("tag", from, `${registry.host}/other/app:1`);
+    expect(await daemon.ok("push", `${registry.host}/other/app:1`)).toContain("Mounted from team/app");
+    const unknown = await daemon.cli("push", `${registry.host}/nobody/app:1`);
+    expect([unknown.code, unknown.stderr]).toEqual([
+      1,
+      expect.stringContaining("An image does not exist locally with the tag"),
+    ]);
+  });
+
+  test("Debian's registry takes it as well", async () => {
+    await using target = await startRegistry({ "library/busybox": await busyboxImage() });
+    await using daemon = await TestDaemon.start();
+    await daemon.ok("pull", `${target.host}/library/busybox`);
+    await daemon.ok("tag", `${target.host}/library/busybox`, `${target.host}/copy/busybox:1`);
+    expect(await daemon.ok("push", `${target.host}/copy/busybox:1`)).toContain(
+      "Mounted from library/busybox",
+    );
+    expect(await inspect(`${target.host}/copy/busybox:1`, "--tls-verify=false")).toBe(
+      await inspect(`${target.host}/library/busybox:latest`, "--tls-verify=false"),
+    );
+  });
+
+  test("a password that is wanted and not given is asked for in Docker's words", async () => {
+    const users = join(folder, "users-push");
+    await Bun.write(users, `anna:${await Bun.password.hash("secret", { algorithm: "bcrypt", cost: 5 })}\n`);
+    await using registry = await Served.start(join(folder, "closed"), "--htpasswd", users);
+    await using daemon = await TestDaemon.start();
+    await daemon.ok("pull", "bunker/demo");
+    await daemon.ok("tag", "bunker/demo", `${registry.host}/demo:1`);
+    const { code, stderr } = await daemon.cli("push", `${registry.host}/demo:1`);
+    expect([code, stderr]).toEqual([1, expect.stringContaining("no basic auth credentials")]);
+  });
+});

@@ -1,6 +1,6 @@
 import { Fault } from "#errors";
 import type { Reference } from "#oci";
-import type { OpenRegistry, RegistryClient } from "#registry";
+import type { OpenRegistry, RegistryClient, RegistryPusher } from "#registry";
 import serverPath from "../../../dist/demo-server" with { type: "file" };
 import { type DemoImage, demoImage } from "./image.ts";
 
@@ -25,6 +25,8 @@ export function withDemoImage(open: OpenRegistry): OpenRegistry {
       tags: (reference, options) => choose(reference).tags(reference, options),
       fetch: (reference, descriptor, options) => choose(reference).fetch(reference, descriptor, options),
       stream: (reference, descriptor, options) => choose(reference).stream(reference, descriptor, options),
+      pushBlob: (reference, descriptor, options) => remote.pushBlob(reference, descriptor, options),
+      pushManifest: (reference, manifest, options) => remote.pushManifest(reference, manifest, options),
     };
   };
 }
@@ -33,7 +35,7 @@ function isDemo({ domain, path }: Reference): boolean {
   return domain === DOMAIN && path === PATH;
 }
 
-function embeddedClient(load: () => Promise<DemoImage>): RegistryClient {
+function embeddedClient(load: () => Promise<DemoImage>): Omit<RegistryClient, keyof RegistryPusher> {
   const blob = async (digest: string): Promise<Uint8Array> => {
     const bytes = (await load()).blobs.get(digest);
     if (bytes === undefined) throw new Fault("not_found", `The embedded image ${PATH} has no blob ${digest}`);

@@ -6,6 +6,7 @@ import { inspectImage } from "./inspect.ts";
 import { listImages } from "./list.ts";
 import { pruneImages } from "./prune.ts";
 import { pullImage } from "./pull.ts";
+import { pushImage } from "./push.ts";
 import { removeImage } from "./remove.ts";
 import { tagImage } from "./tag.ts";
 import type { ImageJobs } from "./types.ts";
@@ -18,6 +19,7 @@ export const imageJobs = (rooms: Rooms) =>
     "image.list": listImages(rooms),
     "image.prune": pruneImages(rooms),
     "image.pull": pullImage(rooms),
+    "image.push": pushImage(rooms),
     "image.remove": removeImage(rooms),
     "image.tag": tagImage(rooms),
   }) satisfies Made<ImageJobs>;

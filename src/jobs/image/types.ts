@@ -33,6 +33,11 @@ export type ImageJobs = {
     };
     readonly output: { readonly id: Digest };
   };
+  /** To the registry that the reference names. Without a tag all tags of the repository go. */
+  readonly "image.push": {
+    readonly input: { readonly reference: string };
+    readonly output: { readonly pushed: readonly { readonly tag: string; readonly digest: Digest }[] };
+  };
   readonly "image.list": {
     readonly input: { readonly all: boolean; readonly filters: Filters };
     readonly output: readonly ImageView[];

@@ -7,11 +7,11 @@ const VERSION = typeof BUNKER_VERSION === "string" ? BUNKER_VERSION : "0";
 const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
 
 export interface HttpRequest {
-  readonly method: "GET" | "HEAD" | "POST";
+  readonly method: "GET" | "HEAD" | "POST" | "PATCH" | "PUT";
   readonly headers: Readonly<Record<string, string>>;
   /** Goes to the first host only. */
   readonly authorization?: string;
-  readonly body?: string;
+  readonly body?: string | Uint8Array | AsyncIterable<Uint8Array>;
   readonly signal: AbortSignal;
 }
 
@@ -34,7 +34,10 @@ export async function send(url: URL, request: HttpRequest, settings: HttpSetting
     if (!REDIRECTS.includes(answer.status)) return answer;
     using _ = answer;
     if (request.body !== undefined)
-      throw new Fault("denied", `Cannot follow ${url.host}: it redirects a request that holds a secret`);
+      throw new Fault(
+        "denied",
+        `Cannot follow ${url.host}: it redirects a request whose content is for it alone`,
+      );
     target = redirectTarget(target, answer.headers.get("location"), settings);
   }
   throw new Fault("unavailable", `Cannot follow ${url.host}: it redirects more than ${redirects} times`);
@@ -57,6 +60,19 @@ function redirectTarget(from: URL, location: string | null, settings: HttpSettin
   return to;
 }
 
+/** While a body goes out the other side has no reason to speak: only a line that takes nothing more is silent. */
+function watched(body: NonNullable<HttpRequest["body"]>, watch: { resume(): void }) {
+  if (typeof body === "string" || body instanceof Uint8Array) return body;
+  const touched = async function* () {
+    for await (const chunk of body) {
+      watch.resume();
+      yield chunk;
+    }
+    watch.resume();
+  };
+  return touched();
+}
+
 async function exchange(url: URL, request: HttpRequest, settings: HttpSettings): Promise<Answer> {
   const { silence } = settings.limits;
   const controller = new AbortController();
@@ -72,7 +88,7 @@ async function exchange(url: URL, request: HttpRequest, settings: HttpSettings):
         ...request.headers,
         ...(authorization !== undefined && { Authorization: authorization }),
       },
-      ...(request.body !== undefined && { body: request.body }),
+      ...(request.body !== undefined && { body: watched(request.body, watch) }),
       redirect: "manual",
       // A blob is what its digest says, whatever the server thinks of its encoding.
       decompress: false,

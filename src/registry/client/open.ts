@@ -9,12 +9,13 @@ import {
   repository,
 } from "#oci";
 import { credentialsFor } from "../auth/keychain.ts";
-import type { Credentials, RegistryClient, RegistrySettings, Resolved } from "../types.ts";
+import type { Credentials, PushedBlob, RegistryClient, RegistrySettings, Resolved } from "../types.ts";
 import { streamBlob } from "./blobs.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { endpointsOf, mayBePlain } from "./endpoints.ts";
 import { LIMITS, type Limits } from "./limits.ts";
 import { ACCEPT, chooseManifest, type Document, readDocument, toResolved } from "./manifests.ts";
+import { pushBlob, pushManifest } from "./push.ts";
 import { listTags } from "./tags.ts";
 import { Transport } from "./transport.ts";
 
@@ -108,6 +109,31 @@ class Client implements RegistryClient {
       "invalid",
       `filesystem layer verification failed for digest ${digest}: it holds something else`,
     );
+  }
+
+  async pushBlob(
+    reference: Reference,
+    descriptor: Descriptor,
+    options: Parameters<RegistryClient["pushBlob"]>[2],
+  ): Promise<PushedBlob> {
+    const waiting = { clock: this.#clock, limits: this.#limits };
+    return await pushBlob(this.#home(reference), { reference, descriptor, ...options }, waiting);
+  }
+
+  async pushManifest(
+    reference: Reference,
+    manifest: { readonly bytes: Uint8Array; readonly mediaType: string },
+    { signal }: Cancellable,
+  ): Promise<void> {
+    await pushManifest(this.#home(reference), { reference, ...manifest, signal });
+  }
+
+  /** Nothing is pushed to a mirror. */
+  #home(reference: Reference): Transport {
+    const home = this.#transports(reference).find(({ endpoint }) => !endpoint.isMirror);
+    if (home === undefined)
+      throw new Fault("internal", `Cannot push to ${reference.domain}: it has no address`);
+    return home;
   }
 
   async *stream(

@@ -59,11 +59,13 @@ const MESSAGES: Readonly<Record<string, string>> = {
   TOOMANYREQUESTS: "too many requests",
 };
 
+export type Subject = "manifest" | "blob" | "tags" | "push";
+
 /** What was asked for, and how the registry answered. */
 export interface Refusal extends Problem {
   readonly status: number;
   readonly host: string;
-  readonly subject: "manifest" | "blob" | "tags";
+  readonly subject: Subject;
 }
 
 /** An answer that is no success, as the Fault that Docker's clients expect for it. */
@@ -73,6 +75,7 @@ export function faultOf(reference: Reference, refusal: Refusal): Fault {
   const word = WORDS[code] ?? (code.toLowerCase() || `status ${status}`);
   const cause = `${word}: ${refusal.message || (MESSAGES[code] ?? "no reason given")}`;
   const name = familiarRepository(reference);
+  if (refusal.subject === "push") return pushFault(refusal, { word, cause, name });
   if (code === "DENIED" || status === 403)
     return new Fault(
       "not_found",
@@ -85,8 +88,23 @@ export function faultOf(reference: Reference, refusal: Refusal): Fault {
   return new Fault(KINDS[status] ?? "unavailable", sentence);
 }
 
+/** Docker says of a push only what the registry said. */
+function pushFault(
+  { status, host }: Refusal,
+  { word, cause, name }: { readonly word: string; readonly cause: string; readonly name: string },
+): Fault {
+  if (status === 401 || status === 403)
+    return new Fault(word === "unauthorized" ? "unauthorized" : "denied", cause);
+  return new Fault(KINDS[status] ?? "unavailable", `Cannot push ${name} to ${host}: ${cause}`);
+}
+
 const KINDS: Readonly<Record<number, FaultKind>> = { 400: "invalid", 401: "unauthorized", 404: "not_found" };
-const MISSING = { manifest: "MANIFEST_UNKNOWN", blob: "BLOB_UNKNOWN", tags: "NAME_UNKNOWN" } as const;
+const MISSING = {
+  manifest: "MANIFEST_UNKNOWN",
+  blob: "BLOB_UNKNOWN",
+  tags: "NAME_UNKNOWN",
+  push: "BLOB_UNKNOWN",
+} as const;
 
 function codeOf({ status, subject }: Refusal): string {
   if (status === 404) return MISSING[subject];

@@ -7,15 +7,19 @@ import type { Answer } from "./answer.ts";
 import type { Clock } from "./clock.ts";
 import type { Endpoint } from "./endpoints.ts";
 import { type HttpSettings, send } from "./http.ts";
-import { faultOf, readProblem } from "./problem.ts";
+import { faultOf, readProblem, type Subject } from "./problem.ts";
 import { backOff, isBusy, waitBusy } from "./retry.ts";
 
 export interface Question {
   readonly reference: Reference;
-  readonly subject: "manifest" | "blob" | "tags";
-  readonly method?: "GET" | "HEAD";
-  /** Below `/v2/<name>/`, or a whole path that the registry itself gave. */
+  readonly subject: Subject;
+  readonly method?: "GET" | "HEAD" | "POST" | "PATCH" | "PUT";
+  /** What a token must allow; `pull` unless it says otherwise. */
+  readonly actions?: "pull" | "pull,push";
+  /** Below `/v2/<name>/`, or a whole path or URL that the registry itself gave. */
   readonly path: string;
+  /** Made anew for each time it is sent. */
+  readonly body?: () => Uint8Array | AsyncIterable<Uint8Array>;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
 }
@@ -48,7 +52,8 @@ export class Transport {
     const { limits } = this.#http;
     const { host } = this.endpoint;
     for (let attempt = 0; ; attempt += 1) {
-      const isLast = attempt + 1 >= limits.attempts;
+      // How much of a long body has arrived only the caller can find out.
+      const isLast = attempt + 1 >= limits.attempts || question.method === "PATCH";
       let answer: Answer;
       try {
         answer = await this.#withAuthorization(question);
@@ -77,7 +82,7 @@ export class Transport {
 
   /** A 401 is answered once; a second one is the registry's last word. */
   async #withAuthorization(question: Question): Promise<Answer> {
-    const scope = `repository:${question.reference.path}:pull`;
+    const scope = `repository:${question.reference.path}:${question.actions ?? "pull"}`;
     const sent = this.#authorizer.header(scope);
     const answer = await this.#send(question, sent);
     if (answer.status !== 401) return answer;
@@ -111,15 +116,24 @@ export class Transport {
 
   async #sendTo(
     base: string,
-    { path, reference, method = "GET", headers = {}, signal }: Question,
+    { path, reference, method = "GET", headers = {}, body, signal }: Question,
     { authorization, isLast }: { readonly authorization: string | undefined; readonly isLast: boolean },
   ): Promise<Answer> {
-    const url = new URL(path.startsWith("/") ? path : `${base}/v2/${reference.path}/${path}`, base);
+    const isWhole = path.startsWith("/") || /^https?:/.test(path);
+    const url = new URL(isWhole ? path : `${base}/v2/${reference.path}/${path}`, base);
+    // Where else a registry sends an upload, it sends it without our password.
+    const isHome = url.origin === new URL(base).origin;
     const { limits } = this.#http;
     const http = isLast ? this.#http : { ...this.#http, limits: { ...limits, silence: limits.handshake } };
     return await send(
       url,
-      { method, headers, signal, ...(authorization !== undefined && { authorization }) },
+      {
+        method,
+        headers,
+        signal,
+        ...(body && { body: body() }),
+        ...(authorization !== undefined && isHome && { authorization }),
+      },
       http,
     );
   }

@@ -23,7 +23,6 @@ const UNSUPPORTED: readonly (readonly [string, string, string])[] = [
   ["GET", "/images/get", "save images"],
   ["POST", "/images/load", "load images"],
   ["GET", "/images/:name{.+}/get", "save the image"],
-  ["POST", "/images/:name{.+}/push", "push the image"],
   ["GET", "/images/:name{.+}/attestations", "read attestations"],
   ["GET", "/distribution/:name{.+}/json", "ask a registry about an image: pull it and inspect it"],
   ["GET", "/containers/:id/attach/ws", "attach over a websocket: attach without one"],

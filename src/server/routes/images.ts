@@ -1,5 +1,5 @@
 import { type Context, Hono } from "hono";
-import { FiltersQuery, ImageListQuery, ImageRemoveQuery, ImageTagQuery, PullQuery } from "#api";
+import { FiltersQuery, ImageListQuery, ImageRemoveQuery, ImageTagQuery, PullQuery, PushQuery } from "#api";
 import { Fault } from "#errors";
 import { clientGone, type JobRunner, type ServerEnv } from "../environment.ts";
 import { emptyResponse, jsonResponse } from "../json.ts";
@@ -23,6 +23,16 @@ export function imageRoutes(engine: JobRunner): Hono<ServerEnv> {
       const signal = clientGone(c);
       return progressResponse((onProgress) =>
         engine.run("image.pull", input, { signal, environment, onProgress }),
+      );
+    })
+    .post("/images/:name{.+}/push", async (c) => {
+      const { tag = "" } = query(c, PushQuery);
+      const reference = joinReference(named(c, "name"), tag);
+      const auth = decodeRegistryAuth(c.req.header("x-registry-auth"));
+      const environment: Record<string, string> = auth === undefined ? {} : { REGISTRY_AUTH: auth };
+      const signal = clientGone(c);
+      return progressResponse((onProgress) =>
+        engine.run("image.push", { reference }, { signal, environment, onProgress }),
       );
     })
     .get("/images/json", async (c) => {

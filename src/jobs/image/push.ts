@@ -1,0 +1,212 @@
+import { z } from "zod";
+import { defineJob, type EventBus, type JobContext } from "#engine";
+import { Fault } from "#errors";
+import type { Graph, Image } from "#graph";
+import {
+  type Descriptor,
+  type Digest,
+  familiarReference,
+  familiarRepository,
+  Manifest,
+  MEDIA,
+  parseJson,
+  parseNamed,
+  type Reference,
+  repository,
+  sha256,
+} from "#oci";
+import { LIMITS, type OpenRegistry, type PushedBlob, parseCredentials, type RegistryClient } from "#registry";
+import type { EngineSettings } from "../rooms.ts";
+import { announceImage } from "./announce.ts";
+import { layersOf } from "./history.ts";
+import { shortId } from "./progress.ts";
+
+interface Needs {
+  readonly graph: {
+    readonly content: Pick<Graph["content"], "has" | "path" | "read">;
+    readonly images: Pick<Graph["images"], "configuration" | "list">;
+    readonly layers: Pick<Graph["layers"], "blob" | "chain">;
+  };
+  readonly openRegistry: OpenRegistry;
+  readonly settings: Pick<EngineSettings, "insecureRegistries" | "registryMirrors">;
+  readonly events: Pick<EventBus, "publish">;
+}
+
+/** As Docker's daemon: so many blobs of one image go at the same time. */
+const AT_ONCE = 5;
+/** A bar that moves more often than this only costs. Milliseconds. */
+const INTERVAL = 100;
+
+/** Sends images to their registry: what it has already is not sent again, and nothing is compressed again. */
+export const pushImage = (needs: Needs) =>
+  defineJob({
+    name: "image.push",
+    input: z.object({ reference: z.string() }),
+
+    async run({ reference: text }, context) {
+      const named = parseNamed(text);
+      if (named.digest !== undefined)
+        throw new Fault("invalid", "cannot push a digest reference: push by tag, the digest follows from it");
+      const images = tagged(needs, named);
+      const { registryMirrors: mirrors, insecureRegistries: insecure } = needs.settings;
+      const client = needs.openRegistry(
+        { mirrors, insecure },
+        parseCredentials(context.environment.REGISTRY_AUTH),
+      );
+      context.report({ kind: "status", status: `The push refers to repository [${repository(named)}]` });
+      const pushed: { tag: string; digest: Digest }[] = [];
+      for (const { image, tag } of images) {
+        const digest = await pushOne(needs, { client, context }, { image, reference: { ...named, tag } });
+        pushed.push({ tag, digest });
+      }
+      return { pushed };
+    },
+  });
+
+/** The images a reference means. Throws `not_found` in Docker's words. */
+function tagged(needs: Needs, { domain, path, tag }: Reference): { image: Image; tag: string }[] {
+  const found = needs.graph.images
+    .list()
+    .flatMap((image) =>
+      image.tags
+        .filter((one) => one.domain === domain && one.path === path && (tag === undefined || one.tag === tag))
+        .map((one) => ({ image, tag: one.tag ?? "" })),
+    );
+  if (found.length > 0) return found.sort((one, other) => (one.tag < other.tag ? -1 : 1));
+  const name = repository({ domain, path });
+  throw new Fault(
+    "not_found",
+    tag === undefined
+      ? `An image does not exist locally with the tag: ${name}`
+      : `An image does not exist locally with the tag: ${name}:${tag}; tag one with that name first`,
+  );
+}
+
+interface Errand {
+  readonly client: RegistryClient;
+  readonly context: JobContext;
+}
+
+async function pushOne(
+  needs: Needs,
+  { client, context }: Errand,
+  { image, reference }: { readonly image: Image; readonly reference: Reference & { readonly tag: string } },
+): Promise<Digest> {
+  context.phase(`pushing ${familiarReference(reference)}`);
+  const { bytes, manifest, mediaType } = await manifestOf(needs, image);
+  const from = donors(needs, { image, reference });
+  const blobs = unique(manifest.layers);
+  for (const { digest } of blobs)
+    context.report({ kind: "status", id: shortId(digest), status: "Preparing" });
+  await inParallel(blobs, async (descriptor) => {
+    const source = Bun.file(needs.graph.content.path(descriptor.digest));
+    const how = await client.pushBlob(reference, descriptor, {
+      source,
+      from,
+      signal: context.signal,
+      report: bar(context, descriptor),
+    });
+    context.report({ kind: "status", id: shortId(descriptor.digest), status: wordsFor(how) });
+  });
+  const config = new Blob([needs.graph.images.configuration(image.id)]);
+  await client.pushBlob(reference, manifest.config, {
+    source: config,
+    from: [],
+    signal: context.signal,
+    report: () => {},
+  });
+  await client.pushManifest(reference, { bytes, mediaType }, { signal: context.signal });
+  const digest = sha256(bytes);
+  const { tag } = reference;
+  context.report({ kind: "status", status: `${tag}: digest: ${digest} size: ${bytes.length}` });
+  context.report({ kind: "aux", aux: { Tag: tag, Digest: digest, Size: bytes.length } });
+  announceImage(needs.events, "push", {
+    id: familiarReference(reference),
+    name: familiarRepository(reference),
+    config: image.config,
+  });
+  return digest;
+}
+
+/** The manifest that the image came with, so that its digest stays; a new one where its blobs are others now. */
+async function manifestOf(needs: Needs, image: Image) {
+  const { content } = needs.graph;
+  if (image.manifest !== undefined && (await content.has(image.manifest.digest))) {
+    const bytes = await content.read(image.manifest.digest, LIMITS.manifest);
+    const manifest = Manifest.parse(parseJson(bytes, "the manifest"));
+    const here = await Promise.all(manifest.layers.map(({ digest }) => content.has(digest)));
+    if (here.every(Boolean)) return { bytes, manifest, mediaType: image.manifest.mediaType };
+  }
+  return composed(needs, image);
+}
+
+async function composed(needs: Needs, image: Image) {
+  const { layers: all, images } = needs.graph;
+  const config = images.configuration(image.id);
+  const layers: Descriptor[] = [];
+  for (const layer of layersOf(image, all)) {
+    const blob = await all.blob(layer);
+    if (blob === undefined)
+      throw new Fault(
+        "unavailable",
+        `Cannot push the layer ${shortId(layer as unknown as Digest)}: its compressed form is not kept here; pull or build the image again`,
+      );
+    layers.push(blob);
+  }
+  const isOci = layers.every(({ mediaType }) => mediaType.startsWith("application/vnd.oci."));
+  const mediaType = isOci ? MEDIA.ociManifest : MEDIA.dockerManifest;
+  const manifest = {
+    schemaVersion: 2 as const,
+    mediaType,
+    config: {
+      mediaType: isOci ? MEDIA.ociConfig : MEDIA.dockerConfig,
+      digest: image.id,
+      size: config.length,
+    },
+    layers,
+  };
+  return { bytes: new TextEncoder().encode(JSON.stringify(manifest)), manifest, mediaType };
+}
+
+/** A repository of the same registry that has layers of the image, as far as this host knows. */
+function donors(
+  needs: Needs,
+  { image, reference }: { readonly image: Image; readonly reference: Reference },
+): readonly string[] {
+  const wanted = new Set(image.config.rootfs.diff_ids);
+  const sharing = needs.graph.images
+    .list()
+    .filter(({ config }) => config.rootfs.diff_ids.some((diffId) => wanted.has(diffId)));
+  const names = sharing
+    .flatMap(({ digests }) => digests)
+    .filter(({ domain, path }) => domain === reference.domain && path !== reference.path)
+    .map(({ path }) => path);
+  return [...new Set(names)].slice(0, 1);
+}
+
+function unique(descriptors: readonly Descriptor[]): readonly Descriptor[] {
+  return [...new Map(descriptors.map((one) => [one.digest, one])).values()];
+}
+
+async function inParallel<Item>(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
+  const rest = [...items];
+  const worker = async () => {
+    for (let item = rest.shift(); item !== undefined; item = rest.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+}
+
+function bar({ report }: Pick<JobContext, "report">, { digest, size }: Descriptor) {
+  let last = Number.NEGATIVE_INFINITY;
+  return (current: number) => {
+    const now = performance.now();
+    if (now - last < INTERVAL && current < size) return;
+    last = now;
+    report({ kind: "status", id: shortId(digest), status: "Pushing", current, total: size });
+  };
+}
+
+function wordsFor(pushed: PushedBlob): string {
+  if (pushed.how === "mounted") return `Mounted from ${pushed.from}`;
+  return pushed.how === "pushed" ? "Pushed" : "Layer already exists";
+}
