@@ -56,6 +56,21 @@ export const ContainerCreateBody = z.object({
 });
 export type ContainerCreateBody = z.infer<typeof ContainerCreateBody>;
 
+/** Body of POST /commit: what the image's settings shall be; what is not given is the container's. */
+export const CommitBody = z.object({
+  Cmd: Words,
+  Entrypoint: Words,
+  Env: list(z.string()),
+  User: Text,
+  WorkingDir: Text,
+  Labels: dictionary(Text),
+  ExposedPorts: KeySet,
+  Volumes: KeySet,
+  StopSignal: Text,
+  Healthcheck: HealthcheckBody.nullish(),
+});
+export type CommitBody = z.infer<typeof CommitBody>;
+
 /** Body of POST /containers/{id}/exec. */
 export const ExecCreateBody = z.object({
   Cmd: Words,

@@ -153,6 +153,17 @@ describe("files of a container", () => {
     await part.remove(id);
   });
 
+  test("of the image are in a volume before the first start, and stay there", async () => {
+    const body = { Image: "busybox", Cmd: ["cat", "/etc/group"], HostConfig: { Binds: ["early:/etc"] } };
+    const { Id } = await part.ask<{ Id: string }>("POST", "/containers/create", body);
+    expect(await content(Id, "/etc/passwd")).toStartWith("root:");
+    expect((await put(Id, "/etc", [{ path: "group", content: "mine" }])).status).toBe(200);
+    await part.ask("POST", `/containers/${Id}/start`);
+    await part.ask("POST", `/containers/${Id}/wait`);
+    expect((await part.logs(Id)).stdout).toBe("mine");
+    await part.remove(Id);
+  });
+
   test("belong to the container's user when owners are to be copied", async () => {
     const { id } = await part.start(["sleep", "1000"], {}, { User: "www-data" });
     const entry = { path: "f", content: "x", uid: 7, gid: 8 };

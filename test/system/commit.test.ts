@@ -113,6 +113,23 @@ describe("commit", () => {
     PATIENCE,
   );
 
+  test("takes settings from the request's body before the container's own", async () => {
+    const { id } = await part.start(["echo", "old"], {}, { Env: ["A=1", "B=1"] });
+    await part.ask("POST", `/containers/${id}/wait`);
+    const body = {
+      Cmd: ["sh", "-c", "echo $A $B"],
+      Env: ["A=2"],
+      Labels: { x: "y" },
+      ExposedPorts: { "1/tcp": {} },
+    };
+    const { Id } = await part.ask<{ Id: string }>("POST", `/commit?container=${id}&repo=body&tag=1`, body);
+    const { Config } = await inspect("body:1");
+    expect(Config).toMatchObject({ Cmd: body.Cmd, Labels: { x: "y" }, ExposedPorts: { "1/tcp": {} } });
+    expect(await part.daemon.ok("run", "--rm", Id)).toBe("2 1");
+    await part.remove(id);
+    await part.daemon.ok("rmi", "body:1");
+  });
+
   test("refuses what it cannot do, and leaves nothing", async () => {
     const { id } = await part.start(["true"]);
     const before = (await part.ask<unknown[]>("GET", "/images/json?all=1")).length;

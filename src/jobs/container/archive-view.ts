@@ -4,14 +4,16 @@ import { Fault } from "#errors";
 import type { LayerId } from "#graph";
 import { type View, viewOf } from "#libcontainer";
 import type { Rooms } from "../rooms.ts";
+import { copyUp } from "./copy-up.ts";
 import { imageTrees } from "./image-trees.ts";
 import { userMount } from "./spec-mounts.ts";
 import { mountVolumes, unmountVolumes, type VolumeMountNeeds } from "./volume-mounts.ts";
 
 export interface ViewNeeds extends VolumeMountNeeds {
+  readonly volumes: VolumeMountNeeds["volumes"] & Pick<Rooms["volumes"], "isEmpty" | "populate">;
   readonly containers: Pick<Rooms["containers"], "find" | "hold">;
   readonly graph: {
-    readonly driver: Pick<Rooms["graph"]["driver"], "view">;
+    readonly driver: Pick<Rooms["graph"]["driver"], "mount" | "view">;
     readonly images: Pick<Rooms["graph"]["images"], "get">;
   };
 }
@@ -44,6 +46,9 @@ export async function viewContainer(
   const root = await needs.graph.driver.view(container.layer as LayerId);
   const mounted = hasMounts ? await mountVolumes(needs, container) : container;
   if (hasMounts) undo.defer(() => unmountVolumes(needs, container));
+  // What a first start would put into its volumes is already there to be seen.
+  if (hasMounts && container.state.status === "created")
+    await copyUp({ driver: needs.graph.driver, volumes: needs.volumes }, mounted);
   const view = viewOf({
     kind: "resting",
     root,

@@ -10,6 +10,8 @@ import { nameFor, registerImage } from "../image/compose.ts";
 import type { Rooms } from "../rooms.ts";
 import { announcer } from "./announce.ts";
 import { within } from "./end.ts";
+import { mergeConfig } from "./merge.ts";
+import type { ImageSettings } from "./types.ts";
 
 interface Needs {
   readonly containers: Pick<Rooms["containers"], "hold">;
@@ -36,10 +38,11 @@ export const commitContainer = (needs: Needs) =>
       comment: z.string(),
       author: z.string(),
       pause: z.boolean(),
+      settings: z.custom<ImageSettings>((value) => typeof value === "object" && value !== null),
       changes: z.array(z.string()),
     }),
 
-    async run({ ref, repository, tag, comment, author, pause, changes }, { signal, phase }) {
+    async run({ ref, repository, tag, comment, author, pause, settings: asked, changes }, { signal, phase }) {
       const reference = nameFor(repository, tag);
       await using undo = new AsyncDisposableStack();
       const held = undo.use(await needs.containers.hold(ref, signal));
@@ -47,7 +50,9 @@ export const commitContainer = (needs: Needs) =>
       const parent = needs.graph.images.find(container.imageId);
       if (parent === undefined)
         throw new Fault("not_found", `Cannot commit container ${container.id}: its image is gone`);
-      const settings = applyChanges(settingsOf(container, parent.config), changes);
+      const own = settingsOf(container.effective, parent.config);
+      const effective = mergeConfig(container.id, asked, { config: own });
+      const settings = applyChanges(settingsOf(effective, parent.config), changes);
       phase("reading what was changed");
       const { layers, driver } = needs.graph;
       const made = await still(needs, { held, isWanted: pause }, () =>
@@ -105,7 +110,7 @@ async function still<T>(
 }
 
 /** What image and container together came to, as an image says it. */
-function settingsOf({ effective }: Container, { config }: ImageConfig): Settings {
+function settingsOf(effective: Container["effective"], { config }: ImageConfig): Settings {
   const { healthcheck: health, ...own } = effective;
   const nothing = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, {}]));
   return {

@@ -1,6 +1,7 @@
 import type { Container, ContainerSpec } from "#container";
 import { Fault } from "#errors";
 import type { ImageConfig } from "#oci";
+import type { ImageSettings } from "./types.ts";
 
 const DEFAULT_STOP_SIGNAL = "SIGTERM";
 const SHORT_ID = 12;
@@ -19,7 +20,11 @@ interface ImageHealthcheck {
  * What image and request together come to. An entrypoint of one's own drops the image's command; `[""]` clears
  * the image's entrypoint. Source: docker run reference, "Overriding image defaults".
  */
-export function mergeConfig(id: string, spec: ContainerSpec, image: ImageConfig): Container["effective"] {
+export function mergeConfig(
+  id: string,
+  spec: ImageSettings & Partial<Pick<ContainerSpec, "hostname">>,
+  image: Pick<ImageConfig, "config">,
+): Container["effective"] {
   const config = image.config ?? {};
   const { entrypoint, command } = mergeCommand(spec, config);
   if (entrypoint.length + command.length === 0) throw new Fault("invalid", "no command specified");
@@ -40,7 +45,7 @@ export function mergeConfig(id: string, spec: ContainerSpec, image: ImageConfig)
 }
 
 function mergeCommand(
-  spec: ContainerSpec,
+  spec: Pick<ImageSettings, "entrypoint" | "command">,
   config: NonNullable<ImageConfig["config"]>,
 ): { readonly entrypoint: readonly string[]; readonly command: readonly string[] } {
   const own = spec.entrypoint ?? [];

@@ -43,6 +43,21 @@ export interface PathLook {
   readonly target: string;
 }
 
+/** What an image and a container both settle. */
+export type ImageSettings = Pick<
+  ContainerSpec,
+  | "entrypoint"
+  | "command"
+  | "env"
+  | "user"
+  | "workingDirectory"
+  | "labels"
+  | "exposedPorts"
+  | "volumes"
+  | "stopSignal"
+  | "healthcheck"
+>;
+
 export type ContainerJobs = {
   /** Paths are the container's; one that ends with `/` or `/.` can only be a directory. */
   readonly "container.archive-stat": {
@@ -68,7 +83,7 @@ export type ContainerJobs = {
   };
   /** The root without what is mounted in it, as a tar archive. */
   readonly "container.export": { readonly input: Ref; readonly output: AsyncIterable<Uint8Array> };
-  /** `pause`: a running container stands still meanwhile. Dockerfile instructions in `changes`. */
+  /** `pause`: a running container stands still meanwhile. `settings` go before the container's own. Dockerfile instructions in `changes`. */
   readonly "container.commit": {
     readonly input: Ref & {
       readonly repository: string;
@@ -76,6 +91,7 @@ export type ContainerJobs = {
       readonly comment: string;
       readonly author: string;
       readonly pause: boolean;
+      readonly settings: ImageSettings;
       readonly changes: string[];
     };
     readonly output: { readonly id: string };

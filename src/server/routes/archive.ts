@@ -1,11 +1,20 @@
 import { Hono } from "hono";
-import { ArchivePutQuery, ArchiveQuery, CommitQuery, encodePathStat, PATH_STAT_HEADER, toGoMode } from "#api";
+import {
+  ArchivePutQuery,
+  ArchiveQuery,
+  CommitBody,
+  CommitQuery,
+  encodePathStat,
+  PATH_STAT_HEADER,
+  toGoMode,
+} from "#api";
 import { Fault } from "#errors";
 import type { PathLook } from "#jobs";
 import { clientGone, type JobRunner, type ServerEnv } from "../environment.ts";
 import { emptyResponse, jsonResponse } from "../json.ts";
 import { streamResponse } from "../stream.ts";
-import { named, query } from "../validate.ts";
+import { toImageSettings } from "../translate/container-create.ts";
+import { body, named, query } from "../validate.ts";
 
 const TAR = "application/x-tar";
 
@@ -25,7 +34,7 @@ export function archiveRoutes(engine: JobRunner): Hono<ServerEnv> {
     })
     .put("/containers/:id/archive", async (c) => {
       const { path, noOverwriteDirNonDir, copyUIDGID } = query(c, ArchivePutQuery);
-      const { body } = c.req.raw;
+      const content = c.req.raw.body;
       await engine.run(
         "container.archive-put",
         {
@@ -34,7 +43,7 @@ export function archiveRoutes(engine: JobRunner): Hono<ServerEnv> {
           keepsKinds: noOverwriteDirNonDir,
           copiesOwner: copyUIDGID,
         },
-        { signal: clientGone(c), streams: body === null ? {} : { input: body } },
+        { signal: clientGone(c), streams: content === null ? {} : { input: content } },
       );
       return emptyResponse(200);
     })
@@ -48,10 +57,11 @@ export function archiveRoutes(engine: JobRunner): Hono<ServerEnv> {
         pause = true,
       } = query(c, CommitQuery);
       if (container === "") throw new Fault("invalid", "Cannot commit: the query names no container");
+      const settings = toImageSettings(await body(c, CommitBody));
       const changes = c.req.queries("changes") ?? [];
       const { id } = await engine.run(
         "container.commit",
-        { ref: container, repository: repo, tag, comment, author, pause, changes },
+        { ref: container, repository: repo, tag, comment, author, pause, settings, changes },
         { signal: clientGone(c) },
       );
       return jsonResponse({ Id: id }, 201);

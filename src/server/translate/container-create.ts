@@ -1,6 +1,6 @@
-import type { ContainerCreateBody } from "#api";
+import type { CommitBody, ContainerCreateBody } from "#api";
 import { Fault } from "#errors";
-import type { ContainerSpec } from "#jobs";
+import type { ContainerSpec, ImageSettings } from "#jobs";
 import { toAskedNetworks } from "./asked-networks.ts";
 import { toHostSpec } from "./host-spec.ts";
 import { toExposedPorts } from "./ports.ts";
@@ -42,8 +42,24 @@ export function toContainerSpec(body: ContainerCreateBody, context: CreateContex
   };
 }
 
+/** Body of POST /commit in the engine's words. */
+export function toImageSettings(body: CommitBody): ImageSettings {
+  return {
+    ...entrypointOf(body),
+    ...(body.Cmd !== undefined && { command: body.Cmd }),
+    env: body.Env.filter(namesVariable),
+    user: body.User,
+    workingDirectory: body.WorkingDir,
+    labels: body.Labels,
+    exposedPorts: toExposedPorts(body.ExposedPorts),
+    volumes: body.Volumes,
+    ...(body.StopSignal !== "" && { stopSignal: body.StopSignal }),
+    ...healthcheckOf(body),
+  };
+}
+
 /** `--entrypoint ""` arrives as one empty word, and clears the image's. */
-function entrypointOf({ Entrypoint }: ContainerCreateBody) {
+function entrypointOf({ Entrypoint }: Pick<ContainerCreateBody, "Entrypoint">) {
   if (Entrypoint === undefined) return {};
   return { entrypoint: Entrypoint.length === 1 && Entrypoint[0] === "" ? [] : Entrypoint };
 }
@@ -54,7 +70,7 @@ function namesVariable(text: string): boolean {
   return true;
 }
 
-function healthcheckOf({ Healthcheck }: ContainerCreateBody) {
+function healthcheckOf({ Healthcheck }: Pick<ContainerCreateBody, "Healthcheck">) {
   if (Healthcheck == null) return {};
   const { Test, Interval, Timeout, StartPeriod, StartInterval, Retries } = Healthcheck;
   return {
