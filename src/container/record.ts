@@ -213,6 +213,8 @@ export interface MountPoint {
   readonly owners?: OwnerMap;
   /** The source's owner, whoever that is at the start, is seen as this one. */
   readonly seenAs?: { readonly uid: number; readonly gid: number };
+  /** What is written goes to a layer above the source, which ends with each life of the container. */
+  readonly isOverlay?: boolean;
   /** Read-only itself, while what is mounted below it stays as it is. */
   readonly isReadonlyShallow?: boolean;
   /** Nobody has chosen the propagation: where the host's mount cannot have it, it is private. */

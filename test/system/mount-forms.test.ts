@@ -1,5 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { BUNKER, run as runProgram } from "../fixtures/daemon.ts";
 import { type HostPart, PATIENCE, until } from "../fixtures/host-part.ts";
 import { type MountHouse, openMountHouse, spawned } from "../fixtures/mount-house.ts";
@@ -110,6 +119,18 @@ describe("binds", () => {
     expect(
       await house.run(["--mount", `type=bind,src=${path},dst=/x,consistency=delegated`], "cat /x/file"),
     ).toBe("of the host");
+  });
+
+  test("O keeps what is written to one life, and the source as it is", async () => {
+    const path = house.folder();
+    const { daemon } = part;
+    const script = "ls /x; cat /x/file; echo new > /x/file; touch /x/made; rm -f /x/gone; cat /x/file";
+    await daemon.ok("create", "--name", "over", "-v", `${path}:/x:O`, "busybox", ...sh(script));
+    for (let life = 0; life < 2; life++)
+      expect(await daemon.ok("start", "-a", "over")).toBe("file\nof the host\nnew");
+    expect(readdirSync(path)).toEqual(["file"]);
+    expect(readFileSync(`${path}/file`, "utf8")).toBe("of the host\n");
+    await daemon.ok("rm", "over");
   });
 
   test("of a folder onto a file, or the reverse, say so", async () => {

@@ -9,6 +9,8 @@ export const PROPAGATIONS = ["private", "rprivate", "shared", "rshared", "slave"
 const LABELS = ["z", "Z"];
 const CONSISTENCIES = ["consistent", "cached", "delegated"];
 const COPY = ["nocopy"];
+/** Podman's: what is written does not reach the source. */
+const OVERLAY = ["O"];
 const LONGEST_SAID = 512;
 
 /** `source:destination[:options]`, taken apart. */
@@ -25,6 +27,7 @@ export interface Mode {
   /** Empty when none is named. */
   readonly propagation: string;
   readonly noCopy: boolean;
+  readonly isOverlay: boolean;
   readonly owners?: OwnerMap;
 }
 
@@ -39,11 +42,21 @@ export function parseBind(text: string): Bind {
     const field = isBind ? mode.noCopy && "VolumeOptions" : mode.propagation !== "" && "BindOptions";
     const destination = checkTarget(isBind ? "bind" : "volume", second ?? first);
     if (field) throw badMount(isBind ? "bind" : "volume", `field ${field} must not be specified`);
+    if (mode.isOverlay) checkOverlay(isBind, first, mode);
     return { source: second === undefined ? "" : cleanSource(first), destination, mode };
   } catch (thrown) {
     if (thrown instanceof Fault) throw badBind(text, thrown);
     throw thrown;
   }
+}
+
+/** Its options go to the kernel as one text. */
+function checkOverlay(isBind: boolean, source: string, { propagation, owners, isReadonly }: Mode): void {
+  if (!isBind) throw badMount("volume", "an overlay (O) needs a folder of the host");
+  if (/[,\\"]/.test(source))
+    throw badMount("bind", "an overlay (O) cannot be over a path with a comma or a backslash");
+  if (propagation !== "" || owners !== undefined || isReadonly)
+    throw badMount("bind", "an overlay (O) is private and writable, and owners are as they are");
 }
 
 export function isHostPath(source: string): boolean {
@@ -86,7 +99,8 @@ const cleanSource = (source: string) => (isHostPath(source) ? clean(source) : so
 /** What `--volumes-from` may say of all the mounts it takes over. Throws `invalid`. */
 export function parseBorrowedMode(text: string): Mode {
   const mode = parseMode(text);
-  if (mode.propagation !== "" || mode.noCopy || mode.owners !== undefined) throw badMode(text);
+  const isOwn = mode.propagation !== "" || mode.noCopy || mode.isOverlay || mode.owners !== undefined;
+  if (isOwn) throw badMode(text);
   return mode;
 }
 
@@ -94,17 +108,18 @@ export function parseBorrowedMode(text: string): Mode {
 export function parseMode(text: string): Mode {
   const words = text === "" ? [] : text.split(",");
   const idmaps = words.filter((word) => /^idmap(=|$)/.test(word));
-  const kinds = [ACCESS, LABELS, PROPAGATIONS, COPY, CONSISTENCIES].map((known) =>
+  const kinds = [ACCESS, LABELS, PROPAGATIONS, COPY, OVERLAY, CONSISTENCIES].map((known) =>
     words.filter((word) => known.includes(word)),
   );
   const isKnown = [...kinds, idmaps].reduce((sum, { length }) => sum + length, 0) === words.length;
   if (!isKnown || [...kinds, idmaps].some(({ length }) => length > 1)) throw badMode(text);
-  const [access, , propagation, copy] = kinds;
+  const [access, , propagation, copy, overlay] = kinds;
   return {
     text,
     isReadonly: access?.[0] === "ro",
     propagation: propagation?.[0] ?? "",
     noCopy: copy?.[0] !== undefined,
+    isOverlay: overlay?.[0] !== undefined,
     ...(idmaps[0] !== undefined && { owners: parseOwners(idmaps[0]) }),
   };
 }
@@ -117,18 +132,11 @@ function isMode(text: string): boolean {
   }
 }
 
-/** Podman's words that Docker does not know are told from misspellings. */
+/** Podman's word that is not had is told from misspellings. */
 function badMode(text: string): Fault {
-  const words = text.split(",");
   const said = `invalid mode: ${text.slice(0, LONGEST_SAID)}`;
-  if (words.includes("O"))
-    return new Fault("invalid", `${said}: overlay volumes are not supported, mount it read-only instead`);
-  if (words.includes("U"))
-    return new Fault(
-      "invalid",
-      `${said}: owners of sources are not changed, see idmap for how they are seen`,
-    );
-  return new Fault("invalid", said);
+  if (!text.split(",").includes("U")) return new Fault("invalid", said);
+  return new Fault("invalid", `${said}: owners of sources are not changed, see idmap for how they are seen`);
 }
 
 function badBind(text: string, why?: Fault): Fault {

@@ -22,6 +22,7 @@ import { endpointRequests } from "./endpoints.ts";
 import { imageTrees } from "./image-trees.ts";
 import { logSpec } from "./log-options.ts";
 import { isContainerMode, networkMode, runningOther, sharingOther } from "./modes.ts";
+import { makeOverlays } from "./overlays.ts";
 import { portRequests } from "./ports.ts";
 import { settlePropagation } from "./propagation.ts";
 import { runtimeSpec } from "./runtime-spec.ts";
@@ -111,6 +112,7 @@ async function acquire(
     if (!fate.isRunning) await sources[Symbol.asyncDispose]();
   });
   await copyUp({ driver: needs.graph.driver, volumes: needs.volumes }, container);
+  undo.use(await makeOverlays(container));
   const mounts = await settlePropagation(container.mounts);
   const trees = await imageTrees(needs.graph, mounts);
   const sandbox = await needs.networks.prepare(sandboxRequest(needs, container));

@@ -80,6 +80,7 @@ function fromBind(needs: MountNeeds, { source, destination, mode }: Bind, driver
     mode: mode.text || (isHostPath(source) || source === "" ? "" : "z"),
     isWritable: !mode.isReadonly,
     ...(mode.owners !== undefined && { owners: mode.owners }),
+    ...(mode.isOverlay && { isOverlay: true }),
   });
   if (!isHostPath(source)) return volume(source, base, { driver, noCopy: mode.noCopy });
   const propagation = propagationOf(needs.dataRoot, source, mode.propagation);

@@ -3,6 +3,7 @@ import type { Container, MountPoint, OwnerRange } from "#container";
 import { DEFAULT_SHM_BYTES, defaultMounts, type IdMapping, type RuntimeMount } from "#libcontainer";
 import type { Sandbox } from "#network";
 import type { MountSpec } from "#oci";
+import { overlayMount } from "./overlays.ts";
 import { onePair } from "./owners.ts";
 import { parseSecurityOptions } from "./spec-security.ts";
 
@@ -23,7 +24,9 @@ export interface MountContext {
  */
 export function runtimeMounts(container: Container, context: MountContext): readonly RuntimeMount[] {
   const { host } = container.spec;
-  const own = [...container.mounts.map((mount) => userMount(mount, context.trees))];
+  const own = container.mounts.map((mount) =>
+    mount.isOverlay === true ? overlayMount(mount, container.directory) : userMount(mount, context.trees),
+  );
   const taken = new Set(own.map(({ destination }) => destination));
   const isFree = ({ destination }: RuntimeMount) =>
     !taken.has(destination) && !(taken.has("/dev") && destination.startsWith("/dev/"));

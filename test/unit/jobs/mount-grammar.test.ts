@@ -37,6 +37,7 @@ describe("the grammar of -v", () => {
     ["/host:/box:Z,consistent,rprivate", {}, { propagation: "rprivate" }],
     ["/host:/box:cached", {}, { isReadonly: false }],
     ["/host:/box:delegated", {}, { isReadonly: false }],
+    ["/host:/box:O", {}, { isOverlay: true }],
     ["data:/box", { source: "data", destination: "/box" }, {}],
     ["data:/box:nocopy", {}, { noCopy: true }],
     ["/box", { source: "", destination: "/box" }, {}],
@@ -84,7 +85,28 @@ describe("the grammar of -v", () => {
     ["/host:/box:rslave,shared", "invalid mode: rslave,shared"],
     ["/host:/box:cached,delegated", "invalid mode: cached,delegated"],
     ["/host:/box:ro,", "invalid mode: ro,"],
-    ["/host:/box:O", "invalid mode: O: overlay volumes are not supported, mount it read-only instead"],
+    [
+      "data:/box:O",
+      said(
+        "data:/box:O",
+        ': invalid mount config for type "volume": an overlay (O) needs a folder of the host',
+      ),
+    ],
+    [
+      "/a,b:/box:O",
+      said("/a,b:/box:O", `${bind}an overlay (O) cannot be over a path with a comma or a backslash`),
+    ],
+    [
+      "/host:/box:O,ro",
+      said("/host:/box:O,ro", `${bind}an overlay (O) is private and writable, and owners are as they are`),
+    ],
+    [
+      "/host:/box:O,rslave",
+      said(
+        "/host:/box:O,rslave",
+        `${bind}an overlay (O) is private and writable, and owners are as they are`,
+      ),
+    ],
     ["/host:/box:U", "invalid mode: U: owners of sources are not changed, see idmap for how they are seen"],
   ])("refuses %p", (text, words) => {
     expect(() => parseBind(text)).toThrow(new Error(words));
