@@ -1,7 +1,7 @@
 import { closeSync, constants, lstatSync, openSync, readdirSync } from "node:fs";
 import { z } from "zod";
 import { Fault } from "#errors";
-import { changeRoot, must, selfCommand } from "#host";
+import { changeRoot, endWithParent, must, selfCommand } from "#host";
 import { failureOf, killer } from "./child.ts";
 import { Copier, type CopyStyle } from "./copier.ts";
 
@@ -28,7 +28,7 @@ export async function measureTree(directory: string, signal?: AbortSignal): Prom
 
 async function ask(words: readonly string[], signal: AbortSignal | undefined): Promise<unknown> {
   signal?.throwIfAborted();
-  const child = Bun.spawn(selfCommand(["internal:archive", ...words]), {
+  const child = Bun.spawn(selfCommand(["internal:archive", ...words, String(process.pid)]), {
     stdio: ["ignore", "pipe", "pipe"],
     env: {},
   });
@@ -39,8 +39,11 @@ async function ask(words: readonly string[], signal: AbortSignal | undefined): P
   return JSON.parse(stdout);
 }
 
-/** `copy FROM TO STYLE`. */
-export function serveCopy([from = "", to = "", style = ""]: readonly string[]): { readonly entries: number } {
+/** `copy FROM TO STYLE PARENT`. */
+export function serveCopy([from = "", to = "", style = "", parent = ""]: readonly string[]): {
+  readonly entries: number;
+} {
+  endWithParent(Number(parent));
   if (!isStyle(style)) throw new Fault("invalid", `Cannot copy: "${style}" is no way to copy a tree`);
   const flags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
   const [source, target] = [openSync(from, flags), openSync(to, flags)];
@@ -57,8 +60,9 @@ function isStyle(style: string): style is CopyStyle {
   return STYLES.includes(style);
 }
 
-/** `measure DIRECTORY`. */
-export function serveMeasure([directory = ""]: readonly string[]): { readonly bytes: number } {
+/** `measure DIRECTORY PARENT`. */
+export function serveMeasure([directory = "", parent = ""]: readonly string[]): { readonly bytes: number } {
+  endWithParent(Number(parent));
   must(changeRoot(directory), `enter ${directory}`);
   const seen = new Set<bigint>();
   let bytes = 0n;

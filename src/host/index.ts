@@ -15,7 +15,7 @@ export * from "./mount.ts";
 export * from "./netlink.ts";
 export * from "./netlink-message.ts";
 export { inNetworkNamespace } from "./network-namespace.ts";
-export { sealedMemoryFile, signalProcess } from "./process.ts";
+export { endWithParent, sealedMemoryFile, signalProcess } from "./process.ts";
 export { isAlive, processStartTicks } from "./procfs.ts";
 export * from "./project-quota.ts";
 export { readonlyView } from "./readonly-view.ts";

@@ -7,7 +7,9 @@ import { close, errnoName, must, write } from "./syscalls.ts";
 /** Source: the kernel's tables of system calls; the same number on every architecture since 5.1. */
 const PIDFD_SEND_SIGNAL = 424;
 const PIDFD_OPEN = 434;
-/** Source: memfd_create(2), fcntl(2). */
+/** Source: memfd_create(2), fcntl(2), prctl(2). */
+const PR_SET_PDEATHSIG = 1;
+const SIGKILL = 9;
 const MFD_CLOEXEC = 1;
 const MFD_ALLOW_SEALING = 2;
 const MFD_EXEC = 0x10;
@@ -20,6 +22,7 @@ function load() {
   const { symbols } = dlopen("libc.so.6", {
     __errno_location: { args: [], returns: "ptr" },
     memfd_create: { args: ["ptr", "u32"], returns: "i32" },
+    prctl: { args: ["i32", "u64", "u64", "u64", "u64"], returns: "i32" },
     fcntl: { args: ["i32", "i32", "i64"], returns: "i32" },
     syscall: { args: ["i64", "i64", "i64", "ptr", "u64"], returns: FFIType.i64_fast },
   });
@@ -30,6 +33,19 @@ function call(result: number | bigint): number {
   loaded ??= load();
   const address = loaded.__errno_location();
   return Number(result) === -1 && address !== null ? -read.i32(address, 0) : Number(result);
+}
+
+/**
+ * From now on this process is killed when the one that started it ends, however it does. Throws `cancelled` when it
+ * has already.
+ */
+export function endWithParent(parent: number): void {
+  loaded ??= load();
+  must(
+    call(loaded.prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)),
+    "be ended with the process that started this one",
+  );
+  if (process.ppid !== parent) throw new Fault("cancelled", "The process that started this one has ended");
 }
 
 /**

@@ -74,13 +74,18 @@ export interface Snapshot {
 /** Fills an empty folder, given by its host path. */
 export type Fill = (directory: string) => Promise<void>;
 
+/** Content that is made and not yet shown. Disposing it takes it away, and after `publish` what was there before it. */
+export interface StagedContent extends AsyncDisposable {
+  /** It becomes the volume's content, in one step. Nobody may have the volume mounted. */
+  publish(): void;
+}
+
 /**
  * What a driver can do with content that is all its own. Each thing is done in one step: whatever ends it midway
  * leaves what was there before.
  */
 export interface VolumeContent {
-  /** What `fill` makes becomes the content, and the old one goes. Nobody may have it mounted. */
-  replace(fill: Fill): Promise<void>;
+  stage(fill: Fill): Promise<StagedContent>;
   snapshots(): Promise<readonly Snapshot[]>;
   /** `conflict` when there is one by that name. */
   keep(name: string, fill: Fill): Promise<Snapshot>;
@@ -154,8 +159,13 @@ export interface Volumes {
    * is given a folder that may be the volume itself, others in it and part of it there already.
    */
   populate(name: string, containerId: string, fill: Fill): Promise<void>;
-  /** What can be done with its content; throws `unsupported` where nothing can. One thing at a time, no mount meanwhile. */
-  content(name: string): VolumeContent;
+  /**
+   * What `fill` makes becomes the content, and the old one goes; all of it or nothing. `conflict` while somebody has
+   * it mounted, or comes to meanwhile; `unsupported` where the content cannot be replaced.
+   */
+  replace(name: string, fill: Fill): Promise<void>;
+  /** What was kept of its content; throws `unsupported` where nothing can be. */
+  kept(name: string): Promise<Pick<VolumeContent, "snapshots" | "keep" | "forget">>;
   /** Whether it has no content yet, so that the image's is to be copied up. To be asked of a mounted one. */
   isEmpty(name: string): Promise<boolean>;
 }

@@ -138,7 +138,7 @@ export class VolumeStore implements Volumes {
     if (earlier !== undefined) await this.#finishRemoval(earlier);
     await using undo = new AsyncDisposableStack();
     if (await driver.create({ name, options })) undo.defer(() => driver.remove({ name, options }));
-    if (fill !== undefined) await demandContent(driver, { name, options }).replace(fill);
+    if (fill !== undefined) await publishNow(demandContent(driver, { name, options }), fill);
     const { mountpoint = "" } = (await driver.inspect({ name, options })) ?? {};
     const { scope } = driver;
     const created = Date.now();
@@ -258,7 +258,7 @@ export class VolumeStore implements Volumes {
       const driver = await this.#drivers.get(volume.driver);
       const isAlone = this.holdersOf(name).every((other) => other === holder);
       const content = isAlone && !this.#table.isFilling(name) ? driver.content(volume) : undefined;
-      if (content !== undefined) return content.replace(fill);
+      if (content !== undefined) return publishNow(content, fill);
       // Another container may have this very folder mounted: it must stay the same one.
       this.#table.setFilling(name, true);
       await fill(this.#mounts.get(name, holder) ?? volume.mountpoint);
@@ -266,23 +266,40 @@ export class VolumeStore implements Volumes {
     });
   }
 
-  content(name: string): VolumeContent {
-    const inTurn = async <T>(work: (content: VolumeContent) => Promise<T>): Promise<T> =>
-      this.#turns.take(name, async () => {
-        const volume = this.#get(name);
-        return work(demandContent(await this.#drivers.get(volume.driver), volume));
+  /** The content is made while others may come and go, and shown only when nobody is there. */
+  async replace(name: string, fill: Fill): Promise<void> {
+    const holder = `replacing-${crypto.randomUUID()}`;
+    const content = await this.#turns.take(name, async () => {
+      const volume = this.#get(name);
+      const found = demandContent(await this.#drivers.get(volume.driver), volume);
+      this.#demandUnused(name, holder);
+      // Keeps it from being removed.
+      this.#mounts.set(name, holder, volume.mountpoint);
+      return found;
+    });
+    try {
+      await using staged = await content.stage(fill);
+      await this.#turns.take(name, async () => {
+        this.#demandUnused(name, holder);
+        staged.publish();
       });
-    return {
-      replace: (fill) =>
-        inTurn((content) => {
-          const holders = this.holdersOf(name);
-          if (holders.length > 0) throw inUse(name, holders);
-          return content.replace(fill);
-        }),
-      snapshots: () => inTurn((content) => content.snapshots()),
-      keep: (snapshot, fill) => inTurn((content) => content.keep(snapshot, fill)),
-      forget: (snapshot) => inTurn((content) => content.forget(snapshot)),
-    };
+    } finally {
+      this.#mounts.delete(name, holder);
+    }
+  }
+
+  #demandUnused(name: string, holder: string): void {
+    const others = this.holdersOf(name).filter((other) => other !== holder);
+    if (others.length === 0) return;
+    throw new Fault(
+      "conflict",
+      `Cannot replace the content of the volume ${name}: it is in use by [${others.join(", ")}]; stop them first`,
+    );
+  }
+
+  async kept(name: string): Promise<Pick<VolumeContent, "snapshots" | "keep" | "forget">> {
+    const volume = this.#get(name);
+    return demandContent(await this.#drivers.get(volume.driver), volume);
   }
 
   async sweep(known: ReadonlySet<string>, running: ReadonlySet<string>): Promise<readonly string[]> {
@@ -336,19 +353,17 @@ export class VolumeStore implements Volumes {
   }
 }
 
+async function publishNow(content: VolumeContent, fill: Fill): Promise<void> {
+  await using staged = await content.stage(fill);
+  staged.publish();
+}
+
 function demandContent(driver: VolumeDriver, volume: VolumeRequest): VolumeContent {
   const content = driver.content(volume);
   if (content !== undefined) return content;
   throw new Fault(
     "unsupported",
     `Cannot replace or keep the content of the volume ${volume.name}: it is not a folder of this engine's own`,
-  );
-}
-
-function inUse(name: string, holders: readonly string[]): Fault {
-  return new Fault(
-    "conflict",
-    `Cannot replace the content of the volume ${name}: it is in use by [${holders.join(", ")}]; stop them first`,
   );
 }
 

@@ -7,7 +7,7 @@ import type { Rooms } from "../rooms.ts";
 import { dressLike } from "./reading.ts";
 
 interface Needs {
-  readonly volumes: Pick<Rooms["volumes"], "content" | "find">;
+  readonly volumes: Pick<Rooms["volumes"], "find" | "replace">;
 }
 
 /** Puts a tar archive, compressed or not, in the place of a volume's content: all of it or nothing. */
@@ -22,7 +22,7 @@ export const importVolume = (needs: Needs) =>
       const { input } = streams;
       if (input === undefined)
         throw new Fault("invalid", `Cannot import into the volume ${name}: the request has no body`);
-      await needs.volumes.content(name).replace(async (directory) => {
+      await needs.volumes.replace(name, async (directory) => {
         // Where the archive says nothing of it.
         await dressLike(volume.mountpoint, directory);
         await unpack({ directory, whiteouts: "keep", input: { kind: "stream", bytes: input }, signal });

@@ -6,8 +6,9 @@ import { noSuchVolume } from "#volume";
 import type { Rooms } from "../rooms.ts";
 import { type ReadingNeeds, readVolume } from "./reading.ts";
 
-type Needs = ReadingNeeds & { readonly volumes: Pick<Rooms["volumes"], "content"> };
-type ContentNeeds = { readonly volumes: Pick<Rooms["volumes"], "content" | "find"> };
+type Needs = ReadingNeeds & { readonly volumes: Pick<Rooms["volumes"], "kept"> };
+type ContentNeeds = { readonly volumes: Pick<Rooms["volumes"], "find" | "kept"> };
+type RestoreNeeds = { readonly volumes: Pick<Rooms["volumes"], "find" | "kept" | "replace"> };
 
 const Name = z.string().min(1);
 
@@ -19,7 +20,7 @@ export const listSnapshots = (needs: ContentNeeds) =>
 
     async run({ name }) {
       demand(needs, name);
-      const found = await needs.volumes.content(name).snapshots();
+      const found = await (await needs.volumes.kept(name)).snapshots();
       return found.map(({ name: snapshot, created }) => ({ name: snapshot, created }));
     },
   });
@@ -34,7 +35,8 @@ export const makeSnapshot = (needs: Needs) =>
       demand(needs, name);
       await using source = await readVolume(needs, name, { isLive: live });
       const wanted = snapshot === "" ? new Date().toISOString().replaceAll(":", "-") : snapshot;
-      const kept = await needs.volumes.content(name).keep(wanted, async (directory) => {
+      const content = await needs.volumes.kept(name);
+      const kept = await content.keep(wanted, async (directory) => {
         await copyTree({ from: source.path, to: directory, style: "new", signal });
         await sync(directory, signal);
       });
@@ -49,24 +51,23 @@ export const removeSnapshot = (needs: ContentNeeds) =>
 
     async run({ name, snapshot }) {
       demand(needs, name);
-      await needs.volumes.content(name).forget(snapshot);
+      await (await needs.volumes.kept(name)).forget(snapshot);
       return {};
     },
   });
 
 /** Makes the content what it was, in one step; the snapshot stays. */
-export const restoreVolume = (needs: ContentNeeds) =>
+export const restoreVolume = (needs: RestoreNeeds) =>
   defineJob({
     name: "volume.restore",
     input: z.object({ name: Name, snapshot: z.string() }),
 
     async run({ name, snapshot }, { signal }) {
       demand(needs, name);
-      const content = needs.volumes.content(name);
-      const found = (await content.snapshots()).find((one) => one.name === snapshot);
+      const found = (await (await needs.volumes.kept(name)).snapshots()).find((one) => one.name === snapshot);
       if (found === undefined)
         throw new Fault("not_found", `No such snapshot of the volume ${name}: ${snapshot.slice(0, 255)}`);
-      await content.replace(async (directory) => {
+      await needs.volumes.replace(name, async (directory) => {
         await copyTree({ from: found.path, to: directory, style: "new", signal });
         await sync(directory, signal);
       });

@@ -2,7 +2,7 @@ import { lstat, mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Fault } from "#errors";
 import { errnoName, exchange, syncDirectory } from "#host";
-import type { Fill, Snapshot, VolumeContent } from "../../driver.ts";
+import type { Fill, Snapshot, StagedContent, VolumeContent } from "../../driver.ts";
 import { checkSnapshotName } from "../../names.ts";
 import { DATA, DATA_MODE } from "./folders.ts";
 
@@ -30,21 +30,20 @@ export class LocalContent implements VolumeContent {
     this.#limits = limits;
   }
 
-  async replace(fill: Fill): Promise<void> {
+  async stage(fill: Fill): Promise<StagedContent> {
     await using undo = new AsyncDisposableStack();
     const aside = await this.#aside(undo);
     const fresh = join(aside, DATA);
     await mkdir(fresh, { mode: DATA_MODE });
     await this.#limits.limit(fresh);
-    // What is there afterwards: the new one when it failed, else the old one.
+    // What is there by then: the new one unless it was published, else the old one.
     undo.defer(() => this.#limits.lift(fresh));
     await fill(fresh);
-    const result = exchange(fresh, join(this.#folder, DATA));
-    if (result < 0)
-      throw new Fault(
-        "unsupported",
-        `Cannot put the new content in the place of the old in ${this.#folder}: ${errnoName(result)}; its file system cannot exchange two folders in one step`,
-      );
+    const owned = undo.move();
+    return {
+      publish: () => exchanged(fresh, join(this.#folder, DATA)),
+      [Symbol.asyncDispose]: () => owned.disposeAsync(),
+    };
   }
 
   async snapshots(): Promise<readonly Snapshot[]> {
@@ -92,6 +91,15 @@ export class LocalContent implements VolumeContent {
     if (stats === undefined) return undefined;
     return { name, created: Math.floor(stats.mtimeMs), path: join(folder, DATA) };
   }
+}
+
+function exchanged(fresh: string, old: string): void {
+  const result = exchange(fresh, old);
+  if (result >= 0) return;
+  throw new Fault(
+    "unsupported",
+    `Cannot put the new content in the place of ${old}: ${errnoName(result)}; its file system cannot exchange two folders in one step`,
+  );
 }
 
 function taken(name: string): Fault {

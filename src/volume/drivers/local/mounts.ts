@@ -143,7 +143,11 @@ function reasonOf({ type }: LocalMount, result: number): string {
   return `${WORDS[name] ?? name}${hint}`;
 }
 
-/** In Docker's words. */
-function refused({ device, target }: z.infer<typeof Call>, reason: string): Fault {
-  return new Fault("unavailable", `failed to mount local volume: mount ${device}:${target}: ${reason}`);
+/** In Docker's words; the options stay out of it, since there may be a password among them. */
+function refused({ device, target, flags }: z.infer<typeof Call>, reason: string): Fault {
+  const shown = flags === 0 ? "" : `, flags: 0x${flags.toString(16)}`;
+  return new Fault(
+    "internal",
+    `error while mounting volume '${target}': failed to mount local volume: mount ${device}:${target}${shown}: ${reason}`,
+  );
 }
