@@ -4,6 +4,7 @@
  * Called by `jobs`.
  */
 export { advance, type Status, type Step } from "./lifecycle.ts";
+export { type Link, Links } from "./links.ts";
 export type { LogEntry } from "./log/entry.ts";
 export { type LogQuery, readLog } from "./log/reader.ts";
 export {

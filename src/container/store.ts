@@ -1,5 +1,6 @@
 import { Fault } from "#errors";
 import type { GraphDB } from "#graphdb";
+import { type Link, Links } from "./links.ts";
 import { Locks } from "./locks.ts";
 import { checkName, nameTaken, randomName } from "./names.ts";
 import type { Container } from "./record.ts";
@@ -35,11 +36,13 @@ export class Containers {
   readonly #names = new Map<string, string>();
   readonly #locks = new Locks();
   readonly #removals = new Set<string>();
+  readonly links: Links;
   /** Rows that cannot be read: id → reason. They are left as they are. */
   readonly damaged = new Map<string, string>();
 
   constructor(db: GraphDB) {
     this.#db = db;
+    this.links = new Links(db);
     const rows = db.sql.query("SELECT id, record FROM container ORDER BY created, id").all() as Row[];
     for (const row of rows) this.#load(row);
     for (const { name, child } of db.edges.all("container-name")) this.#names.set(name, child);
@@ -99,8 +102,8 @@ export class Containers {
     throw new Fault("conflict", "Cannot find a free random name; give the container a name");
   }
 
-  /** Record and name in one transaction. The name must have been reserved for this id. */
-  create(container: Container): void {
+  /** Record, name and links in one transaction. The name must have been reserved for this id. */
+  create(container: Container, links: readonly Link[] = []): void {
     const { id, name } = container;
     this.#db.transaction(() => {
       if (!this.#db.edges.link("container-name", { parent: ROOT, name, child: id }))
@@ -108,7 +111,9 @@ export class Containers {
       this.#db.sql
         .query("INSERT INTO container (id, created, record) VALUES (?, ?, ?)")
         .run(id, Date.parse(container.created), JSON.stringify(container));
+      this.links.write(links);
     }, outlasting(container));
+    this.links.keep(links);
     this.#records.set(id, container);
     this.#names.set(name, id);
   }
@@ -156,8 +161,10 @@ export class Containers {
     if (container === undefined) return;
     this.#db.transaction(() => {
       this.#db.edges.unlinkChild("container-name", id);
+      this.links.erase(id);
       this.#db.sql.query("DELETE FROM container WHERE id = ?").run(id);
     }, outlasting(container));
+    this.links.forget(id);
     this.#records.delete(id);
     this.#names.delete(container.name);
   }

@@ -35,7 +35,7 @@ export async function requiredBody<Schema extends z.ZodType>(
 }
 
 /** The part of the path that names an object, decoded. */
-export function named(c: Context<ServerEnv>, parameter: "id" | "name"): string {
+export function named(c: Context<ServerEnv>, parameter: "id" | "name" | "parent" | "alias"): string {
   const text = c.req.param(parameter) ?? "";
   if (text === "" || text.includes("\0"))
     throw new Fault("invalid", "The name in the path must not be empty");

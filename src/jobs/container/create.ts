@@ -20,6 +20,7 @@ import { checkPlatform } from "../image/platform.ts";
 import type { EngineSettings } from "../rooms.ts";
 import { announcer } from "./announce.ts";
 import { withDefaults } from "./defaults.ts";
+import { linksOf, settleLinks } from "./links.ts";
 import { checkLog } from "./log-options.ts";
 import { mergeConfig } from "./merge.ts";
 import { settleModes } from "./modes.ts";
@@ -60,6 +61,7 @@ export const createContainer = (needs: Needs) =>
       const id = randomId();
       const effective = mergeConfig(id, spec, image.config);
       portRequests({ spec, effective });
+      const links = linksOf(needs, id, spec);
       const wanted = wantedMounts(
         { ...needs, images: needs.graph.images, dataRoot: needs.settings.dataRoot },
         spec,
@@ -95,7 +97,7 @@ export const createContainer = (needs: Needs) =>
       for (const used of [image.id, ...mounts.flatMap((mount) => mount.image?.id ?? [])])
         if (needs.graph.images.get(used as Image["id"]) === undefined) findImage(needs.graph.images, used);
       const container: Container = { ...base, mounts };
-      needs.containers.create(container);
+      needs.containers.create(container, links);
       undo.move();
       announcer(needs.events)(container, "create");
       return { id, warnings };
@@ -118,7 +120,7 @@ function checked(
       "invalid restart policy: maximum retry count can only be used with 'on-failure'",
     );
   checkLog(asked.host.logConfig);
-  const spec = settleModes(needs, settleRuntime(asked, needs.settings.execDrivers));
+  const spec = settleLinks(settleModes(needs, settleRuntime(asked, needs.settings.execDrivers)));
   return { spec, warnings: [...validateHostSpec(spec), ...portWarnings(spec)] };
 }
 

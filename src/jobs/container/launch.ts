@@ -20,6 +20,7 @@ import { copyUp } from "./copy-up.ts";
 import { resolverOf } from "./defaults.ts";
 import { endpointRequests } from "./endpoints.ts";
 import { imageTrees } from "./image-trees.ts";
+import { linkedParts, tellLinked, withEnvironment } from "./links.ts";
 import { logSpec } from "./log-options.ts";
 import { isContainerMode, networkMode, runningOther, sharingOther } from "./modes.ts";
 import { makeOverlays } from "./overlays.ts";
@@ -31,7 +32,7 @@ import { mountVolumes, unmountVolumes } from "./volume-mounts.ts";
 
 export type LaunchNeeds = Pick<Rooms, "attachments" | "events"> & {
   readonly settings: Pick<Rooms["settings"], "defaults">;
-  readonly containers: Pick<Rooms["containers"], "believe" | "change" | "find">;
+  readonly containers: Pick<Rooms["containers"], "believe" | "change" | "find" | "get" | "links">;
   readonly monitor: Pick<Rooms["monitor"], "adopt" | "failed">;
   readonly networks: Pick<Rooms["networks"], "endpoints" | "find" | "portConflict" | "prepare" | "release">;
   readonly graph: {
@@ -77,6 +78,7 @@ export function launcher(needs: LaunchNeeds, after: Afterlife) {
         endpoints: sandbox.endpoints,
         networks: needs.networks,
       });
+      tellLinked(needs, running);
       announcer(needs.events)(running, "start");
       fate.isAdopted = true;
       needs.monitor.adopt(container.id, process, { owned: undo.move(), after });
@@ -115,13 +117,17 @@ async function acquire(
   undo.use(await makeOverlays(container));
   const mounts = await settlePropagation(container.mounts);
   const trees = await imageTrees(needs.graph, mounts);
-  const sandbox = await needs.networks.prepare(sandboxRequest(needs, container));
+  const linked = linkedParts(needs, container);
+  const sandbox = await needs.networks.prepare({
+    ...sandboxRequest(needs, container),
+    linkedHosts: linked.hosts,
+  });
   // Of a failed start nothing shall be seen; whoever waits for the end of a life need not wait for the kernel's tidying.
   undo.defer(() => (fate.isAdopted ? needs.networks.release(container.id) : sandbox[Symbol.asyncDispose]()));
   undo.defer(async () => announceLeaving(needs, container.id));
   const root = await needs.graph.driver.view(container.layer as LayerId);
   const context = { root, sandbox, trees, ...others, defaults: needs.settings.defaults };
-  const spec = runtimeSpec({ ...container, mounts }, context);
+  const spec = runtimeSpec({ ...withEnvironment(container, linked.environment), mounts }, context);
   const preparing = needs.exec.prepare({
     id: container.id,
     spec,

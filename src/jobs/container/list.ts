@@ -6,7 +6,9 @@ import type { ContainerView } from "../types.ts";
 import { recordFilter, viewFilter } from "./list-filters.ts";
 import { sizesOf, type ViewNeeds, viewOf } from "./view.ts";
 
-type Needs = ViewNeeds & { readonly containers: Pick<Rooms["containers"], "find" | "list"> };
+type Needs = ViewNeeds & {
+  readonly containers: Pick<Rooms["containers"], "find" | "get" | "links" | "list">;
+};
 
 /** The containers, newest first; without `all` those that run, with a limit the last so many made. */
 export const listContainers = (needs: Needs) =>
@@ -42,13 +44,14 @@ export const listContainers = (needs: Needs) =>
   });
 
 /** Many containers are of few images: while one list is made, each name is looked up once. */
-function lookingOnce({ networks, execs, graph }: ViewNeeds): ViewNeeds {
+function lookingOnce({ containers, networks, execs, graph }: ViewNeeds): ViewNeeds {
   const found = new Map<string, ReturnType<typeof graph.images.find>>();
   const find = (name: string) => {
     if (!found.has(name)) found.set(name, graph.images.find(name));
     return found.get(name);
   };
   return {
+    containers,
     networks,
     execs,
     graph: { driver: graph.driver, images: { find, get: (id) => graph.images.get(id) } },

@@ -7,7 +7,7 @@ import { type RemovalNeeds, remover } from "./removal.ts";
 export type LifeNeeds = Omit<LaunchNeeds, "monitor" | "containers"> &
   RemovalNeeds & {
     readonly monitor: Pick<Monitor<RunningContainer>, "adopt" | "failed" | "forgetDelays">;
-    readonly containers: Pick<Rooms["containers"], "believe" | "change" | "find" | "hold">;
+    readonly containers: Pick<Rooms["containers"], "believe" | "change" | "find" | "get" | "hold" | "links">;
     readonly exec: Pick<Rooms["exec"], "prepare" | "forget">;
     readonly complain: Rooms["complain"];
   };

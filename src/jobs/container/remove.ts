@@ -4,12 +4,16 @@ import { defineJob } from "#engine";
 import { Fault } from "#errors";
 import type { Rooms } from "../rooms.ts";
 import { type EndNeeds, endProcess } from "./end.ts";
+import { removeLink } from "./links.ts";
 import { type RemovalNeeds, removeHeld } from "./removal.ts";
 import { markStopped } from "./stop.ts";
 
 type Needs = RemovalNeeds &
   EndNeeds & {
-    readonly containers: Pick<Rooms["containers"], "change" | "claimRemoval" | "get" | "hold" | "remove">;
+    readonly containers: Pick<
+      Rooms["containers"],
+      "change" | "claimRemoval" | "find" | "get" | "hold" | "links" | "remove"
+    >;
     readonly monitor: Pick<Rooms["monitor"], "cancelRestart" | "committed" | "live" | "removed">;
   };
 
@@ -25,11 +29,10 @@ export const removeContainer = (needs: Needs) =>
     }),
 
     async run({ ref, force, volumes, link }) {
-      if (link)
-        throw new Fault(
-          "unsupported",
-          `Cannot remove the link ${ref}: links are not supported; remove the container itself without the link option`,
-        );
+      if (link) {
+        removeLink(needs, ref);
+        return {};
+      }
       await remove(needs, { ref, force, volumes });
       return {};
     },

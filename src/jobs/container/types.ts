@@ -15,6 +15,10 @@ export interface ContainerView {
   /** Of a container that does not run but did: its networks' names, with the id of each that is still there. */
   readonly networkIds?: Readonly<Record<string, string>>;
   readonly execIds: readonly string[];
+  /** `/target:/source/alias` of each link it has. */
+  readonly links?: readonly string[];
+  /** `/parent/alias` of each link to it. */
+  readonly linkedNames?: readonly string[];
   /** Of the graph driver, for inspect. */
   readonly graphData?: Readonly<Record<string, string>>;
   /** Bytes; when they were asked for. */

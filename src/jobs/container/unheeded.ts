@@ -5,14 +5,8 @@ import { Fault } from "#errors";
  * Refuses what would be written down and then have no effect, and a stop signal that could never be sent. Throws
  * `unsupported` and `invalid`.
  */
-export function refuseUnheeded({ host, networks, stopSignal }: ContainerSpec): void {
+export function refuseUnheeded({ host, stopSignal }: ContainerSpec): void {
   if (stopSignal) parseSignal(stopSignal);
-  const endpoints = Object.values(networks);
-  if (host.links.length > 0 || endpoints.some(({ links }) => links.length > 0))
-    throw new Fault(
-      "unsupported",
-      "Cannot create the container: links are not supported; containers of one bridge reach each other by address",
-    );
   if (Object.keys(host.storageOptions).length > 0)
     throw new Fault(
       "unsupported",

@@ -4,8 +4,10 @@ import type { LayerId } from "#graph";
 import type { Digest } from "#oci";
 import type { Rooms } from "../rooms.ts";
 import type { ContainerView } from "../types.ts";
+import { linkNames } from "./links.ts";
 
 export interface ViewNeeds {
+  readonly containers: Pick<Rooms["containers"], "find" | "get" | "links">;
   readonly networks: Pick<Rooms["networks"], "endpoints" | "list">;
   readonly execs: Pick<Rooms["execs"], "of">;
   readonly graph: {
@@ -19,6 +21,7 @@ export function viewOf(needs: ViewNeeds, container: Container): ContainerView {
   const { endpoints, ports } = needs.networks.endpoints(container.id);
   return {
     container,
+    ...linkNames(needs, container),
     imageName: imageName(needs, container),
     endpoints,
     ports,

@@ -4,6 +4,7 @@ import { sentenceOf } from "#errors";
 import type { ExitRecord, PreparedExec } from "#exec";
 import { announcer } from "../container/announce.ts";
 import { exitCodeOf, original } from "../container/launch.ts";
+import { withLinks } from "../container/links.ts";
 import { Size } from "../container/resize.ts";
 import { execProcess } from "../container/runtime-spec.ts";
 import type { Rooms } from "../rooms.ts";
@@ -11,7 +12,8 @@ import type { ExecSpec } from "../types.ts";
 import { checkRuns } from "./create.ts";
 
 interface Needs {
-  readonly containers: Pick<Rooms["containers"], "find" | "get">;
+  readonly containers: Pick<Rooms["containers"], "find" | "get" | "links">;
+  readonly networks: Pick<Rooms["networks"], "endpoints">;
   readonly monitor: Pick<Rooms["monitor"], "running">;
   readonly execs: Pick<Rooms["execs"], "begin" | "ended" | "started" | "view">;
   readonly events: Pick<Rooms["events"], "publish">;
@@ -80,7 +82,7 @@ async function start(
   const container = needs.containers.find(needs.execs.view(id).containerId);
   await using prepared = await needs.monitor.running(container).exec({
     execId: id,
-    process: execProcess(container, spec, needs.settings.defaults),
+    process: execProcess(withLinks(needs, container), spec, needs.settings.defaults),
     stdin: attach && spec.attachStdin,
     privileged: spec.privileged,
     ...(size !== undefined && { consoleSize: size }),

@@ -105,6 +105,13 @@ function lifecycle(routes: Hono<ServerEnv>, engine: JobRunner): void {
       await engine.run("container.remove", { ref: named(c, "id"), volumes, force, link });
       return emptyResponse(204);
     })
+    // A link goes by its path: PARENT/ALIAS.
+    .delete("/containers/:parent/:alias", async (c) => {
+      const { v: volumes, force, link } = query(c, RemoveQuery);
+      const ref = `${named(c, "parent")}/${named(c, "alias")}`;
+      await engine.run("container.remove", { ref, volumes, force, link });
+      return emptyResponse(204);
+    })
     .post("/containers/:id/pause", async (c) => {
       await engine.run("container.pause", { ref: named(c, "id") });
       return emptyResponse(204);

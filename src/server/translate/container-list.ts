@@ -14,7 +14,7 @@ export function toContainerSummary(
   const { networkMode, annotations } = container.spec.host;
   return {
     Id: container.id,
-    Names: [`/${container.name}`],
+    Names: [`/${container.name}`, ...(view.linkedNames ?? [])],
     Image: view.imageName,
     ImageID: container.imageId,
     Command: commandLine(container.path, container.args),

@@ -21,11 +21,12 @@ const MASKED_PATHS = [
 const READONLY_PATHS = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
 /** HostConfig as it was given, in full, with Docker's defaults for the rest. */
-export function toHostConfig({ container }: ContainerView): HostConfig {
+export function toHostConfig({ container, links = [] }: ContainerView): HostConfig {
   const { host } = container.spec;
   return {
     ...toStorage(host),
     ...toNetworking(host),
+    Links: orNull(links),
     ...toSecurity(host),
     ...toResources(host),
     ContainerIDFile: "",
@@ -70,7 +71,6 @@ function toNetworking(host: HostSpec) {
     DnsOptions: host.dnsOptions,
     DnsSearch: host.dnsSearch,
     ExtraHosts: orNull(host.extraHosts),
-    Links: orNull(host.links),
   };
 }
 

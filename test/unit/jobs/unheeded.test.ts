@@ -11,8 +11,6 @@ test("what has an effect passes", () => {
 });
 
 test.each([
-  [specOf({}, { links: ["db:db"] }), "links are not supported"],
-  [specOf({ networks: { bridge: { ...endpoint, links: ["db"] } } }), "links are not supported"],
   [specOf({}, { storageOptions: { size: "1G" } }), "--storage-opt is not supported"],
   [specOf({ stopSignal: "FOO" }), "Invalid signal: FOO"],
 ])("%#", (spec, words) => {
