@@ -9,6 +9,7 @@ import { freshDisk } from "./disk.ts";
 import { bunker, type Contestant, cli, docker, podman } from "./engines.ts";
 import { latency, throughput } from "./latency.ts";
 import { type Row, render } from "./measure.ts";
+import { network } from "./network.ts";
 import { logRate, pull } from "./streams.ts";
 import { weight } from "./weight.ts";
 
@@ -46,6 +47,7 @@ async function main(): Promise<void> {
 
   const rows: Row[] = [];
   if (isWanted("start")) rows.push(...(await latency(engines, await bareCrun(`${root}/crun`), ROUNDS)));
+  if (isWanted("network")) rows.push(...(await network(engines, ROUNDS)));
   if (isWanted("many")) rows.push(...(await throughput(engines, 100)));
   if (isWanted("weight")) rows.push(...(await weight(engines)));
   if (isWanted("log")) rows.push(...(await logRate(engines, 3)));
