@@ -16,6 +16,7 @@ import type { RunningContainer } from "#exec";
 import type { LayerId } from "#graph";
 import type { NamespaceHolder } from "#network";
 import { announceLeaving, announcer } from "./container/announce.ts";
+import { wasLeftFrozen } from "./container/freeze-mark.ts";
 import { lives } from "./container/lives.ts";
 import { remover } from "./container/removal.ts";
 import { unmountVolumes } from "./container/volume-mounts.ts";
@@ -167,6 +168,7 @@ async function readopt(
   const { id } = container;
   if (!CLAIMS_TO_RUN.includes(container.state.status))
     begin(needs, container, { startedAt: timestamp(nowNanoseconds()) });
+  if (await wasLeftFrozen(container.directory)) await process.resume();
   const status = (await process.isPaused()) ? "paused" : "running";
   needs.containers.change(
     id,

@@ -224,3 +224,46 @@ describe("import", () => {
     expect(readdirSync(`${part.daemon.dataRoot}/content/partial`)).toEqual([]);
   });
 });
+
+test(
+  "a daemon that is killed in the middle leaves a whole image or none, and the container running",
+  async () => {
+    const fill = "dd if=/dev/urandom of=/big bs=1M count=40 2>/dev/null; touch /done; sleep 1000";
+    const { id } = await part.start(["sh", "-c", fill]);
+    await until(
+      () => part.exec(id, ["test", "-f", "/done"]),
+      ({ code }) => code === 0,
+    );
+    await part.daemon.ok("export", "-o", `${base}/big.tar`, id);
+    const { dataRoot } = part.daemon;
+    const layers = () => readdirSync(`${dataRoot}/overlay2`).sort();
+    const before = layers();
+    for (const [round, milliseconds] of [30, 120, 300, 600, 900, 1200, 1600].entries()) {
+      const name = `round:${round}`;
+      const words = round % 2 === 0 ? ["commit", id, name] : ["import", `${base}/big.tar`, name];
+      const working = part.daemon.cli(...words);
+      await Bun.sleep(milliseconds);
+      await part.daemon.kill();
+      await working;
+      await part.daemon.start();
+      expect((await part.inspect(id)).State.Status).toBe("running");
+      const there = (await part.daemon.cli("images", "-q", name)).stdout.trim();
+      if (there === "") expect([round, layers()]).toEqual([round, before]);
+      else {
+        const { Id } = await part.ask<{ Id: string }>("POST", "/containers/create", {
+          Image: name,
+          Cmd: ["true"],
+        });
+        const look = await part.daemon.request("HEAD", `/containers/${Id}/archive?path=/big`);
+        expect([round, look.status]).toEqual([round, 200]);
+        await part.remove(Id);
+        await part.daemon.ok("rmi", name);
+      }
+      expect(readdirSync(`${dataRoot}/content/partial`)).toEqual([]);
+      expect(readdirSync(`${dataRoot}/overlay2/.staging`)).toEqual([]);
+    }
+    expect((await part.exec(id, ["echo", "fine"])).stdout).toBe("fine\n");
+    await part.remove(id);
+  },
+  PATIENCE,
+);

@@ -10,6 +10,7 @@ import { nameFor, registerImage } from "../image/compose.ts";
 import type { Rooms } from "../rooms.ts";
 import { announcer } from "./announce.ts";
 import { within } from "./end.ts";
+import { markFrozen } from "./freeze-mark.ts";
 import { mergeConfig } from "./merge.ts";
 import type { ImageSettings } from "./types.ts";
 
@@ -101,6 +102,8 @@ async function still<T>(
     // Its group goes with its last process.
     if (!(await within(process.exited, END_PATIENCE))) throw thrown;
   };
+  // Should we be killed meanwhile, the next daemon lets it go on.
+  await using _mark = await markFrozen(container.directory);
   await process.pause().catch(unlessEnded);
   try {
     return await work();
