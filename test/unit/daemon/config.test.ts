@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { readConfig } from "../../../src/daemon/config.ts";
 import { daemonHelp, readFlags } from "../../../src/daemon/flags.ts";
+import { networkSettings } from "../../../src/daemon/network-values.ts";
 import { SETTINGS } from "../../../src/daemon/settings.ts";
 import { scratchFile } from "../../fakes/files.ts";
 
@@ -118,6 +119,43 @@ describe("the daemon's settings", () => {
   test("a damaged file is refused with its name", async () => {
     await using file = await scratchFile('{"mtu": ');
     expect(() => readConfig(["--config-file", file.path])).toThrow(file.path);
+  });
+
+  test("of networks reach the network room by its own names", () => {
+    const plain = networkSettings(readConfig(NO_FILE));
+    expect(plain).toEqual({
+      name: "bunker0",
+      mtu: 1500,
+      icc: true,
+      ipv6: false,
+      ipForward: true,
+      ipForwardNoDrop: false,
+      ipMasquerade: true,
+      iptables: true,
+      ip6tables: true,
+      firewallBackend: "",
+      allowDirectRouting: false,
+      userlandProxy: true,
+      publishMode: "forward",
+      hostGatewayAddresses: [],
+      defaultAddress: "",
+      addressPools: [],
+      defaultNetworkOptions: {},
+    });
+    const words = ["--bip6=fd00:2::1/64", "--fixed-cidr=10.1.2.0/24", "--default-gateway-v6", "fd00:2::fe"];
+    expect(networkSettings(readConfig([...NO_FILE, ...words, "--host-gateway-ip=10.1.0.1"]))).toEqual({
+      ...plain,
+      bip6: "fd00:2::1/64",
+      fixedCidr: "10.1.2.0/24",
+      defaultGatewayV6: "fd00:2::fe",
+      hostGatewayAddresses: ["10.1.0.1"],
+    });
+  });
+
+  test("the older key of the host's gateway counts as well", async () => {
+    await using file = await scratchFile('{"host-gateway-ip": "10.1.0.1", "host-gateway-ips": ["fd00::1"]}');
+    const { hostGatewayAddresses } = networkSettings(readConfig(["--config-file", file.path]));
+    expect(hostGatewayAddresses).toEqual(["fd00::1", "10.1.0.1"]);
   });
 
   test("no setting is there twice", () => {
