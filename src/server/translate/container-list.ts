@@ -29,9 +29,20 @@ export function toContainerSummary(
       NetworkMode: networkMode === "default" ? "bridge" : networkMode,
       ...(Object.keys(annotations).length > 0 && { Annotations: annotations }),
     },
-    NetworkSettings: { Networks: toNetworks(view, version) },
+    NetworkSettings: { Networks: briefNetworks(view, version) },
     Mounts: toMounts(container.mounts),
   };
+}
+
+/** Of each network what the container has there, and little of what was asked. Source: Docker's own rows. */
+function briefNetworks(view: ContainerView, version: string) {
+  const rows = Object.entries(toNetworks(view, version)).map(([name, { IPAMConfig, ...endpoint }]) => {
+    const { LinkLocalIPs: _, ...addresses } = IPAMConfig ?? {};
+    const unsaid = { Links: null, Aliases: null, DriverOpts: null };
+    const brief = { ...endpoint, ...unsaid, ...("DNSNames" in endpoint && { DNSNames: null }) };
+    return [name, { ...brief, IPAMConfig: IPAMConfig === null ? null : addresses }] as const;
+  });
+  return Object.fromEntries(rows);
 }
 
 /** Arguments with a space in them are quoted, as `docker ps` shows them. */

@@ -136,10 +136,11 @@ function namesOn({ container }: ContainerView, { name, endpoint, wanted }: Place
   return [...new Set([container.name, ...(wanted?.aliases ?? []), short, container.effective.hostname])];
 }
 
-/** Below API 1.45 the short id and the host name stood among the aliases. */
+/** Below API 1.45 the short id and the host name stood among the aliases, once it had been started. */
 function aliasesOn({ container }: ContainerView, { name, wanted, version }: Place): readonly string[] {
   const asked = wanted?.aliases ?? [];
-  if (isAtLeast(version, "1.45") || PREDEFINED.includes(name)) return asked;
+  const isOld = !isAtLeast(version, "1.45") && container.state.status !== "created";
+  if (!isOld || PREDEFINED.includes(name)) return asked;
   return [...new Set([...asked, container.id.slice(0, SHORT_ID_LETTERS), container.effective.hostname])];
 }
 

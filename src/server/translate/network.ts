@@ -46,9 +46,23 @@ function toNetwork(network: Network, version: string) {
     Ingress: false,
     ConfigFrom: { Network: "" },
     ConfigOnly: false,
-    Options: network.options,
+    Options: askedOptions(network),
     Labels: network.labels,
   };
+}
+
+const LINK_OPTIONS = ["com.docker.network.bridge.name", "parent"];
+
+/**
+ * Without the links that a driver named itself, after the network's id: Compose makes a network anew that has options
+ * which nobody asked for.
+ */
+function askedOptions({ id, options }: Network) {
+  const isOwn = ([name, value]: readonly [string, string]) => {
+    const [, part] = /^[a-z]+-([0-9a-f]{8,})$/.exec(value) ?? [];
+    return LINK_OPTIONS.includes(name) && part !== undefined && id.startsWith(part);
+  };
+  return Object.fromEntries(Object.entries(options).filter((entry) => !isOwn(entry)));
 }
 
 function toIpamConfig({ subnet, range, gateway, auxiliary }: Network["ipam"]["pools"][number]) {

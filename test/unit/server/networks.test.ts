@@ -6,6 +6,7 @@ import { createWarnings } from "../../../src/server/translate/asked-networks.ts"
 import { toContainerSpec } from "../../../src/server/translate/container-create.ts";
 import { toContainerInspect } from "../../../src/server/translate/container-inspect.ts";
 import { toContainerSummary } from "../../../src/server/translate/container-list.ts";
+import { toNetworkSummary } from "../../../src/server/translate/network.ts";
 import { toNetworkSettings } from "../../../src/server/translate/network-settings.ts";
 import { CONTAINER_ID, containerView } from "../../fakes/container-view.ts";
 
@@ -74,6 +75,21 @@ describe("a new container asks for networks", () => {
     expect(createWarnings({ MacAddress: MAC }, version)).toHaveLength(count);
   });
 });
+
+const NETWORK: Parameters<typeof toNetworkSummary>[0] = {
+  id: "aa",
+  name: "front",
+  driver: "bridge",
+  created: 0,
+  scope: "local",
+  ipam: { driver: "default", options: {}, pools: [] },
+  options: {},
+  labels: {},
+  isInternal: false,
+  isAttachable: false,
+  isIpv4: true,
+  isIpv6: false,
+};
 
 /** A container on the networks front and back, with one alias. */
 function onTwo(state: ContainerView["container"]["state"]["status"]): ContainerView {
@@ -167,6 +183,22 @@ describe("NetworkSettings", () => {
     expect([front?.Aliases, front !== undefined && "DNSNames" in front]).toEqual([aliases, hasNames]);
   });
 
+  test("of a row in the list say what the container has, not what was asked", () => {
+    const row = toContainerSummary(onTwo("running"), { now: new Date(), version: "1.56" });
+    expect(row.NetworkSettings.Networks.front).toMatchObject({
+      IPAMConfig: { IPv4Address: "172.17.0.2" },
+      Aliases: null,
+      DNSNames: null,
+      NetworkID: "f1",
+      IPAddress: "172.17.0.2",
+    });
+    expect(row.NetworkSettings.Networks.back).toMatchObject({
+      IPAMConfig: null,
+      DriverOpts: null,
+      GwPriority: 9,
+    });
+  });
+
   test.each([
     ["1.48", true],
     ["1.47", false],
@@ -205,6 +237,16 @@ describe("NetworkSettings", () => {
     expect("MacAddress" in toContainerInspect(onTwo("running"), "1.52").Config).toBe(false);
     expect("MacAddress" in toContainerInspect(containerView(), "1.51").Config).toBe(false);
   });
+});
+
+test("a network's options are those that were asked for, without the links that its driver named after it", () => {
+  const id = "0123456789ab".padEnd(64, "c");
+  const shown = (options: Record<string, string>) =>
+    toNetworkSummary({ ...NETWORK, id, options }, "1.56").Options;
+  const name = "com.docker.network.bridge.name";
+  expect(shown({ [name]: "br-0123456789ab", a: "b" })).toEqual({ a: "b" });
+  expect(shown({ parent: "dm-0123456789ab" })).toEqual({});
+  expect(shown({ [name]: "br-face", parent: "eth0" })).toEqual({ [name]: "br-face", parent: "eth0" });
 });
 
 describe("addresses are counted", () => {
