@@ -10,16 +10,17 @@ const CTA_TUPLE_ORIG = 1;
 const CTA_TUPLE_REPLY = 2;
 const CTA_TUPLE_IP = 1;
 const CTA_TUPLE_PROTO = 2;
-const CTA_IP_V4_SRC = 1;
-const CTA_IP_V4_DST = 2;
+/** Source and destination of a tuple, by family. */
+const CTA_IP = { 4: { source: 1, destination: 2 }, 6: { source: 3, destination: 4 } } as const;
 const CTA_PROTO_NUM = 1;
 const CTA_PROTO_DST_PORT = 3;
 const NLA_F_NESTED = 0x8000;
-const AF_INET = 2;
+const AF = { 4: 2, 6: 10 } as const;
 /** struct nfgenmsg: family, version, resource. */
-const BODY = Uint8Array.of(AF_INET, 0, 0, 0);
+const BODY_BYTES = 4;
+const NOTHING = new Uint8Array();
 
-/** An IPv4 flow as the kernel tracks it; addresses in network order. */
+/** A flow as the kernel tracks it; addresses in network order. */
 export interface TrackedFlow {
   /** IPPROTO_*. */
   readonly protocol: number;
@@ -34,14 +35,18 @@ export interface TrackedFlow {
  * Makes the kernel forget the flows that `isStale` names, so that their next packet meets today's rules. `netlink`
  * speaks NETLINK_NETFILTER. Returns how many.
  */
-export function forgetFlows(netlink: Netlink, isStale: (flow: TrackedFlow) => boolean): number {
+export function forgetFlows(
+  netlink: Netlink,
+  family: 4 | 6,
+  isStale: (flow: TrackedFlow) => boolean,
+): number {
   let count = 0;
-  for (const body of netlink.dump(GET, BODY)) {
-    const original = readAttributes(body, BODY.length).get(CTA_TUPLE_ORIG);
-    const flow = readFlow(body);
+  for (const body of netlink.dump(GET, Uint8Array.of(AF[family], 0, 0, 0))) {
+    const original = readAttributes(body, BODY_BYTES).get(CTA_TUPLE_ORIG);
+    const flow = readFlow(body, family);
     if (original === undefined || flow === undefined || !isStale(flow)) continue;
     const request = new NetlinkMessage(DELETE, NLM_F_REQUEST | NLM_F_ACK);
-    request.fields([1, AF_INET], [1, 0], [2, 0]);
+    request.fields([1, AF[family]], [1, 0], [2, 0]);
     request.attribute(CTA_TUPLE_ORIG | NLA_F_NESTED, original);
     netlink.do("forget a flow", request.finish(), [constants.errno.ENOENT]);
     count += 1;
@@ -49,14 +54,14 @@ export function forgetFlows(netlink: Netlink, isStale: (flow: TrackedFlow) => bo
   return count;
 }
 
-function readFlow(body: Uint8Array): TrackedFlow | undefined {
-  const attributes = readAttributes(body, BODY.length);
-  const original = readAttributes(attributes.get(CTA_TUPLE_ORIG) ?? BODY.subarray(4));
-  const reply = readAttributes(attributes.get(CTA_TUPLE_REPLY) ?? BODY.subarray(4));
-  const addresses = readAttributes(original.get(CTA_TUPLE_IP) ?? BODY.subarray(4));
-  const transport = readAttributes(original.get(CTA_TUPLE_PROTO) ?? BODY.subarray(4));
-  const destination = addresses.get(CTA_IP_V4_DST);
-  const answeredBy = readAttributes(reply.get(CTA_TUPLE_IP) ?? BODY.subarray(4)).get(CTA_IP_V4_SRC);
+function readFlow(body: Uint8Array, family: 4 | 6): TrackedFlow | undefined {
+  const attributes = readAttributes(body, BODY_BYTES);
+  const original = readAttributes(attributes.get(CTA_TUPLE_ORIG) ?? NOTHING);
+  const reply = readAttributes(attributes.get(CTA_TUPLE_REPLY) ?? NOTHING);
+  const addresses = readAttributes(original.get(CTA_TUPLE_IP) ?? NOTHING);
+  const transport = readAttributes(original.get(CTA_TUPLE_PROTO) ?? NOTHING);
+  const destination = addresses.get(CTA_IP[family].destination);
+  const answeredBy = readAttributes(reply.get(CTA_TUPLE_IP) ?? NOTHING).get(CTA_IP[family].source);
   const port = transport.get(CTA_PROTO_DST_PORT);
   if (destination === undefined || answeredBy === undefined || port?.length !== 2) return undefined;
   const [high = 0, low = 0] = port;

@@ -27,6 +27,7 @@ function openLibrary() {
     bind: { args: ["i32", "ptr", "u32"], returns: "i32" },
     send: { args: ["i32", "ptr", "u64", "i32"], returns: "i32" },
     recv: { args: ["i32", "ptr", "u64", "i32"], returns: "i32" },
+    getsockopt: { args: ["i32", "i32", "i32", "ptr", "ptr"], returns: "i32" },
     setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
     close: { args: ["i32"], returns: "i32" },
   }).symbols;
@@ -70,6 +71,12 @@ export class RawSocket implements Disposable {
 
   set(level: number, option: number, value: Uint8Array | Int32Array | BigInt64Array): number {
     return settle(calls().setsockopt(this.#descriptor, level, option, value, value.byteLength));
+  }
+
+  /** `value` holds what the kernel reads, and then what it says. */
+  get(level: number, option: number, value: Uint8Array): number {
+    const length = Uint32Array.of(value.byteLength);
+    return settle(calls().getsockopt(this.#descriptor, level, option, value, length));
   }
 
   /** How long receiving may wait. */

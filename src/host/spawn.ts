@@ -12,6 +12,7 @@ export interface RunOptions {
 }
 
 export interface ProgramResult {
+  readonly pid: number;
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
@@ -36,7 +37,7 @@ export async function tryRun(command: readonly string[], options: RunOptions = {
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
   const [stdout, stderr, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
-  return { code, stdout, stderr: stderr.slice(0, KEPT_BYTES) };
+  return { pid: child.pid, code, stdout, stderr: stderr.slice(0, KEPT_BYTES) };
 }
 
 /** As tryRun, and throws `internal` with the program's own words when it does not end with 0. */

@@ -1,8 +1,8 @@
 import type { Log, Netlink } from "#host";
 import type { NetlinkStep } from "#oci";
-import type { Firewall } from "./firewall.ts";
+import type { Firewall } from "./firewall/index.ts";
 import type { Relays } from "./relays.ts";
-import type { AddressPool, Endpoint, Finding, Network, PublishedPort } from "./types.ts";
+import type { AddressPool, Endpoint, Finding, Network, PortReport, PublishedPort } from "./types.ts";
 
 export type * from "./types.ts";
 
@@ -96,7 +96,15 @@ export interface NetworkHost {
   readonly netlink: Netlink;
   readonly firewall: Firewall;
   readonly relays: Relays;
+  /** A folder that is this daemon's alone, which does not outlive a restart of the host. */
+  readonly stateDirectory: string;
   readonly log: Log;
+}
+
+/** How one published port gets to its container. */
+export interface Carriage extends PublishedPort, Pick<PortReport, "address" | "carrier" | "reach"> {
+  /** A relay has a socket there: nobody else need hold the port while the container lives. */
+  readonly isHeld: boolean;
 }
 
 /** What a container needs of a driver to be on a network. The default route goes over its way out, or another's. */
@@ -153,6 +161,8 @@ export interface NetworkDriver {
   settle(): Promise<void>;
   /** After the container's names have changed, for whoever tells other hosts. */
   renamed?(record: EndpointRecord): void;
+  /** Each port of the record, in its order. */
+  carriage?(network: Network, record: EndpointRecord): readonly Carriage[];
   /** What `network doctor` should say of it. */
   diagnose?(): Promise<readonly Finding[]>;
 }

@@ -1,7 +1,7 @@
 import { Fault } from "#errors";
 import { type IpAddress, parseAddress, parsePrefix } from "./addresses.ts";
 import type { Lease } from "./addressing.ts";
-import type { Endpoint, EndpointRecord, EndpointRequest, Network, PublishedPort, Sandbox } from "./driver.ts";
+import type { Carriage, Endpoint, EndpointRecord, EndpointRequest, Network, Sandbox } from "./driver.ts";
 
 const MAC_ADDRESS = /^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/i;
 const SHORT_ID_LENGTH = 12;
@@ -163,11 +163,11 @@ export function portEndpointOf(records: readonly EndpointRecord[]): EndpointReco
 }
 
 /** Held by the supervisor; those of a relay are held by the relay, which listens on them. */
-export function reservationsOf(ports: readonly PublishedPort[]): Sandbox["reservations"] {
+export function reservationsOf(ports: readonly Carriage[]): Sandbox["reservations"] {
   return ports
-    .filter(({ hostAddress }) => !hostAddress.includes(":"))
+    .filter(({ isHeld, carrier }) => carrier === "translation" && !isHeld)
     .map(({ protocol, hostAddress, hostPort }) => ({
-      family: 4 as const,
+      family: hostAddress.includes(":") ? (6 as const) : (4 as const),
       protocol,
       address: hostAddress,
       port: hostPort,

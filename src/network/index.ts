@@ -14,6 +14,7 @@ export { macvlanNetwork } from "./drivers/macvlan/index.ts";
 export { noNetwork } from "./drivers/none/index.ts";
 export { overlayNetwork } from "./drivers/overlay/index.ts";
 export { moveLinkedHost } from "./files.ts";
+export type * from "./firewall/state.ts";
 export { DEFAULT_POOLS } from "./ipam.ts";
 export { portHolder } from "./port-holder.ts";
 export { type NetworkOptions, openNetworks } from "./sandbox.ts";

@@ -4,7 +4,7 @@ import type { Definitions } from "./definitions.ts";
 import type { BridgeSettings, EndpointRecord } from "./driver.ts";
 import { type Asker, inOrderOfPriority } from "./endpoint.ts";
 import type { FileFacts } from "./files.ts";
-import type { Firewall } from "./firewall.ts";
+import type { Firewall } from "./firewall/index.ts";
 import type { NameService } from "./name-service.ts";
 import type { PortTable } from "./ports.ts";
 import type { NetworkStore, SandboxRecord } from "./store.ts";

@@ -8,9 +8,12 @@ export interface RelayRequest {
   readonly containerId: string;
   /** When this link of the host goes, the relay ends by itself. */
   readonly link: string;
-  /** The container's address. */
+  readonly ports: readonly RelayedPort[];
+}
+
+/** With the container's address that it leads to. */
+export interface RelayedPort extends PublishedPort {
   readonly address: string;
-  readonly ports: readonly PublishedPort[];
 }
 
 /** How starting one went: an errno says which port could not be listened on. */
@@ -30,12 +33,14 @@ const END_LIMIT_MILLISECONDS = 2000;
 
 /**
  * Relays carry what address translation cannot: connections to an IPv6 address of the host for a container
- * that has only IPv4, and all ports where the daemon shall leave the firewall alone. One process per container
+ * that has only IPv4, those to IPv6's loopback, and all ports where the daemon shall leave the firewall alone or
+ * its INPUT rules shall count. One process per container
  * (`launcher relay`), which outlives the daemon and is known by its words.
  */
 export class Relays {
   readonly #launcherCommand: (args: readonly string[]) => readonly string[];
   readonly #owner: string;
+  /** By container and link: a container's ports may move from one network to another. */
   readonly #running = new Map<string, Running>();
 
   /** `owner` tells this daemon's relays from another's: its state directory. */
@@ -46,7 +51,7 @@ export class Relays {
 
   /** Listens on all of them or on none. */
   async start(request: RelayRequest): Promise<RelayStart> {
-    await this.stop(request.containerId);
+    await this.stop(request.containerId, request.link);
     const words = this.#words(request);
     const child = Bun.spawn([...this.#launcherCommand(words)], {
       stdin: "ignore",
@@ -57,10 +62,10 @@ export class Relays {
     });
     child.unref();
     const startTicks = processStartTicks(child.pid) ?? "";
-    this.#running.set(request.containerId, { pid: child.pid, startTicks, words: words.join(" ") });
+    this.#running.set(keyOf(request), { pid: child.pid, startTicks, words: words.join(" ") });
     const said = await child.stdout.text();
     if (said === "ready\n") return { ok: true };
-    this.#running.delete(request.containerId);
+    this.#running.delete(keyOf(request));
     const [, index, errno] = /^failed (\d+) (\d+)\n$/.exec(said) ?? [];
     const port = request.ports[Number(index)];
     if (port === undefined)
@@ -72,10 +77,11 @@ export class Relays {
   }
 
   /** It is gone when this returns, and its ports are free. */
-  async stop(containerId: string): Promise<void> {
-    const running = this.#running.get(containerId);
+  async stop(containerId: string, link: string): Promise<void> {
+    const key = keyOf({ containerId, link });
+    const running = this.#running.get(key);
     if (running === undefined) return;
-    this.#running.delete(containerId);
+    this.#running.delete(key);
     await end(running);
   }
 
@@ -86,16 +92,16 @@ export class Relays {
       const request = missing.get(found.words);
       if (request === undefined) await end(found);
       else {
-        this.#running.set(request.containerId, found);
+        this.#running.set(keyOf(request), found);
         missing.delete(found.words);
       }
     }
     return Promise.all([...missing.values()].map((request) => this.start(request)));
   }
 
-  #words({ containerId, link, address, ports }: RelayRequest): string[] {
+  #words({ containerId, link, ports }: RelayRequest): string[] {
     const targets = ports.map(
-      ({ protocol, hostAddress, hostPort, containerPort }) =>
+      ({ protocol, hostAddress, hostPort, address, containerPort }) =>
         `${protocol}/${hostAddress}/${hostPort}/${address}/${containerPort}`,
     );
     return ["relay", this.#owner, containerId, link, ...targets];
@@ -113,6 +119,9 @@ export class Relays {
     });
   }
 }
+
+const keyOf = ({ containerId, link }: Pick<RelayRequest, "containerId" | "link">): string =>
+  `${containerId} ${link}`;
 
 function wordsOf(pid: number): string[] {
   try {

@@ -30,9 +30,8 @@ import type {
   SandboxRequest,
 } from "./driver.ts";
 import { dnsNamesOf } from "./endpoint.ts";
-import { Firewall } from "./firewall.ts";
+import { openFirewall } from "./firewall/index.ts";
 import { blocksOfHost, DEFAULT_POOLS, DefaultIpam, nullIpam, uniqueLocalPool } from "./ipam.ts";
-import { IptablesBackend } from "./iptables.ts";
 import { recordsWithoutLink } from "./lost-links.ts";
 import { NameService } from "./name-service.ts";
 import { askerOf, type RoomParts } from "./parts.ts";
@@ -52,6 +51,8 @@ export interface NetworkOptions {
   readonly launcherCommand: (args: readonly string[]) => readonly string[];
   /** A folder that is this daemon's alone; tells its relays from another daemon's. */
   readonly stateDirectory: string;
+  /** When it fires nothing is done any more that was not asked for: rules that others remove stay away. */
+  readonly signal?: AbortSignal;
   readonly log: Log;
 }
 
@@ -93,7 +94,7 @@ class HostNetworks implements Networks {
       ports: new PortTable({ defaultAddress: settings.defaultAddress, hasIpv6: hostHasIpv6() }),
       names: new NameService(store, log),
       netlink,
-      firewall: new Firewall(new IptablesBackend(settings.name), log),
+      firewall: openFirewall(settings, { log, ...(options.signal && { signal: options.signal }) }),
       settings,
       log,
     };
@@ -107,7 +108,8 @@ class HostNetworks implements Networks {
     const { netlink, firewall } = this.#parts;
     const relays = new Relays(launcherCommand, stateDirectory);
     const driver = (name: string) => this.#drivers.get(name);
-    const host = { catalog: this.#catalog(), driver, settings, netlink, firewall, relays, log };
+    const parts = { settings, netlink, firewall, relays, stateDirectory, log };
+    const host = { catalog: this.#catalog(), driver, ...parts };
     for (const kind of kinds)
       if (kind.probe().usable) this.#drivers.set(DRIVER_SHOWN[kind.name] ?? kind.name, kind.open(host));
   }
@@ -214,7 +216,11 @@ class HostNetworks implements Networks {
   }
 
   publishedPorts() {
-    return reportPorts(this.#parts.store.endpoints(), this.#options.settings);
+    const { store } = this.#parts;
+    return reportPorts(store.endpoints(), (record) => {
+      const network = store.get(record.networkId);
+      return (network && this.#drivers.get(network.driver)?.carriage?.(network, record)) ?? [];
+    });
   }
 
   async diagnose(): Promise<readonly Finding[]> {
@@ -244,6 +250,7 @@ class HostNetworks implements Networks {
     for (const network of store.networks())
       if (store.onNetwork(network.id).length === 0)
         await this.#drivers.get(network.driver)?.tearDown(network);
+    await this.#parts.firewall[Symbol.asyncDispose]();
   }
 }
 

@@ -151,7 +151,7 @@ export class Sandboxes {
     },
   ): Sandbox {
     const { sandbox, joined, ports } = made;
-    const { store, names, settings } = this.#parts;
+    const { store, names } = this.#parts;
     const { containerId, namespace } = sandbox;
     const records = joined.map(({ record }) => record);
     const cursors = Object.assign({}, ...joined.map((one) => one.cursors));
@@ -169,7 +169,7 @@ export class Sandboxes {
       sysctls: Object.assign({}, ...sysctls),
       files: filesIn(request.directory),
       // For its life: the ports may come to be carried by another endpoint, or again by one.
-      reservations: settings.iptables ? reservationsOf(ports) : [],
+      reservations: this.#reservations(joined, ports),
       endpoints: records.map(({ endpoint }) => endpoint),
       ports: records.flatMap((record) => record.ports),
       open: () => this.#open(joined),
@@ -180,6 +180,18 @@ export class Sandboxes {
         for (const { driver } of joined) await driver.settle();
       },
     };
+  }
+
+  /** As the network that carries the ports has them carried; where none does yet, as most would. */
+  #reservations(joined: readonly Claimed[], ports: readonly PublishedPort[]): Sandbox["reservations"] {
+    const { iptables, publishMode } = this.#parts.settings;
+    const carrier = joined.find(({ record }) => record.ports.length > 0);
+    if (carrier !== undefined)
+      return reservationsOf(carrier.driver.carriage?.(carrier.network, carrier.record) ?? []);
+    const isHeld = ({ hostAddress }: PublishedPort) =>
+      !iptables || publishMode === "input" || hostAddress.includes(":");
+    const carrierOf = { address: "", reach: "", carrier: "translation" } as const;
+    return reservationsOf(ports.map((port) => ({ ...port, ...carrierOf, isHeld: isHeld(port) })));
   }
 
   async #open(joined: readonly Claimed[]): Promise<void> {

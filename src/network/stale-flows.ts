@@ -6,28 +6,35 @@ const IPPROTO_UDP = 17;
 
 /**
  * A UDP flow has no beginning: one that was tracked before a port was published, or to the container that had it
- * before, goes on past the rules until nobody sends for half a minute. With a container's address: the flows to
+ * before, goes on past the rules until nobody sends for half a minute. With a container's addresses: the flows to
  * other places when its ports open; else the flows to anybody.
  */
-export function forgetStaleFlows(ports: readonly PublishedPort[], keep?: string): void {
-  const udp = ports.filter(({ protocol, hostAddress }) => protocol === "udp" && !hostAddress.includes(":"));
+export function forgetStaleFlows(ports: readonly PublishedPort[], keep: readonly string[]): void {
+  const udp = ports.filter(({ protocol }) => protocol === "udp");
   if (udp.length === 0) return;
-  const kept = keep === undefined ? undefined : bytesOf(keep);
-  const wanted = udp.map(({ hostAddress, hostPort }) => ({ hostPort, bytes: bytesOf(hostAddress) }));
+  const kept = keep.flatMap((address) => bytesOf(address) ?? []);
   using netlink = new Netlink(NETLINK_NETFILTER);
-  forgetFlows(netlink, (flow) => {
-    if (flow.protocol !== IPPROTO_UDP || (kept !== undefined && isEqual(flow.answeredBy, kept))) return false;
-    return wanted.some(
-      ({ hostPort, bytes }) =>
-        flow.destinationPort === hostPort &&
-        (bytes.every((byte) => byte === 0) || isEqual(bytes, flow.destination)),
-    );
-  });
+  for (const family of [4, 6] as const) {
+    const wanted = udp.flatMap(({ hostAddress, hostPort }) => {
+      const bytes = bytesOf(hostAddress);
+      return bytes === undefined || (bytes.length === 4) !== (family === 4) ? [] : [{ hostPort, bytes }];
+    });
+    if (wanted.length === 0) continue;
+    forgetFlows(netlink, family, (flow) => {
+      if (flow.protocol !== IPPROTO_UDP || kept.some((bytes) => isEqual(flow.answeredBy, bytes)))
+        return false;
+      return wanted.some(
+        ({ hostPort, bytes }) =>
+          flow.destinationPort === hostPort &&
+          (bytes.every((byte) => byte === 0) || isEqual(bytes, flow.destination)),
+      );
+    });
+  }
 }
 
-function bytesOf(address: string): Uint8Array {
+function bytesOf(address: string): Uint8Array | undefined {
   const parsed = parseAddress(address);
-  return parsed === undefined ? new Uint8Array(4) : addressBytes(parsed);
+  return parsed === undefined ? undefined : addressBytes(parsed);
 }
 
 const isEqual = (one: Uint8Array, other: Uint8Array): boolean => Buffer.compare(one, other) === 0;

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { IptablesBackend } from "../../src/network/iptables.ts";
 import { describeInOwnNetwork } from "../fixtures/describe-in-own-network.ts";
 import { Host, port, rules, running } from "../fixtures/network-host.ts";
 import { makeNeighbour } from "../fixtures/network-neighbour.ts";
@@ -168,27 +167,5 @@ describeInOwnNetwork(import.meta.path, () => {
     expect((await rules()).filter((rule) => !rule.includes("longest-name-15"))).toEqual(before);
     expect(await neighbour.call("tcp", "10.9.0.1", 8020)).toBe("web 10.9.0.2 5");
     expect(await neighbour.call("tcp", "10.9.0.1", 8030)).toBe("shop 10.9.0.2 5");
-  });
-
-  test("an internal network reaches no other one, not even by its published ports", async () => {
-    await using one = await Host.start();
-    await using two = await Host.start({ name: "second" });
-    await using web = await one.start("web");
-    await using shop = await two.start("shop", [port(80, 8030)]);
-    await shop.network.serve("shop", "tcp", "0.0.0.0", 80);
-    expect(await web.network.call("tcp", "10.9.0.1", 8030)).toBe("shop 172.18.0.1 5");
-    const [forwarding] = two.networks.endpoints(shop.id).ports;
-    if (forwarding === undefined) throw new Error("shop has no port");
-    const open = { isMasqueraded: true, isOpenInside: true, isInternal: false };
-    await new IptablesBackend("second").clear();
-    await new IptablesBackend("bunker0").replace({
-      bridges: [
-        { ...open, name: "bunker0", subnet: "172.17.0.0/16", gateway: "172.17.0.1", isInternal: true },
-        { ...open, name: "second", subnet: "172.18.0.0/16", gateway: "172.18.0.1" },
-      ],
-      forwardings: [{ containerId: shop.id, address: shop.address, ports: [forwarding] }],
-    });
-    expect(await neighbour.call("tcp", "10.9.0.1", 8030)).toBe("shop 10.9.0.2 5");
-    expect(await web.network.callInVain("tcp", "10.9.0.1", 8030)).toBe("none: silence");
   });
 });

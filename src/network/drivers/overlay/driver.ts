@@ -1,7 +1,7 @@
 import { Fault, sentenceOf } from "#errors";
 import { type Cluster, KEYS } from "../../cluster/cluster.ts";
 import { readEndpoint, readNetwork, type SharedEndpoint } from "../../cluster/shapes.ts";
-import type { EndpointRecord, Joined, Network, NetworkDriver, NetworkHost } from "../../driver.ts";
+import type { Carriage, EndpointRecord, Joined, Network, NetworkDriver, NetworkHost } from "../../driver.ts";
 import { knowsLinkKind } from "../../steps/upper-links.ts";
 import { bridgeNetwork } from "../bridge/index.ts";
 import { checkOptions, isEncrypted, MTU, mtuOf, portOf, vniOf } from "./options.ts";
@@ -154,6 +154,10 @@ export class OverlayDriver implements NetworkDriver {
 
   async open(network: Network, record: EndpointRecord): Promise<void> {
     await this.#bridge.open(this.#asBridge(network), record);
+  }
+
+  carriage(network: Network, record: EndpointRecord): readonly Carriage[] {
+    return this.#bridge.carriage?.(this.#asBridge(network), record) ?? [];
   }
 
   async shut(network: Network, record: EndpointRecord): Promise<void> {

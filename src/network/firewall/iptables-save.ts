@@ -1,0 +1,40 @@
+import { TABLES, type Table } from "./iptables-rules.ts";
+
+/** What iptables-save printed: the names of the chains, their policies, and the rules without their `-A `. */
+export interface SavedRules {
+  readonly chains: Readonly<Record<Table, ReadonlyMap<string, string>>>;
+  readonly rules: Readonly<Record<Table, readonly string[]>>;
+}
+
+export function parseRules(saved: string): SavedRules {
+  const chains = {
+    raw: new Map<string, string>(),
+    nat: new Map<string, string>(),
+    filter: new Map<string, string>(),
+  };
+  const rules: Record<Table, string[]> = { raw: [], nat: [], filter: [] };
+  let table: Table | undefined;
+  for (const line of saved.split("\n")) {
+    if (line.startsWith("*")) table = TABLES.find((name) => line === `*${name}`);
+    else if (table === undefined) continue;
+    else if (line.startsWith(":")) {
+      const [name = "", policy = ""] = line.slice(1).split(" ");
+      chains[table].set(name, policy);
+    } else if (line.startsWith("-A ")) rules[table].push(plain(line.slice(3)));
+  }
+  return { chains, rules };
+}
+
+/** A comment may come in quotes, which ours never need. */
+const plain = (rule: string): string => rule.trimEnd().replace(/--comment "([^" ]*)"/, "--comment $1");
+
+export const chainOf = (rule: string): string => rule.split(" ")[0] ?? "";
+export const targetOf = (rule: string): string => / -[jg] (\S+)/.exec(rule)?.[1] ?? "";
+
+/** Exactly one such jump, at the top of its chain: what else leads there from that chain is removed. */
+export function setJump(jump: string, there: readonly string[]): string[] {
+  const same = there.filter((rule) => chainOf(rule) === chainOf(jump) && targetOf(rule) === targetOf(jump));
+  if (same.length === 1 && same[0] === jump) return [];
+  const [chain = "", ...rest] = jump.split(" ");
+  return [...same.map((rule) => `-D ${rule}`), `-I ${chain} 1 ${rest.join(" ")}`];
+}
