@@ -85,9 +85,10 @@ class LocalDriver implements VolumeDriver {
     return target;
   }
 
-  async unmount({ name }: VolumeRequest, { isLast }: { readonly isLast: boolean }): Promise<void> {
+  async unmount({ name, options }: VolumeRequest, { isLast }: { readonly isLast: boolean }): Promise<void> {
     const target = dataOf(this.#root, name);
-    if (isLast && isMounted(this.#root, target)) await unmountLocal(target);
+    const { mount } = parseLocalOptions(options);
+    if (isLast && mount !== undefined && isMounted(this.#root, target)) await unmountLocal(target, mount);
   }
 
   async inspect({ name, options }: VolumeRequest): Promise<VolumeView> {

@@ -59,8 +59,7 @@ export function isMounted(root: string, target: string): boolean {
 /** Mounts it, and waits no longer than is decent for disks and other hosts: the daemon goes on meanwhile. */
 export async function mountLocal(mount: LocalMount, target: string): Promise<void> {
   const call = { ...(await withAddress(mount)), target };
-  const isInstant = INSTANT.includes(call.type) || (call.flags & MS_BIND) !== 0;
-  const result = isInstant
+  const result = isInstant(call)
     ? mountNow(call)
     : await inChild(["mount", JSON.stringify(call)], PATIENCE).catch((thrown) => {
         throw refused(call, sentenceOf(thrown));
@@ -68,9 +67,16 @@ export async function mountLocal(mount: LocalMount, target: string): Promise<voi
   if (result < 0) throw refused(call, reasonOf(call, result));
 }
 
-/** What hangs or is busy is detached, so that it goes with its last user. */
-export async function unmountLocal(target: string): Promise<void> {
-  const result = await inChild(["unmount", target], UNMOUNT_PATIENCE).catch(() => undefined);
+function isInstant({ type, flags }: Pick<LocalMount, "type" | "flags">): boolean {
+  return INSTANT.includes(type) || (flags & MS_BIND) !== 0;
+}
+
+/** What hangs or is busy is detached, so that it goes with its last user. `mount`: what is known of it. */
+export async function unmountLocal(target: string, mount?: LocalMount): Promise<void> {
+  const result =
+    mount !== undefined && isInstant(mount)
+      ? unmountRaw(target, UMOUNT_NOFOLLOW)
+      : await inChild(["unmount", target], UNMOUNT_PATIENCE).catch(() => undefined);
   if (result !== undefined && (result >= 0 || isNothing(result))) return;
   const detached = unmountRaw(target, UMOUNT_NOFOLLOW | MNT_DETACH);
   if (detached >= 0 || isNothing(detached)) return;

@@ -1,0 +1,109 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { run, TestDaemon } from "../../fixtures/daemon.ts";
+import { PATIENCE } from "../../fixtures/host-part.ts";
+import { serveImages } from "../../fixtures/served-images.ts";
+
+/** File systems that keep limits by project, each with the words that make one. */
+const KINDS: Readonly<Record<string, readonly string[]>> = {
+  ext4: ["mkfs.ext4", "-q", "-F", "-O", "quota,project"],
+  xfs: ["mkfs.xfs", "-q", "-f"],
+};
+
+interface Disk extends AsyncDisposable {
+  readonly path: string;
+}
+
+/** A file system in a file, mounted with limits; a sentence why there is none here. */
+async function disk(kind: string): Promise<Disk | string> {
+  const [program = "", ...words] = KINDS[kind] ?? [];
+  if (!existsSync(`/usr/sbin/${program}`) && !existsSync(`/sbin/${program}`))
+    return `${program} is not installed`;
+  await using undo = new AsyncDisposableStack();
+  const folder = await mkdtemp(`${tmpdir()}/quota-`);
+  undo.defer(() => rm(folder, { recursive: true, force: true }));
+  const path = `${folder}/disk`;
+  await mkdir(path);
+  await run(["truncate", "--size", "400M", `${folder}/image`]);
+  const made = await run([program, ...words, `${folder}/image`]);
+  if (made.code !== 0) return made.stderr.trim();
+  const mounted = await run(["mount", "-o", "loop,prjquota", `${folder}/image`, path]);
+  if (mounted.code !== 0) return `this kernel mounts no ${kind} with prjquota`;
+  undo.defer(async () => void (await run(["umount", path])));
+  const owned = undo.move();
+  return { path, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+for (const kind of Object.keys(KINDS)) {
+  const found = await disk(kind);
+  const title =
+    typeof found === "string" ? `a size limit on ${kind} (skipped: ${found})` : `a size limit on ${kind}`;
+  describe.skipIf(typeof found === "string")(title, () => {
+    let undo: AsyncDisposableStack;
+    let daemon: TestDaemon;
+
+    beforeAll(async () => {
+      if (typeof found === "string") return;
+      undo = new AsyncDisposableStack();
+      undo.use(found);
+      const served = undo.use(serveImages());
+      daemon = await TestDaemon.start({ directory: found.path, args: ["--registry-mirror", served.url] });
+      undo.use(daemon);
+      await daemon.ok("pull", "-q", "busybox");
+    }, PATIENCE);
+    afterAll(() => undo?.disposeAsync(), PATIENCE);
+
+    const write = (volume: string, megabytes: number) =>
+      daemon.cli(
+        "run",
+        "--rm",
+        "-v",
+        `${volume}:/v`,
+        "busybox",
+        "dd",
+        "if=/dev/zero",
+        "of=/v/f",
+        "bs=1M",
+        `count=${megabytes}`,
+      );
+
+    test(
+      "is kept, measured and lifted with the volume",
+      async () => {
+        await daemon.ok("volume", "create", "-o", "size=8m", "small");
+        await daemon.ok("volume", "create", "free");
+        const full = await write("small", 12);
+        expect([full.code, full.stderr]).toEqual([
+          1,
+          expect.stringMatching(/No space left|Disk quota exceeded/),
+        ]);
+        expect((await write("free", 12)).code).toBe(0);
+        const status = JSON.parse(await daemon.ok("volume", "inspect", "-f", "{{json .Status}}", "small"));
+        expect(status.limit).toBe(8 * 1024 * 1024);
+        expect(status.used).toBeGreaterThan(6 * 1024 * 1024);
+        expect(status.used).toBeLessThanOrEqual(8 * 1024 * 1024);
+        await daemon.ok("volume", "rm", "small");
+        await daemon.ok("volume", "create", "-o", "size=4m", "small");
+        expect((await write("small", 3)).code).toBe(0);
+        expect((await write("small", 5)).code).toBe(1);
+      },
+      PATIENCE,
+    );
+
+    test(
+      "holds for what is restored and cloned",
+      async () => {
+        await daemon.ok("volume", "create", "-o", "size=8m", "source");
+        await write("source", 5);
+        await daemon.ok("volume", "snapshot", "create", "source", "s1");
+        await daemon.ok("volume", "restore", "source", "s1");
+        await daemon.ok("volume", "clone", "source", "twin");
+        for (const name of ["source", "twin"]) expect((await write(name, 12)).code).toBe(1);
+        expect((await write("source", 7)).code).toBe(0);
+      },
+      PATIENCE,
+    );
+  });
+}
