@@ -22,7 +22,7 @@ import { filteredBridge } from "./filtered.ts";
 import { isFilteringFrames, LeavingLinks, portFlags, settleLinks } from "./links.ts";
 import { defaultOptions, isDefaultNetwork, NAME, readOptions } from "./options.ts";
 import { PacketForwarding } from "./packet-forwarding.ts";
-import { aliasOf, defaultPools, raiseBridge } from "./raise.ts";
+import { defaultPools, isMadeFor, raiseBridge } from "./raise.ts";
 
 /** Containers behind a bridge of the host: veth pair, address, translation, published ports. */
 export const bridgeNetwork: NetworkDriverKind = {
@@ -115,7 +115,7 @@ class BridgeDriver implements NetworkDriver {
     await firewall.removeBridge(name);
     const links = listLinks(netlink);
     const bridge = links.find((link) => link.name === name);
-    const isOurs = bridge?.alias === aliasOf(network);
+    const isOurs = bridge !== undefined && isMadeFor(network, bridge);
     if (isOurs && !links.some(({ master }) => master === bridge?.index))
       performOnHost(netlink, deleteLink(name));
     if (firewall.isEmpty) await firewall.reopenForwarding(this.#packets.turnOff());

@@ -26,6 +26,10 @@ const OURS = "bunker network ";
 /** `fe80::/10`: every link has such an address by itself. */
 const LINK_LOCAL = { first: 0xfe, second: 0x80, mask: 0xc0 };
 
+/** Whether it was made for this network; one whose maker was killed has no alias yet. */
+export const isMadeFor = (network: Pick<Network, "id">, { alias, macAddress }: Link): boolean =>
+  alias === aliasOf(network) || (alias === "" && macAddress === macOf(network));
+
 /** By this the bridge's link says whose it is. */
 export const aliasOf = ({ id }: Pick<Network, "id">): string => `${OURS}${id.slice(0, 12)}`;
 
@@ -46,7 +50,7 @@ export function raiseBridge(
   const { name, mtu } = options;
   const links = listLinks(netlink);
   const there = links.find((link) => link.name === name);
-  const isOurs = there === undefined || there.alias.startsWith(OURS);
+  const isOurs = there === undefined || there.alias.startsWith(OURS) || isMadeFor(network, there);
   if (there !== undefined) requireUsable({ network, there, links });
   if (there === undefined) performOnHost(netlink, makeBridge(name, macOf(network)));
   try {
@@ -125,7 +129,7 @@ function isLinkLocal({ bytes }: LinkAddress): boolean {
 }
 
 /** The same at every start, so that no neighbour of a container that runs on is misled. */
-function macOf({ id }: Network): string {
+function macOf({ id }: Pick<Network, "id">): string {
   return ["02", "42", ...(id.slice(0, 8).match(/../g) ?? [])].join(":");
 }
 
