@@ -1,19 +1,17 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { Netlink } from "#host";
-import { knowsLinkKind } from "../../../src/network/steps/upper-links.ts";
+import { BareNamespace, knowsKind, must } from "../../fixtures/bare-namespace.ts";
 import { HostPart, PATIENCE, until } from "../../fixtures/host-part.ts";
-import { command, OtherNetwork } from "../../fixtures/own-network.ts";
 
 /** A link of this host, and its other end at a neighbour, who is 192.0.2.254 and fd00:2::fe. */
 const PARENT = "bup0";
 const SUBNET = ["--subnet", "192.0.2.0/24", "--gateway", "192.0.2.254"];
 
 let part: HostPart;
-let neighbour: OtherNetwork;
+let neighbour: BareNamespace;
 
 beforeAll(async () => {
-  neighbour = await OtherNetwork.make();
-  await command(
+  neighbour = await BareNamespace.make();
+  await must(
     "ip",
     "link",
     "add",
@@ -26,7 +24,7 @@ beforeAll(async () => {
     "netns",
     String(neighbour.pid),
   );
-  await command("ip", "link", "set", PARENT, "up");
+  await must("ip", "link", "set", PARENT, "up");
   await neighbour.run("ip", "addr", "add", "192.0.2.254/24", "dev", "n0");
   await neighbour.run("ip", "addr", "add", "fd00:2::fe/64", "dev", "n0", "nodad");
   await neighbour.run("ip", "link", "set", "n0", "up");
@@ -35,14 +33,9 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await part?.[Symbol.asyncDispose]();
-  await command("ip", "link", "delete", PARENT);
+  await must("ip", "link", "delete", PARENT);
   await neighbour?.[Symbol.asyncDispose]();
 }, PATIENCE);
-
-const known = (kind: string): boolean => {
-  using netlink = new Netlink();
-  return knowsLinkKind(netlink, kind);
-};
 
 async function create(name: string, ...words: readonly string[]) {
   return part.daemon.cli("network", "create", ...words, name);
@@ -64,10 +57,12 @@ async function up(name: string, network: string, ...words: readonly string[]): P
 }
 
 const ping = (from: string, to: string) => part.daemon.cli("exec", from, "ping", "-c", "1", "-W", "2", to);
-const linkNames = async () => (await command("ip", "-o", "link")).matchAll(/^\d+: ([^:@]+)/gm);
+const linkNames = async () => (await must("ip", "-o", "link")).matchAll(/^\d+: ([^:@]+)/gm);
 const hasLink = async (name: string) => [...(await linkNames())].some(([, one]) => one === name);
 
-const macvlan = known("macvlan");
+const macvlan = await knowsKind("macvlan");
+const vlan = await knowsKind("vlan");
+const dummy = await knowsKind("dummy");
 
 describe.skipIf(!macvlan)(macvlan ? "macvlan" : "macvlan (skipped: this kernel has none)", () => {
   test("containers are the neighbours of the host's neighbours, and of each other by name", async () => {
@@ -174,7 +169,6 @@ describe.skipIf(!macvlan)(macvlan ? "macvlan" : "macvlan (skipped: this kernel h
     await part.daemon.ok("network", "rm", "whole");
   });
 
-  const vlan = known("vlan");
   test.skipIf(!vlan)(
     vlan
       ? "a VLAN's link is made for it, shared, and removed with the last network"
@@ -202,7 +196,6 @@ describe.skipIf(!macvlan)(macvlan ? "macvlan" : "macvlan (skipped: this kernel h
       expect(stderr).toContain("this kernel has no vlan links");
     });
 
-  const dummy = known("dummy");
   test.skipIf(!dummy)(
     dummy ? "without a parent its containers have each other" : "without a parent (skipped: no dummy links)",
     async () => {
@@ -220,7 +213,7 @@ describe.skipIf(!macvlan)(macvlan ? "macvlan" : "macvlan (skipped: this kernel h
   );
 });
 
-const ipvlan = known("ipvlan");
+const ipvlan = await knowsKind("ipvlan");
 
 describe.skipIf(!ipvlan)(ipvlan ? "ipvlan" : "ipvlan (skipped: this kernel has none)", () => {
   test.each([
