@@ -39,17 +39,19 @@ export class FakeEtcd implements Disposable {
   #compacted = 0;
   #nextLease = 7587848390712345678n;
   #server: ReturnType<typeof Bun.serve>;
+  readonly #hostname: string;
   readonly #port: number;
   /** How many of the next requests on a path are done, but not answered. */
   readonly #lost = new Map<string, number>();
 
-  constructor() {
+  constructor(hostname = "127.0.0.1") {
+    this.#hostname = hostname;
     this.#server = this.#listen(0);
     this.#port = this.#server.port ?? 0;
   }
 
   get host(): string {
-    return `127.0.0.1:${this.#port}`;
+    return `${this.#hostname}:${this.#port}`;
   }
 
   get url(): string {
@@ -113,7 +115,7 @@ export class FakeEtcd implements Disposable {
   #listen(port: number): ReturnType<typeof Bun.serve> {
     return Bun.serve({
       port,
-      hostname: "127.0.0.1",
+      hostname: this.#hostname,
       idleTimeout: 0,
       fetch: (request) => this.#answer(request),
     });
