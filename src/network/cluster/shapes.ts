@@ -21,6 +21,7 @@ const SharedNetwork = z.object({
         gateway: z.string(),
         range: z.string(),
         auxiliary: Texts,
+        isAsked: z.boolean().optional(),
         poolId: z.string().optional(),
       }),
     ),
@@ -70,8 +71,9 @@ function read<T>(schema: z.ZodType<T>, text: string): T | undefined {
 export function readNetwork(text: string): Network | undefined {
   const found = read(SharedNetwork, text);
   if (found === undefined) return undefined;
-  const pools = found.ipam.pools.map(({ poolId, ...pool }) => ({
+  const pools = found.ipam.pools.map(({ poolId, isAsked, ...pool }) => ({
     ...pool,
+    ...(isAsked !== undefined && { isAsked }),
     ...(poolId !== undefined && { poolId }),
   }));
   return { ...found, ipam: { ...found.ipam, pools } };

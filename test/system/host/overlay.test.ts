@@ -1,10 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { FakeEtcd } from "../../fakes/etcd.ts";
 import { type ClusterHost, HUB, TestCluster } from "../../fixtures/cluster.ts";
 import { run } from "../../fixtures/daemon.ts";
 import { PATIENCE, until } from "../../fixtures/host-part.ts";
 import { ESP, PacketCounter, UDP } from "../../fixtures/packet-counter.ts";
 
+setDefaultTimeout(PATIENCE);
 const VXLAN_PORTS = [4789, 4790];
 const SECRETS = "/bunker/view/secrets";
 const stack = new AsyncDisposableStack();

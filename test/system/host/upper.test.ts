@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { BareNamespace, knowsKind, must } from "../../fixtures/bare-namespace.ts";
 import { HostPart, PATIENCE, until } from "../../fixtures/host-part.ts";
 
+setDefaultTimeout(PATIENCE);
 /** A link of this host, and its other end at a neighbour, who is 192.0.2.254 and fd00:2::fe. */
 const PARENT = "bup0";
 const SUBNET = ["--subnet", "192.0.2.0/24", "--gateway", "192.0.2.254"];
