@@ -88,9 +88,8 @@ test(
   "port 53 of a container is its own",
   async () => {
     expect(await inside("web", "ss", "-Hlnut", "sport = :53")).toBe("");
-    await using own = await listening("web");
+    await using _own = await listening("web");
     expect(await inside("web", "dig", "@127.0.0.1", "+tries=1", "+time=5", "+short", "x.y")).toBe("10.0.0.0");
-    expect(own.text).toBe("");
     expect(await short("web", "db")).toBe("10.77.0.11");
   },
   MINUTE,
@@ -107,7 +106,6 @@ async function listening(name: string) {
   const { value } = await child.stdout.getReader().read();
   if (value === undefined) throw new Error("The container's own name server has not come up");
   return {
-    text: "",
     [Symbol.asyncDispose]: async () => {
       child.kill();
       await child.exited;
