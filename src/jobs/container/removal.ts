@@ -88,8 +88,9 @@ function failed(needs: RemovalNeeds, container: Container, cause: unknown): Faul
 async function removeAnonymous(needs: RemovalNeeds, container: Container): Promise<void> {
   for (const { name, isAnonymous } of container.mounts) {
     if (!isAnonymous || name === undefined || needs.volumes.usersOf(name).length > 0) continue;
-    if (needs.volumes.find(name) === undefined) continue;
+    const driver = needs.volumes.find(name)?.driver;
+    if (driver === undefined) continue;
     await needs.volumes.remove(name);
-    needs.events.publish({ type: "volume", action: "destroy", id: name, attributes: { driver: "local" } });
+    needs.events.publish({ type: "volume", action: "destroy", id: name, attributes: { driver } });
   }
 }
