@@ -133,7 +133,21 @@ class HostNetworks implements Networks {
   }
 
   create(request: NetworkRequest) {
-    return this.#parts.definitions.create(request);
+    return this.#plainly(this.#parts.definitions.create(request));
+  }
+
+  /** Of an error that came while undoing after another: the other is thrown, and this one logged. */
+  async #plainly<Result>(work: Promise<Result>): Promise<Result> {
+    try {
+      return await work;
+    } catch (thrown) {
+      let first: unknown = thrown;
+      while (first instanceof SuppressedError) {
+        this.#parts.log("error", `What had been begun is not wholly undone: ${sentenceOf(first.error)}`);
+        first = first.suppressed;
+      }
+      throw first;
+    }
   }
 
   async remove(text: string): Promise<Network> {
@@ -143,15 +157,15 @@ class HostNetworks implements Networks {
   }
 
   prepare(request: SandboxRequest): Promise<Sandbox> {
-    return this.#sandboxes.prepare(request);
+    return this.#plainly(this.#sandboxes.prepare(request));
   }
 
   connect(containerId: string, request: EndpointRequest, holder: NamespaceHolder) {
-    return this.#connections.connect(containerId, request, holder);
+    return this.#plainly(this.#connections.connect(containerId, request, holder));
   }
 
   disconnect(containerId: string, network: string, holder?: NamespaceHolder) {
-    return this.#connections.disconnect(containerId, network, holder);
+    return this.#plainly(this.#connections.disconnect(containerId, network, holder));
   }
 
   release(containerId: string): Promise<void> {
