@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   chmodSync,
   chownSync,
@@ -15,6 +15,7 @@ import { type MountHouse, openMountHouse, spawned } from "../fixtures/mount-hous
 
 /** Each form of a bind once, looked at from inside the container and from the host. */
 
+setDefaultTimeout(PATIENCE);
 let house: MountHouse;
 let part: HostPart;
 

@@ -1,10 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { type HostPart, PATIENCE } from "../fixtures/host-part.ts";
 import { type MountHouse, openMountHouse } from "../fixtures/mount-house.ts";
 
 /** Each kind of mount besides binds, where mounts go, and what is said of them. */
 
+setDefaultTimeout(PATIENCE);
 let house: MountHouse;
 let part: HostPart;
 
