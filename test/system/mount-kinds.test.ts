@@ -174,6 +174,25 @@ describe("volumes", () => {
   });
 });
 
+test("parts and images are there for cp while the container is at rest", async () => {
+  const { daemon } = part;
+  await house.run(["-v", "rested:/v"], "mkdir -p /v/a && echo deep > /v/a/deep && ln -s /etc /v/out");
+  const volume = "type=volume,src=rested,dst=/x,volume-subpath=a";
+  const image = "type=image,src=layered,dst=/img,image-subpath=bin";
+  await daemon.ok("create", "--name", "rests", "--mount", volume, "--mount", image, "busybox", "true");
+  const target = house.folder();
+  await daemon.ok("cp", "rests:/x/deep", target);
+  await daemon.ok("cp", "rests:/img/busybox", target);
+  expect(readdirSync(target).sort()).toEqual(["busybox", "deep", "file"]);
+  expect(readFileSync(`${target}/deep`, "utf8")).toBe("deep\n");
+  const refused = await daemon.cli("cp", `${target}/file`, "rests:/img/");
+  expect([refused.code, refused.stderr]).toEqual([1, expect.stringMatching(/read-only|EROFS/i)]);
+  await daemon.ok("cp", `${target}/file`, "rests:/x/");
+  expect(await house.run(["-v", "rested:/v"], "cat /v/a/file")).toBe("of the host");
+  await daemon.ok("rm", "rests");
+  await daemon.ok("volume", "rm", "rested");
+});
+
 describe("destinations", () => {
   test("are mounted from the outside in, whatever order they come in", async () => {
     const [bind, inner, file] = [house.folder("bind\n"), house.folder("inner\n"), house.folder("file\n")];
