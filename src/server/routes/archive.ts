@@ -12,6 +12,7 @@ import { Fault } from "#errors";
 import type { PathLook } from "#jobs";
 import { clientGone, type JobRunner, type ServerEnv } from "../environment.ts";
 import { emptyResponse, jsonResponse } from "../json.ts";
+import { bodyStream } from "../request-body.ts";
 import { streamResponse } from "../stream.ts";
 import { toImageSettings } from "../translate/container-create.ts";
 import { body, named, query } from "../validate.ts";
@@ -34,7 +35,7 @@ export function archiveRoutes(engine: JobRunner): Hono<ServerEnv> {
     })
     .put("/containers/:id/archive", async (c) => {
       const { path, noOverwriteDirNonDir, copyUIDGID } = query(c, ArchivePutQuery);
-      const content = c.req.raw.body;
+      const content = bodyStream(c);
       await engine.run(
         "container.archive-put",
         {
@@ -43,7 +44,7 @@ export function archiveRoutes(engine: JobRunner): Hono<ServerEnv> {
           keepsKinds: noOverwriteDirNonDir,
           copiesOwner: copyUIDGID,
         },
-        { signal: clientGone(c), streams: content === null ? {} : { input: content } },
+        { signal: clientGone(c), streams: content === undefined ? {} : { input: content } },
       );
       return emptyResponse(200);
     })

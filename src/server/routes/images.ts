@@ -4,6 +4,7 @@ import { Fault } from "#errors";
 import { clientGone, type JobRunner, type ServerEnv } from "../environment.ts";
 import { emptyResponse, jsonResponse } from "../json.ts";
 import { progressResponse } from "../progress-stream.ts";
+import { bodyStream } from "../request-body.ts";
 import { IMAGE_FILTERS, IMAGE_PRUNE_FILTERS, parseFilters } from "../translate/filters.ts";
 import { toImageHistory, toImageInspect, toImageSummary, toImagesRemoved } from "../translate/image.ts";
 import { isPinned, joinReference } from "../translate/reference.ts";
@@ -74,8 +75,8 @@ function imported(engine: JobRunner, c: Context<ServerEnv>): Promise<Response> {
   const { fromSrc: source = "", repo = "", tag = "", message = "", platform = "" } = query(c, PullQuery);
   const changes = c.req.queries("changes") ?? [];
   const input = { source, repository: repo, tag, message, platform, changes };
-  const { body } = c.req.raw;
-  const streams = body === null ? {} : { input: body };
+  const content = bodyStream(c);
+  const streams = content === undefined ? {} : { input: content };
   const signal = clientGone(c);
   return progressResponse((onProgress) => engine.run("image.import", input, { signal, onProgress, streams }));
 }
