@@ -29,7 +29,8 @@ afterAll(async () => {
 
 test.skipIf(NEWER === undefined)(
   `a docker of today is asked as well${NEWER === undefined ? " (skipped: only Debian's is here)" : ""}`,
-  async () => expect(await NEWER?.ok(host, "version", "--format", "{{.Server.APIVersion}}")).toMatch(/^1\.\d+$/),
+  async () =>
+    expect(await NEWER?.ok(host, "version", "--format", "{{.Server.APIVersion}}")).toMatch(/^1\.\d+$/),
 );
 
 describe.each(CLIENTS.map((client) => [client.title, client] as const))("%s", (_title, client) => {

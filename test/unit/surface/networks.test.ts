@@ -1,0 +1,197 @@
+import { expect, test } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
+
+const PROJECT = resolve(import.meta.dir, "../../..");
+/** The list of what users expect of an engine, where it lies beside the project. */
+const FEATURES = resolve(PROJECT, "../shared/surface/FEATURES.md");
+const SECTION = "## 8. Network";
+
+interface Row {
+  /** As the feature is written in the list. */
+  readonly feature: string;
+  /** Files, and what the title of a test in them says. */
+  readonly tests?: Readonly<Record<string, readonly string[]>>;
+  /** Why there is no test: the feature is not there. */
+  readonly missing?: string;
+}
+
+/** One row for each feature of networks that must be there, with the tests that would fail without it. */
+const ROWS: readonly Row[] = [
+  {
+    feature: "Default bridge docker0: veth pair, gateway, NAT masquerade",
+    tests: {
+      "test/system/network-reach.test.ts": ["a container has its address, route, loopback and name files"],
+      "test/conformance/firewall-backend.ts": ["gives what leaves the host's address"],
+    },
+  },
+  {
+    feature: "User-defined bridge with DNS by name and alias at 127.0.0.11",
+    tests: {
+      "test/system/networks-create.test.ts": ["names containers are found by are known to each other"],
+      "test/system/network-clients.test.ts": ["makes networks, connects, looks, disconnects and removes"],
+    },
+  },
+  {
+    feature: "Network-scoped alias shared by many containers = round robin",
+    tests: { "test/system/networks.test.ts": ["an alias of several containers is all of them"] },
+  },
+  {
+    feature: "connect/disconnect a running container",
+    tests: {
+      "test/system/networks-live.test.ts": ["comes to networks and leaves them"],
+      "test/system/network-connect.test.ts": ["what runs joins and leaves, and the way out"],
+      "test/system/networks.test.ts": ["the default route goes by gw-priority"],
+    },
+  },
+  {
+    feature: "links with env sharing on default bridge",
+    tests: { "test/system/networks.test.ts": ["a link on the default bridge is a line in hosts"] },
+  },
+  {
+    feature: "host, none",
+    tests: {
+      "test/system/network-modes.test.ts": [
+        "none has the loopback alone",
+        "host is the daemon's own network",
+      ],
+      "test/unit/jobs/container-create.test.ts": ["warns of ports that nobody will publish"],
+    },
+  },
+  {
+    feature: "container:<id> sharing",
+    tests: { "test/system/network-modes.test.ts": ["container is the other's, with its ports and names"] },
+  },
+  {
+    feature: "overlay (VXLAN, attachable, encrypted)",
+    tests: {
+      "test/unit/network/drivers/overlay.test.ts": [
+        "VXLAN ids are given from Docker's first on",
+        "what two hosts agree on fits together",
+      ],
+    },
+  },
+  {
+    feature: "macvlan, ipvlan l2/l3",
+    tests: {
+      "test/system/host/upper.test.ts": [
+        "containers are the neighbours of the host's neighbours",
+        "mode passthru takes the whole link",
+      ],
+    },
+  },
+  {
+    feature: "Network plugins",
+    missing: "remote drivers have no test on the built program yet",
+  },
+  {
+    feature: "IPAM: subnet, gateway, ip-range, aux-address, default-address-pools",
+    tests: {
+      "test/system/networks.test.ts": ["get subnets of the daemon's pools, the one used last again last"],
+      "test/system/network-connect.test.ts": [
+        "addresses that are in use, outside, or another container's are refused",
+      ],
+      "test/system/networks-create.test.ts": ["with every option makes that bridge, gives those addresses"],
+      "test/unit/cli/networks.test.ts": ["bunker network create"],
+    },
+  },
+  {
+    feature: "IPv6, ip6tables, NAT66, `--ipv4=false`",
+    tests: {
+      "test/system/networks.test.ts": ["have IPv6 beside IPv4 or alone"],
+      "test/conformance/firewall-backend.ts": ["gives what leaves the host's address, of both families"],
+    },
+  },
+  {
+    feature: "Port publishing: DNAT + userland proxy",
+    tests: {
+      "test/system/network-reach.test.ts": [
+        "a published port is reached from loopback, own address, neighbour",
+        "UDP is carried by both families",
+      ],
+      "test/system/network-ports.test.ts": ["without the firewall ports go through the relay"],
+    },
+  },
+  {
+    feature:
+      "Firewall: iptables chains DOCKER, DOCKER-USER, DOCKER-FORWARD, nftables backend, firewalld reload",
+    tests: {
+      "test/conformance/firewall-backend.ts": [
+        "a rule of the user's comes first, and outlives all of ours",
+        "sees what others remove and not what it does itself",
+      ],
+    },
+  },
+  {
+    feature: "`net.ipv4.conf.all.forwarding`, `FORWARD ACCEPT`",
+    tests: {
+      "test/system/network-reach.test.ts": ["a FORWARD policy of DROP hinders neither published ports"],
+      "test/system/networks.test.ts": ["bunker network doctor speaks of forwarding"],
+    },
+  },
+  {
+    feature: "Isolation between bridges, icc=false, internal networks",
+    tests: {
+      "test/conformance/firewall-backend.ts": [
+        "closes what is not published, however it is routed, and bridges to one another",
+        "an internal bridge has no way out and none in",
+      ],
+      "test/system/network-reach.test.ts": [
+        "without icc containers reach one another's published ports only",
+      ],
+    },
+  },
+  {
+    feature: "resolv.conf, hosts, hostname files",
+    tests: {
+      "test/system/network-modes.test.ts": ["hosts, hostname and resolv.conf say what was asked"],
+      "test/unit/network/files.test.ts": ["refuses host-gateway where there is none"],
+    },
+  },
+  {
+    feature: "network inspect lists endpoints of running containers only",
+    tests: { "test/system/networks.test.ts": ["are listed with running containers only"] },
+  },
+  {
+    feature: "network prune, filters, labels, duplicates refused",
+    tests: {
+      "test/system/networks.test.ts": [
+        "are pruned by label and age",
+        "are refused a name or a subnet that is taken",
+      ],
+    },
+  },
+  {
+    feature: "Rootless network: slirp4netns, pasta, vpnkit, bypass4netns",
+    missing: "the daemon needs root",
+  },
+];
+
+for (const { feature, tests = {}, missing } of ROWS)
+  test.skipIf(missing !== undefined)(
+    `${feature}${missing === undefined ? " is tested" : ` (skipped: ${missing})`}`,
+    () => {
+      for (const [file, titles] of Object.entries(tests)) {
+        const text = readFileSync(resolve(PROJECT, file), "utf8");
+        for (const title of titles) expect(text).toContain(title);
+      }
+      expect(Object.keys(tests).length).toBeGreaterThan(0);
+    },
+  );
+
+const isListed = existsSync(FEATURES);
+
+test.skipIf(!isListed)(
+  `every feature of networks that must be there has a row${isListed ? "" : " (skipped: the list is not beside the project)"}`,
+  () => {
+    const [, section = ""] = readFileSync(FEATURES, "utf8").split(SECTION);
+    const [table = ""] = section.split("\n## ", 1);
+    const wanted = table.split("\n").flatMap((line) => {
+      const [, feature = "", , , , priority = ""] = line.split("|").map((cell) => cell.trim());
+      const isWanted = /^[AB]$/.test(priority) || (feature.includes("[seed") && priority !== "");
+      return isWanted ? [feature.replace(/ ?\[seed[^\]]*\]/g, "").replace(/ \(remote driver.*\)$/, "")] : [];
+    });
+    expect(wanted.length).toBeGreaterThan(10);
+    expect(ROWS.map(({ feature }) => feature)).toEqual(wanted);
+  },
+);
