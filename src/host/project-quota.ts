@@ -66,7 +66,8 @@ export function projectOf(directory: string): number {
 export function setProject(directory: string, project: number): void {
   using opened = openDirectory(directory);
   const attributes = attributesOf(opened.descriptor, directory);
-  attributes.writeUInt32LE(attributes.readUInt32LE(0) | FS_XFLAG_PROJINHERIT, 0);
+  // Without a sign: the highest bit says that there are attributes.
+  attributes.writeUInt32LE((attributes.readUInt32LE(0) | FS_XFLAG_PROJINHERIT) >>> 0, 0);
   attributes.writeUInt32LE(project, PROJECT_OFFSET);
   must(
     control(opened.descriptor, FS_IOC_FSSETXATTR, attributes),

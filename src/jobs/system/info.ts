@@ -17,6 +17,7 @@ type Needs = Pick<Rooms, "settings"> & {
   };
   readonly engine: Pick<Rooms["engine"], "list">;
   readonly events: { readonly listenerCount: number };
+  readonly volumes: Pick<Rooms["volumes"], "drivers">;
 };
 
 /** What this engine and its host are like: each fact is read when asked for. */
@@ -37,7 +38,7 @@ export const systemInfo = (needs: Needs) =>
         dataRoot: settings.dataRoot,
         execDrivers: settings.execDrivers,
         networkDrivers: settings.networkDrivers,
-        volumeDrivers: ["local"],
+        volumeDrivers: needs.volumes.drivers(),
         logDrivers: LOG_DRIVERS,
         logDriver: settings.defaults.log.type,
         registry: { mirrors: settings.registryMirrors, insecure: settings.insecureRegistries },
