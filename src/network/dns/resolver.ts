@@ -32,6 +32,8 @@ export interface ResolverOptions {
   readonly log: Log;
   /** How servers are reached from a container's namespace. */
   readonly exchange?: (namespacePath: string) => Exchange;
+  /** How port 53 leads to the ports that were chosen. */
+  readonly redirect?: typeof redirectDns;
 }
 
 type Reply = (answer: Uint8Array) => void;
@@ -116,7 +118,7 @@ export class Served implements Disposable {
       );
     const listener = await open(0);
     try {
-      redirectDns(namespacePath, listener.ports);
+      (this.#options.redirect ?? redirectDns)(namespacePath, listener.ports);
       this.#hold(listener);
     } catch (error) {
       listener[Symbol.dispose]();
