@@ -45,7 +45,11 @@ describe("bind-propagation", () => {
       const mount = { Type: "bind", Source: shared, Target: "/mnt", BindOptions: { Propagation: word } };
       const host = at % 2 === 0 ? { Mounts: [mount] } : { Binds: [`${shared}:/mnt:${word}`] };
       const script = "mount -t tmpfs none /mnt/out && touch /mnt/out/x; sleep 600";
-      const { id, pid } = await part.start(sh(script), { ...host, CapAdd: ["SYS_ADMIN"] });
+      const { id, pid } = await part.start(sh(script), {
+        ...host,
+        CapAdd: ["SYS_ADMIN"],
+        SecurityOpt: ["apparmor=unconfined"],
+      });
       const inside = `/proc/${pid}/root/mnt`;
       await until(
         () => existsSync(`${inside}/out/x`),
@@ -160,9 +164,13 @@ describe("binds", () => {
 });
 
 describe("idmap", () => {
-  /** A folder of the user 1000 and group 100. */
+  let count = 0;
+
+  /** A folder of the user 1000 and group 100, on disk: tmpfs can map owners from Linux 6.3 on only. */
   function ofAnn(): string {
-    const path = house.folder();
+    const path = `${part.daemon.root}/ann${count++}`;
+    mkdirSync(path);
+    writeFileSync(`${path}/file`, "of the host\n");
     for (const name of [path, `${path}/file`]) chownSync(name, 1000, 100);
     return path;
   }
