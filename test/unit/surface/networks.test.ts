@@ -28,7 +28,11 @@ const ROWS: readonly Row[] = [
   {
     feature: "User-defined bridge with DNS by name and alias at 127.0.0.11",
     tests: {
-      "test/system/networks-create.test.ts": ["names containers are found by are known to each other"],
+      "test/system/network-dns.test.ts": [
+        "containers of one network know each other by name, alias, short id, name.network and address",
+        "are asked of the container's own servers, over TCP when they are long",
+        "junk over UDP and TCP does no harm",
+      ],
       "test/system/network-clients.test.ts": ["makes networks, connects, looks, disconnects and removes"],
     },
   },
@@ -46,7 +50,13 @@ const ROWS: readonly Row[] = [
   },
   {
     feature: "links with env sharing on default bridge",
-    tests: { "test/system/networks.test.ts": ["a link on the default bridge is a line in hosts"] },
+    tests: {
+      "test/system/network-dns.test.ts": [
+        "on the default bridge are lines in hosts, variables and names, and follow the linked container",
+        "on a user-defined network are aliases for the linking container alone",
+      ],
+      "test/system/networks.test.ts": ["a link on the default bridge is a line in hosts"],
+    },
   },
   {
     feature: "host, none",
@@ -65,10 +75,12 @@ const ROWS: readonly Row[] = [
   {
     feature: "overlay (VXLAN, attachable, encrypted)",
     tests: {
-      "test/unit/network/drivers/overlay.test.ts": [
-        "VXLAN ids are given from Docker's first on",
-        "what two hosts agree on fits together",
+      "test/system/overlay.test.ts": [
+        "a network made on one host is on all, and its containers reach each other by name and address",
+        "while the store is away all goes on",
       ],
+      "test/system/host/overlay.test.ts": ["is ESP on the wire, and never plain"],
+      "test/unit/network/drivers/overlay.test.ts": ["VXLAN ids are given from Docker's first on"],
     },
   },
   {
