@@ -322,7 +322,9 @@ export class VolumeStore implements Volumes {
     }
     const mounted = new Set(this.#mounts.keys());
     for (const driver of this.#drivers.all())
-      await driver.sweep({ known: new Set(this.#volumes.keys()), mounted });
+      await this.#attempt(`Cannot clear what the volume driver ${driver.name} left`, () =>
+        driver.sweep({ known: new Set(this.#volumes.keys()), mounted }),
+      );
     return swept;
   }
 

@@ -143,7 +143,7 @@ describe.skipIf(DOCKER === undefined)(
       expect((await docker("volume", "create", "-o", "speed=1", "bad")).stderr).toContain(
         'invalid option: "speed"',
       );
-      const pruned = await docker("volume", "prune", "-f", "-a");
+      const pruned = await docker("volume", "prune", "-f", "--filter", "all=1");
       expect([pruned.code, pruned.stdout]).toEqual([0, expect.stringContaining("Deleted Volumes:")]);
     });
   },
