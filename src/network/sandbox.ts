@@ -29,7 +29,7 @@ import type {
   Sandbox,
   SandboxRequest,
 } from "./driver.ts";
-import { dnsNamesOf } from "./endpoint.ts";
+import { dnsNamesOf, portEndpointOf } from "./endpoint.ts";
 import { openFirewall } from "./firewall/index.ts";
 import { blocksOfHost, DEFAULT_POOLS, DefaultIpam, nullIpam, uniqueLocalPool } from "./ipam.ts";
 import { recordsWithoutLink } from "./lost-links.ts";
@@ -39,7 +39,7 @@ import { reportPorts } from "./port-report.ts";
 import { PortTable, portInUse } from "./ports.ts";
 import { Relays } from "./relays.ts";
 import { Sandboxes } from "./sandboxes.ts";
-import { NetworkStore } from "./store.ts";
+import { NetworkStore, type SandboxRecord } from "./store.ts";
 
 export interface NetworkOptions {
   readonly database: GraphDB;
@@ -215,6 +215,7 @@ class HostNetworks implements Networks {
       const sandbox = store.sandbox(id);
       if (sandbox !== undefined) ports.release(id, sandbox.ports);
       if (sandbox !== undefined) ports.hold(sandbox, sandbox.ports);
+      if (sandbox !== undefined) this.#settlePorts(sandbox);
     }
     await definitions.restore();
     for (const [id, holder] of running) {
@@ -223,6 +224,20 @@ class HostNetworks implements Networks {
         log("error", `Container ${id.slice(0, 12)} has no name service: ${sentenceOf(error)}`),
       );
     }
+  }
+
+  /** They were perhaps on their way from one endpoint to another when the daemon ended. */
+  #settlePorts({ containerId, ports }: SandboxRecord): void {
+    const { store } = this.#parts;
+    const records = store.ofContainer(containerId);
+    const carrier = portEndpointOf(records);
+    const driver = this.#drivers.get(store.get(carrier?.networkId ?? "")?.driver ?? "");
+    const settled = records.map((record) => ({
+      ...record,
+      ports: record === carrier && driver?.carriesPorts === true ? ports : [],
+    }));
+    const changed = settled.filter((now, index) => now.ports.length !== records[index]?.ports.length);
+    if (changed.length > 0) store.put(changed);
   }
 
   portConflict(port: Omit<PublishedPort, "containerPort">): Fault {

@@ -223,7 +223,7 @@ describeInOwnNetwork(import.meta.path, () => {
     const dummies = new DummyNetworks();
     await using host = await Host.start({}, [dummies.kind]);
     await host.networks.create(request("front", "10.7.0.0/24"));
-    await using web = await host.start("web");
+    await using web = await host.start("web", [port(80, 8022)]);
     const never = Promise.withResolvers<void>();
     const reached = async (verb: string, work: () => Promise<unknown>) => {
       const { promise, resolve } = Promise.withResolvers<void>();
@@ -246,6 +246,14 @@ describeInOwnNetwork(import.meta.path, () => {
     expect(host.networks.find("half")).toBeUndefined();
     await reached("join", () => host.networks.connect(web.id, asked("front"), holderOf(web)));
     expect(host.networks.endpoints(web.id).endpoints.map((one) => one.networkName)).toEqual(["bridge"]);
-    expect((await host.networks.connect(web.id, asked("front"), holderOf(web))).interfaceName).toBe("eth1");
+    const first = asked("front", { gatewayPriority: 1 });
+    expect((await host.networks.connect(web.id, first, holderOf(web))).interfaceName).toBe("eth1");
+    await host.networks.disconnect(web.id, "front", holderOf(web));
+    await reached("open", () => host.networks.connect(web.id, first, holderOf(web)));
+    const { endpoints, ports } = host.networks.endpoints(web.id);
+    expect(endpoints.map((one) => one.networkName)).toEqual(["bridge", "front"]);
+    // Once, and there.
+    expect(new Set(ports.map(({ hostPort }) => hostPort))).toEqual(new Set([8022]));
+    expect(host.networks.publishedPorts()).toEqual([]);
   });
 });
