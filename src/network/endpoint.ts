@@ -7,6 +7,9 @@ const MAC_ADDRESS = /^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/i;
 const SHORT_ID_LENGTH = 12;
 /** Of a link. Source: IFNAMSIZ in linux/if.h, dev_valid_name in net/core/dev.c. */
 const LINK_NAME = /^(?!\.\.?$)[^\s/:%]{1,15}$/;
+const DEFAULT_LINK_PREFIX = "eth";
+/** A network's option. */
+export const LINK_PREFIX_OPTION = "com.docker.network.container_iface_prefix";
 /** What an endpoint's driver options may say to all drivers. */
 const LINK_NAME_OPTION = "com.docker.network.endpoint.ifname";
 const SYSCTLS_OPTION = "com.docker.network.endpoint.sysctls";
@@ -94,8 +97,12 @@ export function dnsNamesOf(
 
 export const shortIdOf = (containerId: string): string => containerId.slice(0, SHORT_ID_LENGTH);
 
-/** As asked, or the first of eth0, eth1, … that is free. Throws `invalid` and `conflict`. */
-export function chooseLinkName(request: EndpointRequest, taken: readonly string[]): string {
+/** As asked, or the first of eth0, eth1, … that is free, or of another prefix. Throws `invalid` and `conflict`. */
+export function chooseLinkName(
+  request: EndpointRequest,
+  taken: readonly string[],
+  prefix = DEFAULT_LINK_PREFIX,
+): string {
   const asked = request.driverOptions[LINK_NAME_OPTION];
   if (asked !== undefined) {
     if (!LINK_NAME.test(asked) || asked === "lo")
@@ -103,8 +110,8 @@ export function chooseLinkName(request: EndpointRequest, taken: readonly string[
     if (!taken.includes(asked)) return asked;
     throw new Fault("conflict", `Cannot call a link ${asked}: the container has another of that name`);
   }
-  const free = Array.from({ length: taken.length + 1 }, (_, index) => `eth${index}`);
-  return free.find((name) => !taken.includes(name)) ?? `eth${taken.length}`;
+  const free = Array.from({ length: taken.length + 1 }, (_, index) => `${prefix}${index}`);
+  return free.find((name) => !taken.includes(name)) ?? `${prefix}${taken.length}`;
 }
 
 /** What is to be set for its link, by sysctl key; `IFNAME` stands for the link's name. Throws `invalid`. */

@@ -47,13 +47,17 @@ export class PortTable {
 
   /**
    * A host port for each request, held for the owner. All or none. Throws `conflict` naming who has one that was
-   * asked for, `invalid` for an address that is not this host's.
+   * asked for, `invalid` for an address that is not this host's. `defaultAddress`: of those that name none.
    */
-  take(owner: PortOwner, requests: readonly PortRequest[]): readonly PublishedPort[] {
+  take(
+    owner: PortOwner,
+    requests: readonly PortRequest[],
+    defaultAddress = this.#defaultAddress,
+  ): readonly PublishedPort[] {
     const taken: PublishedPort[] = [];
     try {
       for (const request of requests) {
-        const ports = this.#choose(request);
+        const ports = this.#choose(request, defaultAddress);
         this.hold(owner, ports);
         taken.push(...ports);
       }
@@ -65,9 +69,9 @@ export class PortTable {
   }
 
   /** One row for each address that the port is published on. */
-  #choose(request: PortRequest): PublishedPort[] {
+  #choose(request: PortRequest, defaultAddress: string): PublishedPort[] {
     const { containerPort, protocol } = request;
-    const addresses = this.#addresses(request);
+    const addresses = this.#addresses(request, defaultAddress);
     const rows = (hostPort: number): PublishedPort[] =>
       addresses.map((hostAddress) => ({ containerPort, protocol, hostAddress, hostPort }));
     if (request.hostPort === 0) return this.#chooseEphemeral(rows);
@@ -94,8 +98,8 @@ export class PortTable {
     );
   }
 
-  #addresses({ hostAddress: asked, protocol }: PortRequest): string[] {
-    const address = asked === "" ? this.#defaultAddress : asked;
+  #addresses({ hostAddress: asked, protocol }: PortRequest, defaultAddress: string): string[] {
+    const address = asked === "" ? defaultAddress : asked;
     if (asked === "" && ["", "0.0.0.0"].includes(address))
       // Nothing relays SCTP.
       return this.#hasIpv6 && protocol !== "sctp" ? ["0.0.0.0", "::"] : ["0.0.0.0"];

@@ -18,6 +18,7 @@ import {
   type Exits,
   endpointOf,
   exitsOf,
+  LINK_PREFIX_OPTION,
   portEndpointOf,
   reservationsOf,
   sysctlsOf,
@@ -36,6 +37,7 @@ export interface Claimed {
   readonly cursors: Cursors;
 }
 
+const HOST_BINDING_OPTION = "com.docker.network.bridge.host_binding_ipv4";
 const LINK_PREFIX = "veth";
 const LINK_DIGITS = 8;
 /** Of link-local addresses. Source: RFC 3927, section 2.1; RFC 4291, section 2.5.6. */
@@ -77,9 +79,19 @@ export class Sandboxes {
         "unsupported",
         `Cannot publish ports: ${missing}; install iptables, or start without ports`,
       );
-    const taken = ports.take({ containerId, containerName }, request.ports);
+    const taken = ports.take({ containerId, containerName }, request.ports, this.#bindingOf(request));
     undo.defer(() => ports.release(containerId, taken));
     return taken;
+  }
+
+  /** Where the network that will have the default route publishes ports that name no address. */
+  #bindingOf({ endpoints }: SandboxRequest): string | undefined {
+    const networks = endpoints.map((one) => ({ ...one, found: this.#parts.definitions.find(one.network) }));
+    const [first] = networks.sort(
+      (a, b) =>
+        b.gatewayPriority - a.gatewayPriority || ((a.found?.name ?? "") < (b.found?.name ?? "") ? -1 : 1),
+    );
+    return first?.found?.options[HOST_BINDING_OPTION] || undefined;
   }
 
   /** An endpoint's addresses and names: nothing is made with them yet. Throws `not_found`, `conflict`, `invalid`. */
@@ -95,7 +107,9 @@ export class Sandboxes {
     const { sandbox, request, taken } = job;
     const network = this.#parts.definitions.require(request.network);
     const driver = this.#parts.definitions.usable(network);
-    const interfaceName = driver.isAddressed ? chooseLinkName(request, taken) : "";
+    const interfaceName = driver.isAddressed
+      ? chooseLinkName(request, taken, network.options[LINK_PREFIX_OPTION] || undefined)
+      : "";
     const lease = driver.isAddressed
       ? await this.#parts.addressing.lease(network, request, undo)
       : NOTHING_LEASED;

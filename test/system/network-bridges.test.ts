@@ -169,6 +169,23 @@ describeInOwnNetwork(import.meta.path, () => {
         void [apart, routed];
       });
 
+      test("options bind ports to one address of the host, and call a container's links otherwise", async () => {
+        await using bound = await make(
+          "bound",
+          "-o",
+          "com.docker.network.bridge.host_binding_ipv4=127.0.0.1",
+          "-o",
+          "com.docker.network.container_iface_prefix=lan",
+        );
+        await using one = await enter(part, "one", "--network", "bound", "-p", "8029:80");
+        await one.network.serve("one", "tcp", "0.0.0.0", 80);
+        expect(await part.daemon.ok("port", "one")).toBe("80/tcp -> 127.0.0.1:8029");
+        expect(await call("tcp", "127.0.0.1", 8029)).toStartWith("one ");
+        expect(await neighbour.callInVain("tcp", "10.9.0.1", 8029)).toStartWith("none");
+        expect(await one.network.run("ip", "-o", "link")).toContain("lan0@");
+        void bound;
+      });
+
       test("a bridge that was there is used, and stays when the network goes", async () => {
         await command("ip", "link", "add", "brthere", "type", "bridge");
         const name = ["-o", "com.docker.network.bridge.name=brthere"];

@@ -14,12 +14,12 @@ import {
 /** How often it is looked whether others removed rules. */
 const LOOK_MILLISECONDS = 1000;
 /** So many repairs in a row follow at once; each further one waits twice as long, up to the longest. */
-const PROMPT_REPAIRS = 3;
+const PROMPT_REPAIRS = 10;
 const LONGEST_WAIT_MILLISECONDS = 60_000;
 /** So long without a repair, and the next one is prompt again. */
-const CALM_MILLISECONDS = 120_000;
-/** Comparing all rules takes a while where there are thousands of others': it gets at most this part of the time. */
-const SHARE_OF_COMPARING = 20;
+const CALM_MILLISECONDS = 60_000;
+/** Comparing all rules takes a while where there are thousands of others': at most one part in so many of the time goes to it. */
+const SHARE_OF_COMPARING = 5;
 
 export interface FirewallOptions {
   /** Those whose rules are this daemon's business. */
