@@ -1,5 +1,12 @@
 import { NetlinkMessage } from "#host";
-import type { EndpointRecord, Joined, Network, NetworkDriver, NetworkDriverKind } from "#network";
+import type {
+  EndpointRecord,
+  Joined,
+  Network,
+  NetworkCatalog,
+  NetworkDriver,
+  NetworkDriverKind,
+} from "#network";
 import type { NetlinkStep } from "#oci";
 import { parseAddress } from "../../src/network/addresses.ts";
 import { addAddress, bringUp } from "../../src/network/netlink-steps.ts";
@@ -42,13 +49,18 @@ export class DummyNetworks implements NetworkDriver {
   readonly isAddressed = true;
   readonly carriesPorts = true;
   readonly told: string[] = [];
+  /** What a driver whose networks other hosts share tells the room. */
+  catalog!: NetworkCatalog;
   /** Called before each verb: what it throws is the driver's failure. */
   before: (verb: string) => void | Promise<void> = () => {};
 
   readonly kind: NetworkDriverKind = {
     name: "dummy",
     probe: () => ({ usable: true }),
-    open: () => this,
+    open: (host) => {
+      this.catalog = host.catalog;
+      return this;
+    },
   };
 
   admit(network: Network): Network {

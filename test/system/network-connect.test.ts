@@ -219,6 +219,24 @@ describeInOwnNetwork(import.meta.path, () => {
     expect((await seen(host, web)).routes).toContain("default via 10.1.0.1 dev eth1");
   });
 
+  test("what other hosts make and remove comes and goes, once no container here is on it", async () => {
+    const dummies = new DummyNetworks();
+    await using host = await Host.start({}, [dummies.kind]);
+    const { network } = await host.networks.create(request("shared", "10.9.0.0/24"));
+    await host.networks.remove("shared");
+    await dummies.catalog.learn(network);
+    await using web = await host.start("web");
+    await host.networks.connect(web.id, asked("shared"), holderOf(web));
+    await dummies.catalog.learn({ ...network, id: "f".repeat(64) });
+    expect(host.networks.find("shared")?.id).toBe(network.id);
+    await dummies.catalog.forget(network.id);
+    expect(host.networks.find("shared")?.id).toBe(network.id);
+    await host.networks.disconnect(web.id, "shared", holderOf(web));
+    expect(host.networks.find("shared")).toBeUndefined();
+    expect(dummies.told.at(-1)).toBe("tearDown shared");
+    await dummies.catalog.forget(network.id);
+  });
+
   test("a daemon that is killed while it makes, removes or connects leaves nothing for ever", async () => {
     const dummies = new DummyNetworks();
     await using host = await Host.start({}, [dummies.kind]);
