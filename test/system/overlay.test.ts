@@ -149,6 +149,8 @@ describe.skipIf(!hasVxlan)(`overlay networks over three hosts${reason}`, () => {
         1,
         expect.stringContaining("Cannot reach the cluster store at"),
       ]);
+      const doctor = await second().daemon.cli("network", "doctor");
+      expect(doctor.stdout).toMatch(/cluster store.*Cannot reach the cluster store/);
       const before = await entries(first());
       await store.start();
       expect(await entries(first())).toEqual(before);

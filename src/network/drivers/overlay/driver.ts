@@ -1,13 +1,21 @@
 import { Fault, sentenceOf } from "#errors";
 import { type Cluster, KEYS } from "../../cluster/cluster.ts";
 import { readEndpoint, readNetwork, type SharedEndpoint } from "../../cluster/shapes.ts";
-import type { Carriage, EndpointRecord, Joined, Network, NetworkDriver, NetworkHost } from "../../driver.ts";
+import type {
+  Carriage,
+  EndpointRecord,
+  Finding,
+  Joined,
+  Network,
+  NetworkDriver,
+  NetworkHost,
+} from "../../driver.ts";
 import { knowsLinkKind } from "../../steps/upper-links.ts";
 import { bridgeNetwork } from "../bridge/index.ts";
 import { checkOptions, isEncrypted, MTU, mtuOf, portOf, vniOf } from "./options.ts";
 import { Secrecy } from "./secrecy.ts";
 import { bridgeName, Segment, sweepLinks, underlayOf } from "./segment.ts";
-import { enterNetwork, removeNetwork } from "./store.ts";
+import { diagnoseStore, enterNetwork, removeNetwork } from "./store.ts";
 
 const NO_STORE =
   "Cannot use overlay networks: this daemon shares no store with other hosts; start it with --cluster-store etcd://HOST:PORT and --cluster-advertise ADDRESS";
@@ -173,6 +181,27 @@ export class OverlayDriver implements NetworkDriver {
     await this.#bridge.settle();
     await this.#learning;
     if (this.#cluster !== undefined) await this.#secrecy?.settle();
+  }
+
+  async diagnose(): Promise<readonly Finding[]> {
+    if (this.#cluster === undefined) return [];
+    const [store, wire] = await Promise.all([
+      diagnoseStore(this.#cluster),
+      this.#diagnoseWire(this.#cluster),
+    ]);
+    return [store, wire];
+  }
+
+  #diagnoseWire({ settings }: Cluster): Finding {
+    const subject = "cluster-advertise";
+    try {
+      const { mtu } = underlayOf(this.#host.netlink, settings.address);
+      const sentence = `Other hosts reach this one at ${settings.address}, with frames of up to ${mtu} bytes`;
+      return { subject, verdict: "good", sentence, remedy: "" };
+    } catch (error) {
+      const remedy = "Give the address to a link, or start the daemon with another --cluster-advertise";
+      return { subject, verdict: "broken", sentence: sentenceOf(error), remedy };
+    }
   }
 
   renamed(record: EndpointRecord): void {

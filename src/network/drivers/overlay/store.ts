@@ -1,6 +1,7 @@
-import { Fault } from "#errors";
+import { Fault, sentenceOf } from "#errors";
 import { type Cluster, KEYS } from "../../cluster/cluster.ts";
-import type { Network } from "../../types.ts";
+import { readNetwork } from "../../cluster/shapes.ts";
+import type { Finding, Network } from "../../types.ts";
 import { chooseVni, VNI, vniOf } from "./options.ts";
 
 /** How often hosts may be quicker than this one at the same moment. */
@@ -53,12 +54,15 @@ async function takenVnis(cluster: Cluster): Promise<Set<number>> {
   return new Set(entries.map(({ key }) => Number(key.slice(prefix.length))));
 }
 
-/** Removes it for all hosts. Throws `conflict` while a container of some host is on it. */
+/** Removes it for all hosts, if it was entered. Throws `conflict` while a container of some host is on it. */
 export async function removeNetwork(cluster: Cluster, network: Network): Promise<void> {
+  const entered = await cluster.etcd.get(cluster.key(KEYS.network(network.id)));
+  if (entered === undefined) return;
+  const shared = readNetwork(entered.value) ?? network;
   const prefix = cluster.key(KEYS.endpoints(network.id));
   const { succeeded } = await cluster.etcd.txn(
     [{ kind: "none below", prefix }],
-    keysOf(cluster, network).map((key) => ({ kind: "delete", key })),
+    keysOf(cluster, shared).map((key) => ({ kind: "delete", key })),
   );
   if (!succeeded)
     throw new Fault(
@@ -74,4 +78,19 @@ function keysOf(cluster: Cluster, network: Network): [string, string, string] {
     cluster.key(KEYS.network(network.id)),
     cluster.key(`${KEYS.vnis}${vni}`),
   ];
+}
+
+/** Whether the store answers, and what it costs when it does not. */
+export async function diagnoseStore(cluster: Cluster): Promise<Finding> {
+  const subject = "cluster store";
+  const { endpoints } = cluster.settings.etcd;
+  try {
+    await cluster.etcd.get(cluster.key(KEYS.poolGuard));
+    const sentence = `The cluster store at ${endpoints.join(", ")} answers`;
+    return { subject, verdict: "good", sentence, remedy: "" };
+  } catch (error) {
+    const sentence = `${sentenceOf(error)}; containers that run go on`;
+    const remedy = "See that etcd runs, and that this host reaches it";
+    return { subject, verdict: "broken", sentence, remedy };
+  }
 }
