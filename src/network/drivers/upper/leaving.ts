@@ -7,10 +7,13 @@ import { addAddress } from "../../steps/addresses.ts";
 import { bringUp, deleteLink } from "../../steps/links.ts";
 import { makeUpperLink, type UpperKind } from "../../steps/upper-links.ts";
 
-const POLL_MILLISECONDS = 20;
-const MOST_LOOKS = 150;
-/** After so long the kernel has removed the link, whatever it had to do besides. */
-const FRESH_MILLISECONDS = 10_000;
+/** Between looks: each one half as long again as the one before, up to the longest. */
+const FIRST_PAUSE_MILLISECONDS = 20;
+const LONGEST_PAUSE_MILLISECONDS = 500;
+/** The kernel removes namespaces one after another: where many end at once it takes its time. */
+const PATIENCE_MILLISECONDS = 30_000;
+/** After so long it has removed the link, whatever it had to do besides. */
+const FRESH_MILLISECONDS = 120_000;
 
 /** Who is about to have a link that another container may have had. */
 export interface Successor {
@@ -44,8 +47,12 @@ export class LeavingAddresses {
   async whenFree(one: Successor): Promise<void> {
     const key = `${one.parent} ${addressOf(one)}`;
     if (!this.#left.delete(key)) return;
-    for (let looks = 0; looks < MOST_LOOKS && this.#isTaken(one); looks += 1)
-      await Bun.sleep(POLL_MILLISECONDS);
+    let pause = FIRST_PAUSE_MILLISECONDS;
+    for (const end = performance.now() + PATIENCE_MILLISECONDS; this.#isTaken(one); ) {
+      if (performance.now() > end) return;
+      await Bun.sleep(pause);
+      pause = Math.min(pause * 1.5, LONGEST_PAUSE_MILLISECONDS);
+    }
   }
 
   /** A link of the host's own is tried with it; of mode passthru there is one at a time. */
