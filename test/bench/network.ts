@@ -33,7 +33,7 @@ async function carrying(engines: readonly Contestant[], rounds: number): Promise
       const format = `{{(index .NetworkSettings.Networks "${NETWORK}").IPAddress}}`;
       const address = await cli(engine, "inspect", "-f", format, SERVER);
       const client = ["-t", String(SECONDS), "-J", "-c"];
-      await listening(["-c", "127.0.0.1", "-p", String(PORT), "-t", "1", "-n", "1"]);
+      await listening(["-c", "127.0.0.1", "-p", String(PORT), "-n", "1K"]);
       note(between, engine.name, rateOf(await cli(engine, "run", "--rm", ...words, ...client, address)));
       const host = await run([IPERF, ...client, "127.0.0.1", "-p", String(PORT)]);
       note(published, engine.name, rateOf(host.stdout));
