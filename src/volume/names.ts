@@ -7,9 +7,13 @@ const LONGEST_NAME = 255;
 /** Docker's mark of a volume that nobody named. */
 export const ANONYMOUS_LABEL = "com.docker.volume.anonymous";
 
+export function isVolumeName(name: string): boolean {
+  return NAME.test(name) && name.length <= LONGEST_NAME;
+}
+
 /** Throws `invalid` in Docker's words. */
 export function checkVolumeName(name: string): string {
-  if (NAME.test(name) && name.length <= LONGEST_NAME) return name;
+  if (isVolumeName(name)) return name;
   throw new Fault(
     "invalid",
     `"${name.slice(0, LONGEST_NAME)}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,

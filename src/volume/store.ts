@@ -1,20 +1,20 @@
 import { readdir } from "node:fs/promises";
 import { Fault, sentenceOf } from "#errors";
 import type { GraphDB } from "#graphdb";
+import { checkSame, demandContent, publishNow } from "./checks.ts";
 import type {
   Fill,
   Volume,
   VolumeContent,
   VolumeDriver,
   VolumeDriverKind,
-  VolumeRequest,
   Volumes,
   VolumeView,
   WantedVolume,
 } from "./driver.ts";
-import { Drivers, type FindDriver } from "./drivers.ts";
+import { Drivers, type FoundDrivers } from "./drivers.ts";
 import { Holders } from "./holders.ts";
-import { ANONYMOUS_LABEL, checkVolumeName, noSuchVolume, randomName } from "./names.ts";
+import { ANONYMOUS_LABEL, checkVolumeName, isVolumeName, noSuchVolume, randomName } from "./names.ts";
 import { VolumeTable } from "./table.ts";
 import { Turns } from "./turns.ts";
 
@@ -25,7 +25,8 @@ export interface VolumeOptions {
   /** The folder of all volumes. */
   readonly root: string;
   readonly kinds: readonly VolumeDriverKind[];
-  readonly findDriver?: FindDriver;
+  /** Drivers that are not the engine's own. */
+  readonly found?: FoundDrivers;
   /** Told of what went wrong when there is no caller to throw at. */
   readonly complain: (sentence: string, cause: unknown) => void;
 }
@@ -37,7 +38,7 @@ export async function openVolumes(options: VolumeOptions): Promise<VolumeStore> 
     const verdict = await kind.probe(options.root);
     if (verdict.usable) drivers.push(await kind.open(options.root));
   }
-  return new VolumeStore(options, new Drivers(drivers, options.findDriver));
+  return new VolumeStore(options, new Drivers(drivers, options.found));
 }
 
 /** The records of volumes, and the counts of their users and mounts; what they are is their driver's. */
@@ -79,15 +80,32 @@ export class VolumeStore implements Volumes {
 
   async discover(name?: string): Promise<readonly string[]> {
     if (name !== undefined && this.#volumes.has(name)) return [];
-    const warnings: string[] = [];
-    for (const driver of this.#drivers.all()) {
-      const views = await driver.list().catch((thrown): readonly VolumeView[] => {
-        warnings.push(`The volumes of the driver ${driver.name} are not known: ${sentenceOf(thrown)}`);
-        return [];
-      });
-      for (const view of views) if (name === undefined || view.name === name) this.#takeUp(driver, view);
-    }
-    return warnings;
+    const { drivers, warnings } = await this.#drivers.reachable();
+    const failures = await Promise.all(
+      drivers.map((driver) =>
+        this.#settleWith(driver, name).then(
+          () => undefined,
+          (thrown) => `The volumes of the driver ${driver.name} are not known: ${sentenceOf(thrown)}`,
+        ),
+      ),
+    );
+    return [...warnings, ...failures.filter((one) => one !== undefined)];
+  }
+
+  /** Takes up what the driver has, and forgets what it has no more unless somebody uses it. */
+  async #settleWith(driver: VolumeDriver, name: string | undefined): Promise<void> {
+    const before = this.list().filter((volume) => volume.driver === driver.name);
+    const views = (await driver.list()).filter((view) => isVolumeName(view.name));
+    for (const view of views) if (name === undefined || view.name === name) this.#takeUp(driver, view);
+    if (this.#drivers.known(driver.name) !== undefined) return;
+    const listed = new Set(views.map((view) => view.name));
+    for (const volume of before) if (!listed.has(volume.name) && this.#isIdle(volume)) this.#forget(volume);
+  }
+
+  #isIdle(volume: Volume): boolean {
+    const { name } = volume;
+    const users = this.usersOf(name).length + this.holdersOf(name).length;
+    return this.#volumes.get(name) === volume && users === 0;
   }
 
   isFolder(name: string): boolean {
@@ -96,7 +114,7 @@ export class VolumeStore implements Volumes {
   }
 
   #takeUp(driver: VolumeDriver, { name, mountpoint }: VolumeView): void {
-    if (this.#volumes.has(name)) return;
+    if (this.#volumes.has(name) || this.#halfRemoved.has(name)) return;
     const { name: driverName, scope } = driver;
     const rest = { labels: {}, options: {}, created: Date.now(), isAnonymous: false };
     const volume: Volume = { name, driver: driverName, mountpoint, scope, ...rest };
@@ -166,26 +184,49 @@ export class VolumeStore implements Volumes {
         if (force) return;
         throw noSuchVolume(name);
       }
-      const users = new Set([...this.usersOf(name), ...this.holdersOf(name)]);
+      const isOwn = this.#drivers.known(volume.driver) !== undefined;
+      const canPass = force && !isOwn;
+      // Of a container that has gone, a plugin that did not answer may have it mounted still.
+      const users = new Set([...this.usersOf(name), ...(canPass ? [] : this.holdersOf(name))]);
       if (users.size > 0)
         throw new Fault("conflict", `remove ${name}: volume is in use - [${[...users].join(", ")}]`);
       // Without its driver nothing of it can be removed, and its record must stay.
-      await this.#drivers.get(volume.driver);
+      if (!canPass) await this.#drivers.get(volume.driver);
       this.#table.beginRemoval(volume);
       this.#volumes.delete(name);
       this.#halfRemoved.set(name, volume);
-      await this.#finishRemoval(volume);
+      try {
+        await this.#finishRemoval(volume);
+      } catch (thrown) {
+        if (isOwn) throw thrown;
+        if (!force) return this.#bringBack(volume, thrown);
+        this.#complain(`Something of the volume ${name} may be left with its plugin`, thrown);
+        this.#forget(volume);
+      }
     });
+  }
+
+  /** Its plugin keeps it. */
+  #bringBack(volume: Volume, reason: unknown): never {
+    this.#table.abandonRemoval(volume);
+    this.#halfRemoved.delete(volume.name);
+    this.#volumes.set(volume.name, volume);
+    throw reason;
   }
 
   /** The row last: with neither row nor word of its removal, what is left would come back with the name. */
   async #finishRemoval(volume: Volume): Promise<void> {
     const driver = await this.#drivers.get(volume.driver);
     await driver.remove(volume);
-    this.#table.remove(volume.name);
-    this.#halfRemoved.delete(volume.name);
-    this.#users.clear(volume.name);
-    this.#mounts.clear(volume.name);
+    this.#forget(volume);
+  }
+
+  #forget({ name }: Volume): void {
+    this.#table.remove(name);
+    this.#volumes.delete(name);
+    this.#halfRemoved.delete(name);
+    this.#users.clear(name);
+    this.#mounts.clear(name);
   }
 
   hold(name: string, containerId: string): void {
@@ -214,7 +255,9 @@ export class VolumeStore implements Volumes {
         this.#mounts.set(name, holder, path);
         return path;
       } catch (thrown) {
-        await this.#letGo(volume, { driver, holder });
+        await this.#attempt(`Cannot unmount the volume ${name}`, () =>
+          this.#letGo(volume, { driver, holder }),
+        );
         throw thrown;
       }
     });
@@ -353,37 +396,4 @@ export class VolumeStore implements Volumes {
     if (volume === undefined) throw noSuchVolume(name);
     return volume;
   }
-}
-
-async function publishNow(content: VolumeContent, fill: Fill): Promise<void> {
-  await using staged = await content.stage(fill);
-  staged.publish();
-}
-
-function demandContent(driver: VolumeDriver, volume: VolumeRequest): VolumeContent {
-  const content = driver.content(volume);
-  if (content !== undefined) return content;
-  throw new Fault(
-    "unsupported",
-    `Cannot replace or keep the content of the volume ${volume.name}: it is not a folder of this engine's own`,
-  );
-}
-
-/** None at all fit any: whoever mounts a volume by its name need not know how it was made. */
-function checkSame(volume: Volume, { driver, options = {} }: WantedVolume): void {
-  const { name } = volume;
-  if (driver !== undefined && volume.driver !== driver)
-    throw new Fault(
-      "conflict",
-      `A volume named ${name} already exists with the driver ${volume.driver}; choose another name than for the driver ${driver}`,
-    );
-  const keys = Object.keys(options);
-  const isSame =
-    keys.length === Object.keys(volume.options).length &&
-    keys.every((key) => volume.options[key] === options[key]);
-  if (keys.length > 0 && !isSame)
-    throw new Fault(
-      "conflict",
-      `A volume named ${name} already exists with other options; remove it first, or choose another name`,
-    );
 }

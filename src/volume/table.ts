@@ -53,6 +53,15 @@ export class VolumeTable {
     );
   }
 
+  /** It stays what it was. */
+  abandonRemoval(volume: Volume): void {
+    this.#db.transaction(() =>
+      this.#db.sql
+        .query("UPDATE volume SET record = ? WHERE name = ?")
+        .run(JSON.stringify(volume), volume.name),
+    );
+  }
+
   remove(name: string): void {
     this.#db.transaction(() => {
       this.#db.sql.query("DELETE FROM volume_mount WHERE volume = ?").run(name);

@@ -1,0 +1,66 @@
+import { Fault } from "#errors";
+import { findPlugin, listPlugins, type PluginFolders } from "./discovery.ts";
+import { type Capability, PLUGIN_LIMITS, Plugin, type PluginLimits } from "./plugin.ts";
+
+export interface PluginsOptions {
+  readonly folders: PluginFolders;
+  readonly limits?: Partial<PluginLimits>;
+}
+
+/** The plugins of this host: found in folders when they are asked for, and spoken to from then on. */
+export class Plugins {
+  readonly #folders: PluginFolders;
+  readonly #limits: PluginLimits;
+  readonly #known = new Map<string, Plugin>();
+
+  constructor({ folders, limits }: PluginsOptions) {
+    this.#folders = folders;
+    this.#limits = { ...PLUGIN_LIMITS, ...limits };
+  }
+
+  /** Undefined when there is none by that name, or it is for something else. Throws when it cannot be asked. */
+  async find(name: string, capability: Capability): Promise<Plugin | undefined> {
+    const plugin = await this.#look(name);
+    return plugin !== undefined && (await plugin.implements(capability)) ? plugin : undefined;
+  }
+
+  /** As find, and throws `unavailable` when there is none. */
+  async require(name: string, capability: Capability): Promise<Plugin> {
+    const plugin = await this.find(name, capability);
+    if (plugin !== undefined) return plugin;
+    throw new Fault(
+      "unavailable",
+      `Cannot use the plugin ${name} as a ${capability}: there is none by that name on this host; start it, and try again`,
+    );
+  }
+
+  /** One that listens elsewhere than before is another. */
+  async #look(name: string): Promise<Plugin | undefined> {
+    const address = await findPlugin(this.#folders, name);
+    const known = this.#known.get(name);
+    if (address === undefined) {
+      this.#known.delete(name);
+      return undefined;
+    }
+    if (known?.isAt(address)) return known;
+    const plugin = new Plugin(name, address, this.#limits);
+    this.#known.set(name, plugin);
+    return plugin;
+  }
+
+  /** All that can be asked and do such a thing, and why the others cannot be asked. */
+  async all(capability: Capability): Promise<{
+    readonly plugins: readonly Plugin[];
+    readonly failures: readonly { readonly name: string; readonly cause: unknown }[];
+  }> {
+    const names = await listPlugins(this.#folders);
+    const asked = await Promise.allSettled(names.map((name) => this.find(name, capability)));
+    const failures = asked.flatMap((one, index) =>
+      one.status === "rejected" ? [{ name: names[index] ?? "", cause: one.reason as unknown }] : [],
+    );
+    return {
+      plugins: asked.flatMap((one) => (one.status === "fulfilled" && one.value ? [one.value] : [])),
+      failures,
+    };
+  }
+}
