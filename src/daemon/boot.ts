@@ -23,9 +23,10 @@ import {
   removeParentGroup,
 } from "#libcontainer";
 import { etcdIpam, type NetworkOptions, openNetworks } from "#network";
+import { Plugins } from "#plugin";
 import { openRegistry } from "#registry";
 import { type App, createApp, listen } from "#server";
-import { openVolumes } from "#volume";
+import { openVolumes, pluginVolumes } from "#volume";
 import type { Config } from "./config.ts";
 import { withDemoImage } from "./demo/registry.ts";
 import {
@@ -33,6 +34,7 @@ import {
   networkDrivers,
   openCluster,
   openExecDriver,
+  pluginFolders,
   rememberGraphDriver,
   VOLUME_DRIVERS,
 } from "./drivers.ts";
@@ -145,6 +147,7 @@ async function openRooms(config: Config, log: Log, undo: AsyncDisposableStack): 
   if (cluster !== undefined) undo.use(cluster);
   const kinds = networkDrivers(cluster);
   const ipamKinds = cluster === undefined ? [] : [etcdIpam(cluster)];
+  const plugins = new Plugins({ folders: pluginFolders(config) });
   const parts = { database, log, kinds, ipamKinds };
   const networks = undo.use(await openNetworks(networkOptions(config, parts)));
   const events = new EventBus();
@@ -160,7 +163,14 @@ async function openRooms(config: Config, log: Log, undo: AsyncDisposableStack): 
     networks,
     exec,
     complain,
-    volumes: await openVolumes({ database, root: `${root}/volumes`, kinds: VOLUME_DRIVERS, complain }),
+    plugins,
+    volumes: await openVolumes({
+      database,
+      root: `${root}/volumes`,
+      kinds: VOLUME_DRIVERS,
+      found: pluginVolumes(plugins),
+      complain,
+    }),
     openRegistry: withDemoImage(openRegistry),
     settings: engineSettings(config, {
       execDriver: exec.name,

@@ -14,6 +14,7 @@ import {
   overlayNetwork,
   readClusterSettings,
 } from "#network";
+import type { PluginFolders } from "#plugin";
 import { localVolumes, type VolumeDriverKind } from "#volume";
 import type { Config } from "./config.ts";
 import { REPLACED_DRIVERS } from "./settings.ts";
@@ -22,6 +23,14 @@ import { REPLACED_DRIVERS } from "./settings.ts";
 const GRAPH_DRIVERS: readonly GraphDriverKind[] = [overlay2, vfs];
 const EXEC_DRIVERS: readonly ExecDriverKind[] = [nativeKind];
 export const VOLUME_DRIVERS: readonly VolumeDriverKind[] = [localVolumes];
+
+/** The daemon's own first, then those that plugins for Docker know. */
+export function pluginFolders(config: Pick<Config, "data-root" | "exec-root">): PluginFolders {
+  return {
+    sockets: [`${config["exec-root"]}/plugins`, "/run/docker/plugins"],
+    specs: [`${config["data-root"]}/plugins`, "/etc/docker/plugins", "/usr/lib/docker/plugins"],
+  };
+}
 
 /** `cluster`: the store that hosts share, if this daemon has one. */
 export const networkDrivers = (cluster: Cluster | undefined): readonly NetworkDriverKind[] => [

@@ -3,6 +3,7 @@ import type { Engine, EventBus } from "#engine";
 import type { ExecDriver, RunningContainer } from "#exec";
 import type { Graph } from "#graph";
 import type { Networks } from "#network";
+import type { Plugins } from "#plugin";
 import type { OpenRegistry } from "#registry";
 import type { Volumes } from "#volume";
 import { announcer } from "./container/announce.ts";
@@ -45,6 +46,7 @@ export interface Rooms extends ContainerRooms {
   readonly graph: Graph;
   readonly networks: Networks;
   readonly volumes: Volumes;
+  readonly plugins: Pick<Plugins, "names">;
   readonly exec: ExecDriver;
   readonly openRegistry: OpenRegistry;
   readonly settings: EngineSettings;

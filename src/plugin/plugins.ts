@@ -2,6 +2,9 @@ import { Fault } from "#errors";
 import { findPlugin, listPlugins, type PluginFolders } from "./discovery.ts";
 import { type Capability, PLUGIN_LIMITS, Plugin, type PluginLimits } from "./plugin.ts";
 
+/** How long a plugin may take to say what it is when all are merely shown. */
+const SHOW_MILLISECONDS = 1000;
+
 export interface PluginsOptions {
   readonly folders: PluginFolders;
   readonly limits?: Partial<PluginLimits>;
@@ -62,5 +65,14 @@ export class Plugins {
       plugins: asked.flatMap((one) => (one.status === "fulfilled" && one.value ? [one.value] : [])),
       failures,
     };
+  }
+
+  /** Those that do such a thing, as far as they say so at once. */
+  async names(capability: Capability): Promise<readonly string[]> {
+    const names = await listPlugins(this.#folders);
+    const late = Bun.sleep(SHOW_MILLISECONDS).then(() => undefined);
+    const asked = names.map((name) => this.find(name, capability).catch(() => undefined));
+    const found = await Promise.all(asked.map((one) => Promise.race([one, late])));
+    return found.flatMap((plugin) => plugin?.name ?? []);
   }
 }

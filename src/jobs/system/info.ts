@@ -9,7 +9,7 @@ import { hasSwapLimit } from "../container/validate-resources.ts";
 import type { Rooms } from "../rooms.ts";
 import type { SystemInfo } from "../types.ts";
 
-type Needs = Pick<Rooms, "settings"> & {
+type Needs = Pick<Rooms, "settings" | "plugins"> & {
   readonly containers: Pick<Rooms["containers"], "list">;
   readonly graph: {
     readonly images: Pick<Rooms["graph"]["images"], "list">;
@@ -27,7 +27,11 @@ export const systemInfo = (needs: Needs) =>
     input: z.object({}),
 
     async run(): Promise<SystemInfo> {
-      const { graph, settings } = needs;
+      const { graph, settings, plugins } = needs;
+      const [volumePlugins, networkPlugins] = await Promise.all([
+        plugins.names("VolumeDriver"),
+        plugins.names("NetworkDriver"),
+      ]);
       return {
         ...(await hostFacts()),
         id: await engineId(),
@@ -37,8 +41,8 @@ export const systemInfo = (needs: Needs) =>
         driverStatus: await graph.driver.status(),
         dataRoot: settings.dataRoot,
         execDrivers: settings.execDrivers,
-        networkDrivers: settings.networkDrivers,
-        volumeDrivers: needs.volumes.drivers(),
+        networkDrivers: [...settings.networkDrivers, ...networkPlugins],
+        volumeDrivers: [...needs.volumes.drivers(), ...volumePlugins],
         logDrivers: LOG_DRIVERS,
         logDriver: settings.defaults.log.type,
         registry: { mirrors: settings.registryMirrors, insecure: settings.insecureRegistries },

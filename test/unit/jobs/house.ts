@@ -34,6 +34,7 @@ export async function openHouse() {
     complain,
     networks,
     exec,
+    plugins: { names: async () => [] },
     volumes: await openVolumes({
       database: db,
       root: join(root.path, "volumes"),
