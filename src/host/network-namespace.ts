@@ -14,6 +14,15 @@ function openLibrary() {
   }).symbols;
 }
 
+/**
+ * A thread that starts while this one is away is born there and keeps the namespace from ending. Those that collect
+ * garbage start at the first great collection: so one is made before.
+ */
+function prepare(): ReturnType<typeof openLibrary> {
+  Bun.gc(true);
+  return openLibrary();
+}
+
 let library: ReturnType<typeof openLibrary> | undefined;
 let home: number | undefined;
 let isAway = false;
@@ -26,7 +35,7 @@ let isAway = false;
  */
 export function inNetworkNamespace<Result>(path: string, work: () => Result): Result {
   if (isAway) throw new Fault("internal", `Cannot enter the network namespace ${path}: another is entered`);
-  library ??= openLibrary();
+  library ??= prepare();
   home ??= openSync(OWN_NAMESPACE, constants.O_RDONLY);
   enter(library, path);
   isAway = true;
