@@ -1,20 +1,4 @@
-import { expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
-import { resolve } from "node:path";
-
-const PROJECT = resolve(import.meta.dir, "../../..");
-/** The list of what users expect of an engine, where it lies beside the project. */
-const FEATURES = resolve(PROJECT, "../shared/surface/FEATURES.md");
-const SECTION = "## 8. Network";
-
-interface Row {
-  /** As the feature is written in the list. */
-  readonly feature: string;
-  /** Files, and what the title of a test in them says. */
-  readonly tests?: Readonly<Record<string, readonly string[]>>;
-  /** Why there is no test: the feature is not there. */
-  readonly missing?: string;
-}
+import { describeRows, type Row } from "./rows.ts";
 
 /** One row for each feature of networks that must be there, with the tests that would fail without it. */
 const ROWS: readonly Row[] = [
@@ -179,31 +163,4 @@ const ROWS: readonly Row[] = [
   },
 ];
 
-for (const { feature, tests = {}, missing } of ROWS)
-  test.skipIf(missing !== undefined)(
-    `${feature}${missing === undefined ? " is tested" : ` (skipped: ${missing})`}`,
-    () => {
-      for (const [file, titles] of Object.entries(tests)) {
-        const text = readFileSync(resolve(PROJECT, file), "utf8");
-        for (const title of titles) expect(text).toContain(title);
-      }
-      expect(Object.keys(tests).length).toBeGreaterThan(0);
-    },
-  );
-
-const isListed = existsSync(FEATURES);
-
-test.skipIf(!isListed)(
-  `every feature of networks that must be there has a row${isListed ? "" : " (skipped: the list is not beside the project)"}`,
-  () => {
-    const [, section = ""] = readFileSync(FEATURES, "utf8").split(SECTION);
-    const [table = ""] = section.split("\n## ", 1);
-    const wanted = table.split("\n").flatMap((line) => {
-      const [, feature = "", , , , priority = ""] = line.split("|").map((cell) => cell.trim());
-      const isWanted = /^[AB]$/.test(priority) || (feature.includes("[seed") && priority !== "");
-      return isWanted ? [feature.replace(/ ?\[seed[^\]]*\]/g, "").replace(/ \(remote driver.*\)$/, "")] : [];
-    });
-    expect(wanted.length).toBeGreaterThan(10);
-    expect(ROWS.map(({ feature }) => feature)).toEqual(wanted);
-  },
-);
+describeRows(ROWS, "## 8. Network");
