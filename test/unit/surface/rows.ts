@@ -35,7 +35,7 @@ export function describeRows(rows: readonly Row[], heading: string): void {
     () => {
       const wanted = wantedOf(heading);
       expect(wanted.length).toBeGreaterThan(5);
-      expect(rows.map(({ feature }) => feature)).toEqual(wanted);
+      expect(rows.map(({ feature }) => feature)).toEqual([...wanted]);
     },
   );
 }
