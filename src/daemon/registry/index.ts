@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { isIP } from "node:net";
 import { parseArgs } from "node:util";
 import { Fault, sentenceOf } from "#errors";
@@ -95,6 +95,9 @@ async function serve(words: readonly string[]): Promise<void> {
   undo.use(lockFile(`${flags.data}/lock`, `the registry's folder ${flags.data}`));
   const shared = flags.share.map((root) => `${root}/content`);
   const store = await openRegistryStore(flags.data, { shared });
+  const fetching = `${flags.data}/fetching`;
+  // What an earlier process was killed over; the lock says that there is none.
+  rmSync(fetching, { recursive: true, force: true });
   const complain = (sentence: string, cause: unknown) => log("error", `${sentence}: ${sentenceOf(cause)}`);
   const server = undo.use(
     serveRegistry({
@@ -106,7 +109,7 @@ async function serve(words: readonly string[]): Promise<void> {
       ...(tls && { tls }),
       ...(flags.htpasswd !== undefined && { users: new Htpasswd(flags.htpasswd) }),
       ...(flags.proxy !== undefined && {
-        origin: originOf(flags.proxy, { store, folder: `${flags.data}/fetching`, complain }),
+        origin: originOf(flags.proxy, { store, folder: fetching, complain }),
       }),
     }),
   );

@@ -4,8 +4,12 @@ import { dirname } from "node:path";
 import { syncDirectory, writeWhole } from "#host";
 import { type Digest, parseDigest } from "#oci";
 
-/** A blob under this ending is on its way out: see `removeUnused`. */
-const DYING = ".dying";
+/** `<hex>.<uuid>.dying` is a blob on its way out: see `removeUnused`. */
+const DYING = /^([0-9a-f]+)\.[0-9a-f-]{36}\.dying$/;
+/** What is being written beside its name: by `put`, and by a copy from another file system. */
+const ASIDE = ".new";
+/** Whatever is being written is written sooner; else whoever wrote it was killed. */
+const LONGEST_WRITE_MILLISECONDS = 24 * 3600 * 1000;
 
 /**
  * Content by digest, once for all repositories: `<root>/<algorithm>/<hex>`, the layout of the engine's own content
@@ -52,7 +56,9 @@ export class BlobFiles {
         () => true,
         (error: NodeJS.ErrnoException) => error.code === "EEXIST" || copyAcross(error, theirs, path),
       );
-      if (isLinked) return this.claim(digest);
+      if (!isLinked) continue;
+      await syncDirectory(dirname(path));
+      return this.claim(digest);
     }
     return undefined;
   }
@@ -63,9 +69,11 @@ export class BlobFiles {
     await writeWhole(this.path(digest), bytes);
   }
 
-  /** A verified and synced file becomes the blob. */
+  /** A verified and synced file becomes the blob, counted on from now on: its last byte may be days old. */
   async publish(file: string, digest: Digest): Promise<void> {
     const path = this.path(digest);
+    const now = new Date();
+    await utimes(file, now, now);
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     await rename(file, path);
     await syncDirectory(dirname(path));
@@ -76,43 +84,64 @@ export class BlobFiles {
     return (await file.exists()) ? file.bytes() : undefined;
   }
 
-  /** Every blob, and what an earlier removal was killed over. */
+  /** Milliseconds since the epoch; undefined where there is none. */
+  async changed(digest: Digest): Promise<number | undefined> {
+    return stat(this.path(digest)).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => undefined,
+    );
+  }
+
+  /** Every blob. What an earlier removal was killed over is put back first: somebody may have counted on it. */
   async *list(): AsyncGenerator<{
     readonly digest: Digest;
     readonly size: number;
     readonly changed: number;
   }> {
-    for (const algorithm of await readdir(this.#root).catch(() => []))
-      for (const name of await readdir(`${this.#root}/${algorithm}`)) {
-        const path = `${this.#root}/${algorithm}/${name}`;
-        if (name.endsWith(DYING)) await rm(path, { force: true });
+    for (const algorithm of await readdir(this.#root).catch(() => [])) {
+      const folder = `${this.#root}/${algorithm}`;
+      for (const name of await readdir(folder)) await this.#settle(folder, name);
+      for (const name of await readdir(folder)) {
         if (!/^[0-9a-f]+$/.test(name)) continue;
-        const found = await stat(path).catch(() => undefined);
+        const found = await stat(`${folder}/${name}`).catch(() => undefined);
         if (found !== undefined)
           yield { digest: `${algorithm}:${name}` as Digest, size: found.size, changed: found.mtimeMs };
       }
+    }
+  }
+
+  async #settle(folder: string, name: string): Promise<void> {
+    const path = `${folder}/${name}`;
+    const [, hex] = DYING.exec(name) ?? [];
+    if (hex !== undefined) {
+      await link(path, `${folder}/${hex}`).catch(() => undefined); // It is there again, or another process was faster.
+      await rm(path, { force: true });
+    } else if (name.endsWith(ASIDE)) {
+      const found = await stat(path).catch(() => undefined);
+      const isLeft = found !== undefined && Date.now() - found.ctimeMs > LONGEST_WRITE_MILLISECONDS;
+      if (isLeft) await rm(path, { force: true });
+    }
   }
 
   /**
    * Removes a blob unless somebody has counted on it since `before` (milliseconds since the epoch), also between our
-   * looking and our removing: it is looked at again under another name, which no claim reaches.
+   * looking and our removing: it is looked at again under another name, which no claim reaches. Whoever collects
+   * garbage at the same time has a name of its own for it.
    */
   async removeUnused(digest: Digest, before: number): Promise<boolean> {
     const path = this.path(digest);
-    const aside = `${path}${DYING}`;
+    if (((await this.changed(digest)) ?? before) >= before) return false;
+    const aside = `${path}.${crypto.randomUUID()}.dying`;
     const isThere = await rename(path, aside).then(
       () => true,
       () => false,
     );
     if (!isThere) return false;
-    const { mtimeMs } = await stat(aside);
-    if (mtimeMs < before) {
-      await rm(aside, { force: true });
-      return true;
-    }
-    await link(aside, path).catch(() => undefined); // Uploaded anew meanwhile: then it is there.
+    const found = await stat(aside).catch(() => undefined); // Gone: another process has put it back.
+    const isUnused = found !== undefined && found.mtimeMs < before;
+    if (!isUnused) await link(aside, path).catch(() => undefined); // Uploaded anew meanwhile: then it is there.
     await rm(aside, { force: true });
-    return false;
+    return isUnused;
   }
 }
 

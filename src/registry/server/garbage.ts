@@ -37,7 +37,10 @@ export async function collectGarbage(store: Store, options: GarbageOptions): Pro
     if (needed.has(digest) || changed >= before) continue;
     if (options.isTrial || (await store.blobs.removeUnused(digest, before))) blobs.push({ digest, size });
   }
-  if (!options.isTrial) await store.uploads.sweep();
+  if (!options.isTrial) {
+    await store.uploads.sweep();
+    await store.repositories.sweep(before);
+  }
   return { blobs, manifests: removedManifests };
 }
 
@@ -58,12 +61,11 @@ async function neededBlobs(
 /** Those that neither a tag, nor an index that stays, nor a subject that stays leads to. */
 async function removeUntagged(store: Store, before: number, isTrial: boolean) {
   const removed: { name: string; digest: Digest }[] = [];
-  const ages = new Map<Digest, number>();
-  for await (const { digest, changed } of store.blobs.list()) ages.set(digest, changed);
   for (const name of await store.repositories.names()) {
     const kept = await reachable(store, name);
     for (const digest of await store.repositories.manifests(name)) {
-      if (kept.has(digest) || (ages.get(digest) ?? 0) >= before) continue;
+      // Asked as late as can be: it may have been put again since, with a tag.
+      if (kept.has(digest) || ((await store.blobs.changed(digest)) ?? 0) >= before) continue;
       if (!isTrial) await store.manifests.remove(name, digest).catch(() => undefined);
       removed.push({ name, digest });
     }
@@ -81,7 +83,8 @@ async function reachable({ repositories, manifests }: Store, name: string): Prom
     if (kept.has(digest)) continue;
     kept.add(digest);
     rest.push(...(await manifests.needs(digest)).manifests);
-    rest.push(...(await repositories.referrers(name, digest)).map((referrer) => referrer.digest));
+    const { all } = await repositories.referrers(name, digest);
+    rest.push(...all.map((referrer) => referrer.digest));
   }
   return kept;
 }

@@ -28,6 +28,7 @@ async function getManifest({ store, origin }: AppOptions, { request, name, last 
     "Content-Length": String(bytes.length),
     "Docker-Content-Digest": digest,
     ETag: `"${digest}"`,
+    "X-Content-Type-Options": "nosniff",
   };
   if (request.headers.get("if-none-match") === headers.ETag)
     return new Response(null, { status: 304, headers });
@@ -94,10 +95,19 @@ async function listTags({ store, origin }: AppOptions, { url, name, last }: Call
 async function listReferrers({ store }: AppOptions, { url, name, last }: Call): Promise<Response> {
   const subject: Digest = digestIn(last);
   const wanted = url.searchParams.get("artifactType");
-  const all = await store.repositories.referrers(name, subject);
+  const after = url.searchParams.get("last") ?? "";
+  const { all, hasMore } = await store.repositories.referrers(name, subject, {
+    after,
+    bytes: MANIFEST_LIMIT,
+  });
   const manifests = wanted === null ? all : all.filter((one) => Reflect.get(one, "artifactType") === wanted);
   const headers = new Headers({ "Content-Type": MEDIA.ociIndex });
   if (wanted !== null) headers.set("OCI-Filters-Applied", "artifactType");
+  if (hasMore) {
+    const query = new URLSearchParams({ last: all.at(-1)?.digest ?? "" });
+    if (wanted !== null) query.set("artifactType", wanted);
+    headers.set("Link", `<${url.pathname}?${query}>; rel="next"`);
+  }
   return new Response(JSON.stringify({ schemaVersion: 2, mediaType: MEDIA.ociIndex, manifests }), {
     headers,
   });

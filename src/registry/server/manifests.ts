@@ -18,6 +18,9 @@ import type { Repositories } from "./repositories.ts";
 /** Source: OCI distribution specification 1.1, "Pushing Manifests": registries should allow at least so much. */
 export const MANIFEST_LIMIT = 4 * 1024 * 1024;
 
+/** It goes into the header of answers: never one that a browser would run. Source: RFC 6838, section 4.2. */
+const MEDIA_TYPE = /^application\/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}$/;
+
 /** What a manifest or index says that concerns its keeper. Source: OCI image specification 1.1, manifest.md, image-index.md. */
 const Document = z.object({
   schemaVersion: z.literal(2),
@@ -136,11 +139,14 @@ export class Manifests {
     for (const part of [...(config ? [config] : []), ...layers]) {
       // What nobody may pass on lies elsewhere.
       if ((part.urls?.length ?? 0) > 0) continue;
-      if (!(await this.#repositories.hasBlob(name, part.digest))) throw missingPart(part.digest);
+      const isOurs = await this.#repositories.hasBlob(name, part.digest);
+      // Counted on from here, so that no collection of garbage takes it before the manifest is there.
+      if (!isOurs || (await this.#blobs.claim(part.digest)) === undefined) throw missingPart(part.digest);
     }
-    for (const part of manifests)
-      if ((await this.#repositories.manifest(name, part.digest)) === undefined)
-        throw missingPart(part.digest);
+    for (const part of manifests) {
+      const isOurs = (await this.#repositories.manifest(name, part.digest)) !== undefined;
+      if (!isOurs || (await this.#blobs.claim(part.digest)) === undefined) throw missingPart(part.digest);
+    }
   }
 }
 
@@ -169,6 +175,8 @@ function mediaTypeOf({ mediaType, config, layers, manifests }: Document, content
   if (mediaType !== undefined && contentType !== "" && mediaType !== contentType)
     throw refuse(`the manifest calls itself ${mediaType}, and its sender ${contentType}`);
   const said = mediaType ?? contentType;
+  if (said !== "" && !MEDIA_TYPE.test(said))
+    throw refuse(`"${said.slice(0, 100)}" is no media type of a manifest`);
   const own = manifests === undefined ? MANIFEST_TYPES : INDEX_TYPES;
   const other = manifests === undefined ? INDEX_TYPES : MANIFEST_TYPES;
   if (other.includes(said)) throw refuse(`the manifest is called ${said} and is not`);

@@ -11,8 +11,10 @@ const CHUNK_BYTES = 256 * 1024;
 
 /** A blob on its way in; those who wait read the file behind its writer. */
 interface Flight {
+  /** Where it is while it comes, and where it is in the end. */
   readonly path: string;
-  readonly done: Promise<void>;
+  readonly published: string;
+  done: Promise<void>;
   written: number;
   progress: PromiseWithResolvers<void>;
   isOver: boolean;
@@ -82,9 +84,11 @@ export class Origin {
     }
     const isHead = request.method === "HEAD";
     if (isHead) return blobResponse(request, { path: "", digest, size: part.size });
-    const flight = this.#flights.get(digest) ?? (await this.#fetch(name, part));
+    const flight = this.#flights.get(digest) ?? this.#fetch(name, part);
     if (request.headers.has("range")) {
-      await flight.done;
+      await flight.done.catch((thrown: unknown) => {
+        throw unavailable(thrown);
+      });
       return blobResponse(request, { path: blobs.path(digest), digest, size: part.size });
     }
     return new Response(follow(flight, part.size), {
@@ -96,40 +100,35 @@ export class Origin {
     });
   }
 
-  async #fetch(name: string, part: Descriptor): Promise<Flight> {
-    const path = `${this.#options.folder}/${part.digest.replace(":", "-")}`;
-    await mkdir(this.#options.folder, { recursive: true, mode: 0o700 });
-    const file = await open(path, "w", 0o600);
+  /** Begins at once: whoever asks next finds it under way. */
+  #fetch(name: string, part: Descriptor): Flight {
     const flight: Flight = {
-      path,
+      path: `${this.#options.folder}/${part.digest.replace(":", "-")}.${crypto.randomUUID()}`,
+      published: this.#options.store.blobs.path(part.digest),
       done: Promise.resolve(),
       written: 0,
       progress: Promise.withResolvers<void>(),
       isOver: false,
     };
-    const done = this.#carry(name, part, { flight, file }).finally(() => {
+    this.#flights.set(part.digest, flight);
+    flight.done = this.#carry(name, part, flight).finally(() => {
       flight.isOver = true;
       this.#flights.delete(part.digest);
       flight.progress.resolve();
     });
-    done.catch((thrown: unknown) =>
+    flight.done.catch((thrown: unknown) =>
       this.#options.complain(`${part.digest} of ${name} could not be fetched: ${sentenceOf(thrown)}`, thrown),
     );
-    const shared = Object.assign(flight, { done });
-    this.#flights.set(part.digest, shared);
-    return shared;
+    return flight;
   }
 
-  async #carry(
-    name: string,
-    part: Descriptor,
-    { flight, file }: { readonly flight: Flight; readonly file: FileHandle },
-  ): Promise<void> {
+  async #carry(name: string, part: Descriptor, flight: Flight): Promise<void> {
     await using undo = new AsyncDisposableStack();
     undo.defer(() => rm(flight.path, { force: true }));
+    await mkdir(this.#options.folder, { recursive: true, mode: 0o700 });
     const hash = createHash(algorithmOf(part.digest));
     {
-      await using held = file;
+      await using held = await open(flight.path, "wx", 0o600);
       const source = this.#options.client().stream(this.#reference(name, part.digest), part, {
         offset: 0,
         signal: AbortSignal.timeout(3600_000),
@@ -160,19 +159,32 @@ export class Origin {
 
 /** The file from its beginning to where its writer is, until it is whole. An origin that fails cuts the answer off. */
 async function* follow(flight: Flight, size: number): AsyncGenerator<Uint8Array> {
-  await using file = await open(flight.path, "r");
+  while (flight.written === 0 && !flight.isOver) await flight.progress.promise;
+  await using file = await opened(flight);
   let position = 0;
   while (position < size) {
     if (position < flight.written) {
       const want = Math.min(CHUNK_BYTES, flight.written - position);
       const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(want), 0, want, position);
+      if (bytesRead === 0) throw new Fault("internal", `Cannot read ${flight.path}: it has become shorter`);
       position += bytesRead;
       yield buffer.subarray(0, bytesRead);
-    } else if (flight.isOver) await flight.done;
-    else await flight.progress.promise;
+    } else if (!flight.isOver) await flight.progress.promise;
+    else {
+      await flight.done;
+      throw new Fault("invalid", `Cannot serve ${flight.published}: it is shorter than its manifest says`);
+    }
   }
   // The last bytes count only when all of them were right.
   await flight.done;
+}
+
+/** It may have come to its end before anybody began to read. */
+async function opened(flight: Flight): Promise<FileHandle> {
+  return open(flight.path, "r").catch(async () => {
+    await flight.done;
+    return open(flight.published, "r");
+  });
 }
 
 function unavailable(thrown: unknown): RegistryProblem {

@@ -1,5 +1,5 @@
-import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
-import { syncDirectory, writeWhole } from "#host";
+import { mkdir, open, readdir, rename, rm, stat, unlink } from "node:fs/promises";
+import { syncDirectory } from "#host";
 import { type Descriptor, type Digest, isDigest, isRepositoryPath, isTag, parseDigest } from "#oci";
 
 /** No part of a repository's name begins so: what does is ours. */
@@ -7,6 +7,9 @@ const BLOBS = "_blobs";
 const MANIFESTS = "_manifests";
 const TAGS = "_tags";
 const REFERRERS = "_referrers";
+
+/** How the names of files begin and end that are being written: no tag and no digest begins so. */
+const ASIDE = { begin: ".", end: ".new" } as const;
 
 /**
  * What each repository holds, as files of a few bytes: `_blobs/<digest>` (empty), `_manifests/<digest>` (its media
@@ -62,7 +65,7 @@ export class Repositories {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     await mkdir(`${this.#root}/${name}/${BLOBS}`, { recursive: true, mode: 0o700 });
     await syncDirectory(`${this.#root}/${name}/${BLOBS}`);
-    await writeWhole(this.#place(name, MANIFESTS, digest), mediaType);
+    await put(folder, fileOf(digest), mediaType);
   }
 
   /** With the tags that lead to it. */
@@ -78,8 +81,9 @@ export class Repositories {
   }
 
   async setTag(name: string, tag: string, digest: Digest): Promise<void> {
-    await mkdir(`${this.#root}/${name}/${TAGS}`, { recursive: true, mode: 0o700 });
-    await writeWhole(`${this.#root}/${name}/${TAGS}/${tag}`, digest);
+    const folder = `${this.#root}/${name}/${TAGS}`;
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await put(folder, tag, digest);
   }
 
   removeTag(name: string, tag: string): Promise<boolean> {
@@ -95,18 +99,44 @@ export class Repositories {
   async addReferrer(name: string, subject: Digest, referrer: Descriptor): Promise<void> {
     const folder = this.#place(name, REFERRERS, subject);
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    await writeWhole(`${folder}/${fileOf(referrer.digest)}`, JSON.stringify(referrer));
+    await put(folder, fileOf(referrer.digest), JSON.stringify(referrer));
   }
 
   async removeReferrer(name: string, subject: Digest, referrer: Digest): Promise<void> {
     await rm(`${this.#place(name, REFERRERS, subject)}/${fileOf(referrer)}`, { force: true });
   }
 
-  async referrers(name: string, subject: Digest): Promise<readonly Descriptor[]> {
+  /** Those behind `after`, in order, and no more at once than `bytes` of them. */
+  async referrers(
+    name: string,
+    subject: Digest,
+    {
+      after = "",
+      bytes = Number.POSITIVE_INFINITY,
+    }: { readonly after?: string; readonly bytes?: number } = {},
+  ): Promise<{ readonly all: readonly Descriptor[]; readonly hasMore: boolean }> {
     const folder = this.#place(name, REFERRERS, subject);
-    const names = (await readdir(folder).catch(() => [])).filter((file) => !file.endsWith(".new")).sort();
-    const texts = await Promise.all(names.map((file) => readSmall(`${folder}/${file}`)));
-    return texts.flatMap((text) => (text === undefined ? [] : [JSON.parse(text) as Descriptor]));
+    const all: Descriptor[] = [];
+    let length = 0;
+    for (const digest of digests(await readdir(folder).catch(() => [])).sort()) {
+      if (digest <= after) continue;
+      const text = await readSmall(`${folder}/${fileOf(digest)}`);
+      if (text === undefined) continue;
+      length += text.length;
+      if (length > bytes && all.length > 0) return { all, hasMore: true };
+      all.push(JSON.parse(text) as Descriptor);
+    }
+    return { all, hasMore: false };
+  }
+
+  /** Removes what was never written to its end, for longer than any write takes: `before`, in milliseconds since the epoch. */
+  async sweep(before: number): Promise<void> {
+    for (const name of await this.names()) {
+      const folders = [MANIFESTS, TAGS].map((kind) => `${this.#root}/${name}/${kind}`);
+      const subjects = `${this.#root}/${name}/${REFERRERS}`;
+      for (const subject of await readdir(subjects).catch(() => [])) folders.push(`${subjects}/${subject}`);
+      for (const folder of folders) await sweepFolder(folder, before);
+    }
   }
 
   #place(name: string, kind: string, digest: Digest): string {
@@ -141,13 +171,37 @@ async function readSmall(path: string): Promise<string | undefined> {
   return (await file.exists()) ? await file.text() : undefined;
 }
 
+/** A file reaches its name whole: as `writeWhole`, but what it is written to meanwhile cannot be a tag's name. */
+async function put(folder: string, name: string, text: string): Promise<void> {
+  const aside = `${folder}/${ASIDE.begin}${crypto.randomUUID()}${ASIDE.end}`;
+  await using undo = new AsyncDisposableStack();
+  undo.defer(() => rm(aside, { force: true }));
+  {
+    await using file = await open(aside, "wx", 0o600);
+    await file.writeFile(text);
+    await file.sync();
+  }
+  await rename(aside, `${folder}/${name}`);
+  await syncDirectory(folder);
+}
+
+async function sweepFolder(folder: string, before: number): Promise<void> {
+  for (const name of await readdir(folder).catch(() => [])) {
+    if (!name.startsWith(ASIDE.begin) || !name.endsWith(ASIDE.end)) continue;
+    const found = await stat(`${folder}/${name}`).catch(() => undefined);
+    if (found !== undefined && found.mtimeMs < before) await rm(`${folder}/${name}`, { force: true });
+  }
+}
+
 /** Whether it was there; gone for good when this returns. */
 async function removed(path: string): Promise<boolean> {
-  const isGone = await rename(path, `${path}.new`).then(
+  const isGone = await unlink(path).then(
     () => true,
-    () => false,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT" || error.code === "ENOTDIR") return false;
+      throw error;
+    },
   );
-  await rm(`${path}.new`, { force: true });
   if (isGone) await syncDirectory(path.slice(0, path.lastIndexOf("/")));
   return isGone;
 }

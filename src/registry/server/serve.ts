@@ -14,6 +14,9 @@ export interface RegistryServer extends AsyncDisposable {
   readonly url: string;
 }
 
+/** A proxy on this host speaks for somebody elsewhere. Source: RFC 7239; what proxies said before it. */
+const FORWARDED = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
+
 /** A layer may be as large as its sender likes: it is written as it comes. */
 const NO_LIMIT = Number.MAX_SAFE_INTEGER;
 /** Seconds without a byte; Bun's most. */
@@ -22,7 +25,9 @@ const IDLE_SECONDS = 255;
 /** Serves until it is disposed. Blobs go from file to socket in the kernel. */
 export function serveRegistry({ hostname, port, tls, ...options }: ServeOptions): RegistryServer {
   const peers = new WeakMap<Request, string>();
-  const isLocal = (request: Request) => /^(::ffff:)?127\.|^::1$/.test(peers.get(request) ?? "");
+  const isLocal = (request: Request) =>
+    /^(::ffff:)?127\.|^::1$/.test(peers.get(request) ?? "") &&
+    !FORWARDED.some((name) => request.headers.has(name));
   const app = registryApp({ ...options, isLocal });
   const server = listen(() =>
     Bun.serve({

@@ -6,6 +6,8 @@ import { RegistryProblem } from "./problem.ts";
 
 /** An upload that nobody went on with is kept so long. */
 const KEPT_MILLISECONDS = 7 * 24 * 3600 * 1000;
+/** Of uploads under way, so many have their digest at hand; those of the others are computed at their end. */
+const MOST_REMEMBERED = 1000;
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 interface Upload {
@@ -31,7 +33,7 @@ export class Uploads {
     await mkdir(`${this.#root}/${id}`, { recursive: true, mode: 0o700 });
     await Bun.write(`${this.#root}/${id}/name`, name);
     await Bun.write(`${this.#root}/${id}/data`, "");
-    this.#open.set(id, { hash: createHash("sha256"), size: 0, isBusy: false });
+    this.#remember(id, { hash: createHash("sha256"), size: 0, isBusy: false });
     return id;
   }
 
@@ -97,8 +99,10 @@ export class Uploads {
   /** Removes what nobody went on with. */
   async sweep(): Promise<void> {
     for (const id of await readdir(this.#root).catch(() => [])) {
-      const found = await stat(`${this.#root}/${id}/data`).catch(() => undefined);
-      if (found === undefined || Date.now() - found.mtimeMs > KEPT_MILLISECONDS) await this.#drop(id);
+      const folder = `${this.#root}/${id}`;
+      // One that is just being started has no data yet.
+      const found = await stat(`${folder}/data`).catch(() => stat(folder).catch(() => undefined));
+      if (found !== undefined && Date.now() - found.mtimeMs > KEPT_MILLISECONDS) await this.#drop(id);
     }
   }
 
@@ -114,13 +118,23 @@ export class Uploads {
           .text()
           .catch(() => undefined)
       : undefined;
-    if (owner !== name)
+    const data = owner === name ? await stat(`${folder}/data`).catch(() => undefined) : undefined;
+    if (data === undefined)
       throw new RegistryProblem(404, "BLOB_UPLOAD_UNKNOWN", "there is no such upload in this repository");
-    const known = this.#open.get(id);
-    if (known !== undefined) return known;
-    const { size } = await stat(`${folder}/data`);
-    const upload = { hash: undefined, size, isBusy: false };
+    const { size } = data;
+    // Asked last: of two requests at once the other may have found it first, and both must see the same.
+    return this.#open.get(id) ?? this.#remember(id, { hash: undefined, size, isBusy: false });
+  }
+
+  /** The oldest that nobody writes is forgotten: it goes on as one of an earlier process. */
+  #remember(id: string, upload: Upload): Upload {
     this.#open.set(id, upload);
+    if (this.#open.size <= MOST_REMEMBERED) return upload;
+    for (const [other, { isBusy }] of this.#open) {
+      if (isBusy || other === id) continue;
+      this.#open.delete(other);
+      break;
+    }
     return upload;
   }
 }
