@@ -3,6 +3,20 @@
  * Refuses to know networks, images and mounts beyond their names: jobs bring those together.
  * Called by `jobs`.
  */
+export {
+  type Check,
+  HealthChecks,
+  type HealthClock,
+  type HealthNeeds,
+  type RunCheck,
+} from "./health.ts";
+export {
+  type Health,
+  type HealthResult,
+  type HealthStatus,
+  healthPlan,
+  startingHealth,
+} from "./health-state.ts";
 export { advance, type Status, type Step } from "./lifecycle.ts";
 export { type Link, Links } from "./links.ts";
 export type { LogEntry } from "./log/entry.ts";

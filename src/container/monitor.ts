@@ -1,4 +1,5 @@
 import { Fault } from "#errors";
+import { uncheckedHealth } from "./health-state.ts";
 import { advance } from "./lifecycle.ts";
 import type { Container } from "./record.ts";
 import { nextDelay, shouldRestart } from "./restart-policy.ts";
@@ -55,7 +56,7 @@ interface Watch<Process extends Watched> extends Adoption {
   readonly committed: Promise<void>;
 }
 
-const CLOCK: Clock = {
+export const CLOCK: Clock = {
   after(delay, callback) {
     const timer = setTimeout(callback, delay);
     return { [Symbol.dispose]: () => clearTimeout(timer) };
@@ -236,6 +237,7 @@ export function ended(container: Container, ending: Ending, step: "exit" | "awai
       exitCode: ending.code,
       outOfMemory: ending.outOfMemory,
       finishedAt: timestamp(ending.time),
+      ...uncheckedHealth(container),
     },
   };
 }

@@ -1,3 +1,4 @@
+import type { Health } from "./health-state.ts";
 import type { Status } from "./lifecycle.ts";
 
 /**
@@ -234,6 +235,8 @@ export interface ContainerState {
   readonly outOfMemory: boolean;
   readonly startedAt: string;
   readonly finishedAt: string;
+  /** Of one that is checked, once it has been started. */
+  readonly health?: Health;
 }
 
 export interface Container {

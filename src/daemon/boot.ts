@@ -78,6 +78,7 @@ export async function boot(config: Config, log: Log): Promise<Daemon> {
   ];
   if (swept.length > 0) log("info", `Removed what an earlier daemon left: ${swept.join(", ")}`);
   undo.defer(() => rooms.monitor.close());
+  undo.defer(() => rooms.health.close());
 
   const app = resting(
     createApp({ engine, facts: FACTS }),

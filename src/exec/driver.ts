@@ -80,6 +80,10 @@ export interface ExecRequest {
   readonly stdin: boolean;
   readonly privileged: boolean;
   readonly consoleSize?: { readonly rows: number; readonly columns: number };
+  /** Whatever its first process has left behind ends with it, also where that has left its session. */
+  readonly endsWhole?: boolean;
+  /** Until it waits before exec. */
+  readonly signal?: AbortSignal;
 }
 
 /** Waiting before exec, as Prepared is. */

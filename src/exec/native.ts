@@ -7,6 +7,7 @@ import {
   groupPathOfDirectories,
   launch,
   launcherPath,
+  ownGroups,
 } from "#libcontainer";
 import type {
   ExecDriver,
@@ -133,6 +134,7 @@ class NativeDriver implements ExecDriver {
       const answer = await waitForExit(address);
       const groupPath =
         groupPathOfDirectories(this.#means.cgroups, record.groups) ?? `${this.#options.cgroupParent}/${id}`;
+      await removeGroups(ownGroups(this.#means.cgroups, groupPath));
       return new NativeContainer(this.#means, { id, address, record, groupPath, answer });
     } catch {
       // It has stopped listening because its container has ended: its record comes before its own end.

@@ -94,11 +94,14 @@ export class NativeContainer implements RunningContainer {
   }
 
   async exec(request: ExecRequest): Promise<PreparedExec> {
-    const { process, stdin, consoleSize, execId } = request;
+    const { process, stdin, consoleSize, execId, endsWhole = false, signal } = request;
     const address = { directory: this.#address.directory, name: `exec-${execId}.sock` };
     const launched = await launch(
       {
-        plan: compileExecPlan({ process, pid: this.pid }, { cgroups: this.#means.cgroups }),
+        plan: compileExecPlan(
+          { process, pid: this.pid, ...(endsWhole && { ownGroup: execId }) },
+          { cgroups: this.#means.cgroups },
+        ),
         settings: {
           stateDirectory: address.directory,
           socketName: address.name,
@@ -109,7 +112,7 @@ export class NativeContainer implements RunningContainer {
           target: { pid: this.pid, startTicks: this.startTicks },
         },
       },
-      { label: `${this.id}/${execId}` },
+      { label: `${this.id}/${execId}`, ...(signal !== undefined && { signal }) },
     );
     return {
       pid: launched.pid,

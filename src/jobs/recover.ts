@@ -10,6 +10,7 @@ import {
   parseTimestamp,
   secondsOfLife,
   shouldStartWithDaemon,
+  startingHealth,
   timestamp,
 } from "#container";
 import type { RunningContainer } from "#exec";
@@ -17,6 +18,7 @@ import type { LayerId } from "#graph";
 import type { NamespaceHolder } from "#network";
 import { announceLeaving, announcer } from "./container/announce.ts";
 import { wasLeftFrozen } from "./container/freeze-mark.ts";
+import { prober } from "./container/health-probe.ts";
 import { lives } from "./container/lives.ts";
 import { remover } from "./container/removal.ts";
 import { unmountVolumes } from "./container/volume-mounts.ts";
@@ -38,6 +40,7 @@ type Needs = Pick<
   | "execs"
   | "exec"
   | "graph"
+  | "health"
   | "monitor"
   | "networks"
   | "settings"
@@ -151,6 +154,7 @@ function begin(needs: Needs, { id }: Container, { startedAt }: { readonly starte
         outOfMemory: false,
         startedAt,
         finishedAt: NEVER,
+        ...startingHealth(current),
       },
     }),
     { durable: false },
@@ -182,6 +186,7 @@ async function readopt(
   owned.defer(() => unmountVolumes(needs, container));
   owned.defer(() => needs.networks.release(id));
   owned.defer(async () => announceLeaving(needs, id));
+  owned.use(needs.health.watch(id, prober(needs, process)));
   needs.monitor.adopt(id, process, { owned, after });
 }
 

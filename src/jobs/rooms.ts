@@ -1,4 +1,4 @@
-import { type Containers, Monitor } from "#container";
+import { type Containers, HealthChecks, Monitor } from "#container";
 import type { Engine, EventBus } from "#engine";
 import type { ExecDriver, RunningContainer } from "#exec";
 import type { Graph } from "#graph";
@@ -57,6 +57,7 @@ export interface Rooms extends ContainerRooms {
 export interface ContainerRooms {
   readonly containers: Containers;
   readonly monitor: Monitor<RunningContainer>;
+  readonly health: HealthChecks;
   readonly attachments: Attachments;
   readonly execs: Execs;
 }
@@ -69,6 +70,7 @@ export function openContainerRooms(
   return {
     containers,
     monitor: new Monitor<RunningContainer>({ containers, announce: announcer(events), complain }),
+    health: new HealthChecks({ containers, announce: announcer(events), complain }),
     attachments: new Attachments(),
     execs: new Execs(),
   };

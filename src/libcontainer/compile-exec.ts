@@ -1,6 +1,7 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import { Fault } from "#errors";
-import { type Cgroups, detectCgroups, parseProcessGroups } from "./cgroups/detect.ts";
+import { type Cgroups, detectCgroups, hierarchyOf, parseProcessGroups } from "./cgroups/detect.ts";
+import { OWN_PREFIX, TELLING } from "./cgroups/own-group.ts";
 import { processSteps } from "./compile-process.ts";
 import type { HostStep, Namespace, Plan } from "./plan.ts";
 import type { ProcessSpec } from "./spec.ts";
@@ -12,6 +13,8 @@ export interface ExecPlanRequest {
   readonly process: ProcessSpec;
   /** The container's first process, as the host sees it. */
   readonly pid: number;
+  /** The end of a name: in a group of this name below the container's, all of it can be found and ended. */
+  readonly ownGroup?: string;
 }
 
 /**
@@ -22,9 +25,10 @@ export function compileExecPlan(
   request: ExecPlanRequest,
   options: { readonly cgroups?: Cgroups } = {},
 ): Plan {
-  const { process, pid } = request;
+  const { process, pid, ownGroup } = request;
+  const cgroups = options.cgroups ?? detectCgroups();
   return [
-    ...groupJoins(pid, options.cgroups ?? detectCgroups()),
+    ...groupJoins(cgroups, { pid, ...(ownGroup !== undefined && { ownGroup }) }),
     ...foreignNamespaces(pid).map(
       (namespace): HostStep => ({ op: "join", namespace, path: `/proc/${pid}/ns/${namespace}` }),
     ),
@@ -52,19 +56,27 @@ function namespaceOf(pid: string, namespace: Namespace): string | undefined {
   }
 }
 
-function groupJoins(pid: number, cgroups: Cgroups): readonly HostStep[] {
+function groupJoins(
+  cgroups: Cgroups,
+  { pid, ownGroup }: Pick<ExecPlanRequest, "pid" | "ownGroup">,
+): readonly HostStep[] {
   if (cgroups.version === 0) return [];
   const groups = parseProcessGroups(groupsText(pid));
   const tops =
     cgroups.version === 2
-      ? [{ key: "", mountpoint: cgroups.mountpoint }]
-      : cgroups.hierarchies.map(({ controllers, mountpoint }) => ({
-          key: controllers.join(","),
-          mountpoint,
-        }));
-  return tops.flatMap(({ key, mountpoint }): HostStep[] => {
-    const path = groups.get(key);
-    return path === undefined ? [] : [{ op: "cgroup-join", path: `${mountpoint}${path}` }];
+      ? [{ controllers: [""], mountpoint: cgroups.mountpoint }]
+      : cgroups.hierarchies.map(({ controllers, mountpoint }) => ({ controllers, mountpoint }));
+  const telling = hierarchyOf(cgroups, TELLING);
+  return tops.flatMap(({ controllers, mountpoint }): HostStep[] => {
+    const path = groups.get(controllers.join(","));
+    if (path === undefined) return [];
+    const directory = `${mountpoint}${path}`;
+    if (ownGroup === undefined || mountpoint !== telling) return [{ op: "cgroup-join", path: directory }];
+    const own = `${directory}/${OWN_PREFIX}${ownGroup}`;
+    return [
+      { op: "cgroup", path: own },
+      { op: "cgroup-join", path: own },
+    ];
   });
 }
 

@@ -23,6 +23,7 @@ export {
 export { type Cgroups, detectCgroups } from "./cgroups/detect.ts";
 export { type ContainerStatistics, type Group, openGroup } from "./cgroups/group.ts";
 export { cgroupSteps, prepareParentGroup } from "./cgroups/manager.ts";
+export { ownGroups } from "./cgroups/own-group.ts";
 export { groupPath, groupPathOfDirectories } from "./cgroups/path.ts";
 export { listGroups, removeParentGroup } from "./cgroups/tree.ts";
 export { type CompileOptions, compilePlan } from "./compile.ts";

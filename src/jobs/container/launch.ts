@@ -6,6 +6,7 @@ import {
   NEVER,
   nowNanoseconds,
   SIGKILL,
+  startingHealth,
   timestamp,
   type WaitResult,
 } from "#container";
@@ -19,10 +20,12 @@ import { announceLeaving, announceNetworks, announcer } from "./announce.ts";
 import { copyUp } from "./copy-up.ts";
 import { resolverOf } from "./defaults.ts";
 import { endpointRequests } from "./endpoints.ts";
+import { prober } from "./health-probe.ts";
 import { imageTrees } from "./image-trees.ts";
 import { linkedParts, tellLinked, withEnvironment } from "./links.ts";
 import { logSpec } from "./log-options.ts";
 import { isContainerMode, networkMode, runningOther, sharingOther } from "./modes.ts";
+import { original } from "./original.ts";
 import { makeOverlays } from "./overlays.ts";
 import { portRequests } from "./ports.ts";
 import { settlePropagation } from "./propagation.ts";
@@ -33,6 +36,7 @@ import { mountVolumes, unmountVolumes } from "./volume-mounts.ts";
 export type LaunchNeeds = Pick<Rooms, "attachments" | "events"> & {
   readonly settings: Pick<Rooms["settings"], "defaults">;
   readonly containers: Pick<Rooms["containers"], "believe" | "change" | "find" | "get" | "links">;
+  readonly health: Pick<Rooms["health"], "watch">;
   readonly monitor: Pick<Rooms["monitor"], "adopt" | "failed">;
   readonly networks: Pick<Rooms["networks"], "endpoints" | "find" | "portConflict" | "prepare" | "release">;
   readonly graph: {
@@ -69,7 +73,7 @@ export function launcher(needs: LaunchNeeds, after: Afterlife) {
           mounts,
           restartCount: container.restartCount,
           isManuallyStopped: false,
-          state: runningState(status, process),
+          state: { ...runningState(status, process), ...startingHealth(current) },
         }),
         { durable: false },
       );
@@ -81,6 +85,7 @@ export function launcher(needs: LaunchNeeds, after: Afterlife) {
       tellLinked(needs, running);
       announcer(needs.events)(running, "start");
       fate.isAdopted = true;
+      undo.use(needs.health.watch(container.id, prober(needs, process)));
       needs.monitor.adopt(container.id, process, { owned: undo.move(), after });
       // Those that came too late to be connected before the first byte.
       void needs.attachments.connect(container.id, process);
@@ -271,9 +276,4 @@ export function exitCodeOf(message: string): number {
   if (/executable file not found|no such file or directory/i.test(message)) return EXIT.notFound;
   if (/permission denied|is a directory|exec format error/i.test(message)) return EXIT.notExecutable;
   return EXIT.failed;
-}
-
-/** Of an error that came while undoing after another: the other. */
-export function original(thrown: unknown): unknown {
-  return thrown instanceof SuppressedError ? original(thrown.suppressed) : thrown;
 }

@@ -51,8 +51,7 @@ export function recordFilter(
     matches(filters, "id", (value) => fits(value, container.id)) &&
     matches(filters, "name", (value) => fits(value, container.name) || fits(value, `/${container.name}`)) &&
     matches(filters, "status", (value) => value === container.state.status) &&
-    // Health checks are not run: no container has a state of health.
-    matches(filters, "health", (value) => value === "none") &&
+    matches(filters, "health", (value) => value === (container.state.health?.status ?? "none")) &&
     matchesLabels(filters, container.effective.labels) &&
     (exitCodes.length === 0 || hasExited(container, exitCodes)) &&
     (ancestors.length === 0 || ancestors.some((id) => id === container.imageId)) &&

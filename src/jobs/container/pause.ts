@@ -10,6 +10,7 @@ import { within } from "./end.ts";
 interface Needs {
   readonly containers: Pick<Rooms["containers"], "change" | "hold">;
   readonly monitor: Pick<Rooms["monitor"], "running">;
+  readonly health: Pick<Rooms["health"], "pause" | "resume">;
   readonly events: Pick<Rooms["events"], "publish">;
 }
 
@@ -80,6 +81,8 @@ async function turn(
     { durable: false },
   );
   undo.move();
+  if (step === "pause") needs.health.pause(id);
+  else needs.health.resume(id);
   announcer(needs.events)(changed, step === "pause" ? "pause" : "unpause");
 }
 

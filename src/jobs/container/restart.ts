@@ -30,7 +30,7 @@ export const restartContainer = (needs: Needs) => {
       await using held = await needs.containers.hold(id);
       needs.monitor.forgetDelays(id);
       // Somebody else may have been faster with the start.
-      if (held.container.state.status !== "running") await launch(held.container);
+      if (held.container.state.status !== "running") await launch({ ...held.container, restartCount: 0 });
       announcer(needs.events)(held.container, "restart");
       return {};
     },

@@ -5,6 +5,7 @@ import { capabilitiesOf } from "./spec-process.ts";
 import { parseSecurityOptions, seccompProfile } from "./spec-security.ts";
 import { checkSysctls } from "./spec-sysctls.ts";
 import { refuseUnheeded } from "./unheeded.ts";
+import { checkHealth } from "./validate-health.ts";
 import { resourceWarnings } from "./validate-resources.ts";
 
 /** The kernel's limit, __NEW_UTS_LEN. */
@@ -19,6 +20,7 @@ export function validateHostSpec(spec: ContainerSpec): readonly string[] {
   const { host } = spec;
   refuseUnheeded(spec);
   checkProcess(spec);
+  checkHealth(spec);
   checkModes(spec);
   checkLimits(host);
   checkDevices(host);

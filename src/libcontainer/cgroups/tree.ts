@@ -15,7 +15,7 @@ export function directoriesOf(cgroups: Cgroups, path: string): readonly string[]
 }
 
 /** Names of the groups right below one; empty when it is not there. */
-function childrenOf(directory: string): readonly string[] {
+export function childrenOf(directory: string): readonly string[] {
   try {
     return readdirSync(directory, { withFileTypes: true }).flatMap((entry) =>
       entry.isDirectory() ? [entry.name] : [],

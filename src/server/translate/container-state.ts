@@ -17,17 +17,35 @@ export function toContainerState({ state }: Container): ContainerState {
     Error: state.error,
     StartedAt: state.startedAt,
     FinishedAt: state.finishedAt,
+    ...(state.health !== undefined && { Health: toHealth(state.health) }),
   };
 }
 
-/** The STATUS column of `docker ps`: "Up 3 minutes", "Exited (0) 2 hours ago", "Created". */
+function toHealth({ status, failingStreak, log }: NonNullable<Container["state"]["health"]>) {
+  return {
+    Status: status,
+    FailingStreak: failingStreak,
+    Log: log.map(({ start, end, exitCode, output }) => ({
+      Start: start,
+      End: end,
+      ExitCode: exitCode,
+      Output: output,
+    })),
+  };
+}
+
+function healthText(status: string | undefined): string {
+  return status === undefined ? "" : ` (${status === "starting" ? "health: starting" : status})`;
+}
+
+/** The STATUS column of `docker ps`: "Up 3 minutes", "Up 3 minutes (healthy)", "Exited (0) 2 hours ago", "Created". */
 export function toStatusText({ state }: Container, now: Date): string {
   const since = (time: string) => humanDuration(Math.max(0, (now.getTime() - Date.parse(time)) / 1000));
   switch (state.status) {
     case "created":
       return "Created";
     case "running":
-      return `Up ${since(state.startedAt)}`;
+      return `Up ${since(state.startedAt)}${healthText(state.health?.status)}`;
     case "paused":
       return `Up ${since(state.startedAt)} (Paused)`;
     case "restarting":
