@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { EndpointBody } from "./container-request.ts";
 import { dictionary, Flag, list, Text } from "./lenient.ts";
-import { QueryText } from "./query.ts";
+import { QueryFlag, QueryText } from "./query.ts";
 
 const Truth = z.boolean().nullish();
 
@@ -41,6 +41,9 @@ export const NetworkConnectBody = z.object({ Container: Text, EndpointConfig: En
 export const NetworkDisconnectBody = z.object({ Container: Text, Force: Flag });
 
 /** `verbose` adds what swarm knows of a network, which is nothing; what is no truth value is refused as Docker does. */
+/** Beside Docker's: by force also the network of a plugin that is gone. */
+export const NetworkRemoveQuery = z.object({ force: QueryFlag });
+
 export const NetworkInspectQuery = z.object({
   verbose: QueryText.refine(
     (text) =>

@@ -19,8 +19,8 @@ export function createNetwork(
   return transport.json("POST", "/networks/create", { body });
 }
 
-export async function removeNetwork(transport: Transport, name: string): Promise<void> {
-  await transport.send("DELETE", `/networks/${segment(name)}`);
+export async function removeNetwork(transport: Transport, name: string, force = false): Promise<void> {
+  await transport.send("DELETE", `/networks/${segment(name)}`, { query: { force: force || undefined } });
 }
 
 export async function connectNetwork(

@@ -1,6 +1,8 @@
-import { Fault } from "#errors";
+import { Fault, sentenceOf } from "#errors";
+import type { Log } from "#host";
 import { contains, overlaps, parseAddress, parsePrefix } from "./addresses.ts";
 import type { AddressPool, Endpoint, EndpointRequest, IpamDriver, Network } from "./driver.ts";
+import { macOf, requireMac } from "./endpoint.ts";
 import { ADDRESS_TYPE, GATEWAY_TYPE, requireAddress } from "./ipam.ts";
 import type { Cursors, NetworkStore } from "./store.ts";
 
@@ -8,8 +10,20 @@ import type { Cursors, NetworkStore } from "./store.ts";
 export interface Lease {
   readonly v4?: { readonly address: string; readonly pool: AddressPool };
   readonly v6?: { readonly address: string; readonly pool: AddressPool };
+  /** Where the addresses were given for one. */
+  readonly macAddress?: string;
   /** Of what was not asked for by address: to be written down with the endpoint. */
   readonly cursors: Cursors;
+}
+
+/** Of an address request. Source: libnetwork, IPAM driver. */
+const MAC_OPTION = "com.docker.network.endpoint.macaddress";
+
+export interface AddressingParts {
+  readonly store: NetworkStore;
+  /** Undefined when there is none by that name. */
+  readonly driverOf: (name: string) => IpamDriver | undefined;
+  readonly log: Log;
 }
 
 export const NOTHING_LEASED: Lease = { cursors: {} };
@@ -17,18 +31,23 @@ export const NOTHING_LEASED: Lease = { cursors: {} };
 /** The pools of networks and the addresses of endpoints, through whichever IPAM driver the network has. */
 export class Addressing {
   readonly #store: NetworkStore;
-  readonly #drivers: ReadonlyMap<string, IpamDriver>;
+  readonly #parts: AddressingParts;
 
-  constructor(store: NetworkStore, drivers: ReadonlyMap<string, IpamDriver>) {
-    this.#store = store;
-    this.#drivers = drivers;
+  constructor(parts: AddressingParts) {
+    this.#store = parts.store;
+    this.#parts = parts;
   }
 
   driver(name: string): IpamDriver {
-    const driver = this.#drivers.get(name);
+    const driver = this.#parts.driverOf(name);
     if (driver === undefined)
       throw new Fault("not_found", `Cannot use the IPAM driver ${name}: there is no such driver here`);
     return driver;
+  }
+
+  /** Whether another program gives its addresses, which may be gone for good. */
+  isForeign({ ipam }: Network): boolean {
+    return this.#parts.driverOf(ipam.driver)?.isForeign === true;
   }
 
   /** The network with all of its pools, which are its own from now on: `undo` takes what gives them back. */
@@ -57,6 +76,15 @@ export class Addressing {
       }
   }
 
+  /** What cannot be given back is logged: whoever asked is to read why it was. */
+  #giveBack(undo: AsyncDisposableStack, work: () => Promise<void>): void {
+    undo.defer(() =>
+      work().catch((error: unknown) =>
+        this.#parts.log("error", `What was given may stay in use: ${sentenceOf(error)}`),
+      ),
+    );
+  }
+
   async #openPool(
     job: { readonly network: Network; readonly driver: IpamDriver; readonly undo: AsyncDisposableStack },
     asked: AddressPool,
@@ -65,7 +93,7 @@ export class Addressing {
     const { options } = job.network.ipam;
     const { family, subnet, range } = asked;
     const given = await driver.requestPool({ family, subnet, range, options });
-    undo.defer(() => driver.releasePool(given.poolId));
+    this.#giveBack(undo, () => driver.releasePool(given.poolId));
     if (given.subnet === "") return asked;
     const pool = {
       ...asked,
@@ -107,9 +135,13 @@ export class Addressing {
 
   /** An address of each family that the network has. Throws `conflict` for one in use, `invalid` outside. */
   async lease(network: Network, request: EndpointRequest, undo: AsyncDisposableStack): Promise<Lease> {
-    const v4 = await this.#leaseOne({ network, undo, family: 4 }, request.address);
-    const v6 = await this.#leaseOne({ network, undo, family: 6 }, request.ipv6Address);
+    const requiresMac = (await this.driver(network.ipam.driver).requiresMac?.()) === true;
+    const macAddress = request.macAddress === undefined ? macOf(undefined) : requireMac(request.macAddress);
+    const told = { ...network.ipam.options, ...(requiresMac && { [MAC_OPTION]: macAddress }) };
+    const v4 = await this.#leaseOne({ network, undo, family: 4, options: told }, request.address);
+    const v6 = await this.#leaseOne({ network, undo, family: 6, options: told }, request.ipv6Address);
     return {
+      ...(requiresMac && { macAddress }),
       ...(v4 !== undefined && { v4 }),
       ...(v6 !== undefined && { v6 }),
       cursors: {
@@ -122,10 +154,15 @@ export class Addressing {
   }
 
   async #leaseOne(
-    job: { readonly network: Network; readonly undo: AsyncDisposableStack; readonly family: 4 | 6 },
+    job: {
+      readonly network: Network;
+      readonly undo: AsyncDisposableStack;
+      readonly family: 4 | 6;
+      readonly options: Readonly<Record<string, string>>;
+    },
     asked: string | undefined,
   ): Promise<Lease["v4"]> {
-    const { network, undo, family } = job;
+    const { network, undo, family, options } = job;
     const pools = network.ipam.pools.filter((pool) => pool.family === family);
     const fitting = asked === undefined ? pools : pools.filter((pool) => isIn(pool, asked));
     if (asked !== undefined && fitting.length === 0) {
@@ -138,11 +175,10 @@ export class Addressing {
     const driver = this.driver(network.ipam.driver);
     for (const [index, pool] of fitting.entries()) {
       try {
-        const { options } = network.ipam;
         const given = await driver.requestAddress(poolIdOf(pool), { address: asked ?? "", options });
         const address = withoutLength(given);
         if (address === "") return undefined;
-        undo.defer(() => driver.releaseAddress(poolIdOf(pool), address));
+        this.#giveBack(undo, () => driver.releaseAddress(poolIdOf(pool), address));
         return { address, pool };
       } catch (thrown) {
         const isFull = thrown instanceof Fault && thrown.kind === "unavailable";

@@ -5,7 +5,7 @@ import { changeOwnHosts, refreshResolvConf } from "./files.ts";
 import { LiveNamespace } from "./live.ts";
 import { deleteChildLink } from "./netlink-steps.ts";
 import { addressesOf, fileFacts, type RoomParts } from "./parts.ts";
-import { type Claimed, linkLocalSteps, routeSteps, type Sandboxes, wayOf } from "./sandboxes.ts";
+import { type Claimed, linkLocalSteps, routeSteps, type Sandboxes, withJoined } from "./sandboxes.ts";
 import type { SandboxRecord } from "./store.ts";
 
 /** New links of a namespace whose first network has no IPv6 would be born without it. */
@@ -73,12 +73,13 @@ export class Connections {
     undo.defer(() => this.#parts.store.removeEndpoint(record));
     undo.defer(() => this.#sandboxes.close(network, record));
     const joined = await driver.join(network, record);
-    const whole = { ...record, way: wayOf(joined) };
-    const { interfaceName, ipv6Address } = record.endpoint;
+    const whole = withJoined(record, joined);
+    const { interfaceName, ipv6Address } = whole.endpoint;
     undo.defer(() => this.#quietly(() => live.perform(deleteChildLink(interfaceName))));
     if (ipv6Address !== "") live.set(IPV6_ON);
-    for (const step of [...joined.links, ...linkLocalSteps(claimed)]) live.perform(step);
-    live.set({ ...joined.sysctls, ...sysctlsOf(record.endpoint) });
+    for (const step of [...joined.links, ...linkLocalSteps({ ...claimed, record: whole })])
+      live.perform(step);
+    live.set({ ...joined.sysctls, ...sysctlsOf(whole.endpoint) });
     this.#parts.store.put([whole]);
     return whole;
   }

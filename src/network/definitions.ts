@@ -6,6 +6,7 @@ import { DEFAULT_BRIDGE, PREDEFINED_NETWORKS } from "./defaults.ts";
 import type { BridgeSettings, EndpointRecord, Network, NetworkDriver, NetworkRequest } from "./driver.ts";
 import { randomId } from "./endpoint.ts";
 import { blocksOfHost } from "./ipam.ts";
+import type { NetworkDrivers } from "./network-drivers.ts";
 import type { Cursors, NetworkStore } from "./store.ts";
 
 /** Source: libnetwork's restriction of names; without a limit of length there. */
@@ -16,7 +17,7 @@ const BRIDGE_NAME_OPTION = "com.docker.network.bridge.name";
 
 export interface DefinitionParts {
   readonly store: NetworkStore;
-  readonly drivers: ReadonlyMap<string, NetworkDriver>;
+  readonly drivers: Pick<NetworkDrivers, "get" | "find" | "values">;
   readonly addressing: Addressing;
   readonly settings: Pick<BridgeSettings, "defaultNetworkOptions">;
   readonly netlink: Netlink;
@@ -63,7 +64,7 @@ export class Definitions {
   }
 
   async create(request: NetworkRequest): Promise<{ readonly network: Network; readonly warning: string }> {
-    const draft = this.#draft(request);
+    const draft = await this.#draft(request);
     return this.#inTurn(async () => {
       const { store, addressing } = this.#parts;
       const driver = this.driverOf(draft);
@@ -94,7 +95,7 @@ export class Definitions {
   }
 
   /** Throws what needs no look at the host. */
-  #draft(request: NetworkRequest): Network {
+  async #draft(request: NetworkRequest): Promise<Network> {
     const { name, labels, isInternal, isAttachable } = request;
     const driverName = request.driver === "" ? "bridge" : request.driver;
     if (PREDEFINED_NETWORKS.includes(name))
@@ -106,7 +107,7 @@ export class Definitions {
       );
     if (["host", "null", "none"].includes(driverName))
       throw new Fault("denied", `only one instance of "${driverName}" network is allowed`);
-    const driver = this.#parts.drivers.get(driverName);
+    const driver = await this.#parts.drivers.find(driverName);
     if (driver === undefined)
       throw new Fault(
         "not_found",
@@ -133,7 +134,8 @@ export class Definitions {
     };
   }
 
-  async remove(text: string): Promise<Network> {
+  /** `force`: what belongs to a plugin that does not answer is forgotten. */
+  async remove(text: string, { force = false }: { readonly force?: boolean } = {}): Promise<Network> {
     return this.#inTurn(async () => {
       const { store } = this.#parts;
       const network = this.require(text);
@@ -142,7 +144,7 @@ export class Definitions {
       refuseUsed(network, store.onNetwork(network.id));
       store.doom(network);
       try {
-        await this.#dispose(network);
+        await this.#dispose(network, force);
       } catch (error) {
         store.commit(network);
         throw error;
@@ -151,21 +153,40 @@ export class Definitions {
     });
   }
 
-  async #dispose(network: Network): Promise<void> {
-    const driver = this.#parts.drivers.get(network.driver);
+  async #dispose(network: Network, force: boolean): Promise<void> {
+    const { drivers, addressing } = this.#parts;
+    const driver = drivers.get(network.driver);
+    const canPass = force && driver?.isForeign === true;
     // First of all it is refused, while containers of other hosts are on it.
-    if (driver?.retract !== undefined) await driver.retract(network);
+    await this.#pass(canPass, network, async () => driver?.retract?.(network));
     await driver?.tearDown(network);
-    await this.#parts.addressing.closePools(network);
+    try {
+      await this.#pass(force && addressing.isForeign(network), network, () => addressing.closePools(network));
+    } catch (error) {
+      await addressing.restore(network, []).catch(() => {});
+      throw error;
+    }
     this.#parts.store.forget(network.id);
     this.#broken.delete(network.id);
+  }
+
+  async #pass(canPass: boolean, { name }: Network, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (!canPass) throw error;
+      this.#parts.log(
+        "warn",
+        `Something of network ${name} may be left with its plugin: ${sentenceOf(error)}`,
+      );
+    }
   }
 
   /** Brings all of them back as the live endpoints need them; what was half made or half removed goes. */
   async restore(): Promise<void> {
     const { store, addressing, drivers, log } = this.#parts;
     for (const network of store.pending())
-      await this.#dispose(network).catch((error: unknown) =>
+      await this.#dispose(network, true).catch((error: unknown) =>
         log("error", `Cannot remove what is left of network ${network.name}: ${sentenceOf(error)}`),
       );
     // All before one is chosen: none may be given what is another's.

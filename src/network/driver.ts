@@ -109,6 +109,8 @@ export interface Carriage extends PublishedPort, Pick<PortReport, "address" | "c
 
 /** What a container needs of a driver to be on a network. The default route goes over its way out, or another's. */
 export interface Joined extends Way {
+  /** What the driver decided of the endpoint itself. */
+  readonly endpoint?: Endpoint;
   /**
    * Steps that leave a link of the record's interface name in the child's namespace, up and with its addresses. The
    * loopback is the room's, and so are routes, link-local addresses, and removing the link from a live container.
@@ -128,6 +130,10 @@ export interface NetworkDriver {
   readonly isAddressed: boolean;
   /** Whether ports can be published on it. */
   readonly carriesPorts: boolean;
+  /** Another program answers for it, and may be gone for good: by force its networks are forgotten without it. */
+  readonly isForeign?: boolean;
+  /** Links keep the hardware address that they come with, unless one was asked for. */
+  readonly leavesMac?: boolean;
   /** Which IPAM it wants when the user names none. */
   readonly defaultIpam?: string;
   /**
@@ -180,6 +186,10 @@ export interface NetworkDriverKind {
  * Addresses are text with prefix length where libnetwork's are.
  */
 export interface IpamDriver {
+  /** As a network driver's. */
+  readonly isForeign?: boolean;
+  /** Whether each request for a container's address must say the hardware address it is for. */
+  requiresMac?(): Promise<boolean>;
   /** An empty subnet asks for any free one. Throws `conflict` when it overlaps one that is in use. */
   requestPool(request: {
     readonly family: 4 | 6;

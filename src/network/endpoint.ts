@@ -21,7 +21,7 @@ export function randomId(): string {
 }
 
 /** `02:42:` and the IPv4 address, as Docker: the same address always has the same one, so no neighbour is misled. */
-function macOf(address: IpAddress | undefined): string {
+export function macOf(address: IpAddress | undefined): string {
   const bytes =
     address === undefined
       ? [...crypto.getRandomValues(new Uint8Array(4))]
@@ -45,12 +45,16 @@ export interface Asker {
   readonly hostname: string;
 }
 
+interface GivenEndpoint {
+  readonly request: EndpointRequest;
+  readonly lease: Lease;
+  readonly interfaceName: string;
+  /** Its hardware address is not known before its link. */
+  readonly leavesMac?: boolean;
+}
+
 /** Without a link where the driver gives none: then `interfaceName` is empty. */
-export function endpointOf(
-  network: Network,
-  asker: Asker,
-  given: { readonly request: EndpointRequest; readonly lease: Lease; readonly interfaceName: string },
-): Endpoint {
+export function endpointOf(network: Network, asker: Asker, given: GivenEndpoint): Endpoint {
   const { request, lease, interfaceName } = given;
   const hasWayOut = !network.isInternal;
   return {
@@ -72,16 +76,11 @@ export function endpointOf(
   };
 }
 
-function macAddressOf(given: {
-  readonly request: EndpointRequest;
-  readonly lease: Lease;
-  readonly interfaceName: string;
-}): string {
-  if (given.interfaceName === "") return "";
-  const { macAddress } = given.request;
-  return macAddress === undefined
-    ? macOf(parseAddress(given.lease.v4?.address ?? ""))
-    : requireMac(macAddress);
+function macAddressOf({ request, lease, interfaceName, leavesMac = false }: GivenEndpoint): string {
+  if (interfaceName === "") return "";
+  if (request.macAddress !== undefined) return requireMac(request.macAddress);
+  if (lease.macAddress !== undefined) return lease.macAddress;
+  return leavesMac ? "" : macOf(parseAddress(lease.v4?.address ?? ""));
 }
 
 const prefixLengthOf = (subnet = ""): number => parsePrefix(subnet)?.subnet.prefixLength ?? 0;

@@ -1,7 +1,8 @@
 import { type Fault, sentenceOf } from "#errors";
 import type { GraphDB } from "#graphdb";
 import { type Log, Netlink } from "#host";
-import { Addressing } from "./addressing.ts";
+import type { Plugins } from "#plugin";
+import { Addressing, type AddressingParts } from "./addressing.ts";
 import { Connections } from "./connections.ts";
 import {
   DEFAULT_NETWORKS,
@@ -21,7 +22,6 @@ import type {
   NamespaceHolder,
   Network,
   NetworkCatalog,
-  NetworkDriver,
   NetworkDriverKind,
   NetworkRequest,
   Networks,
@@ -29,11 +29,14 @@ import type {
   Sandbox,
   SandboxRequest,
 } from "./driver.ts";
+import { remoteNetworks } from "./drivers/remote/index.ts";
 import { dnsNamesOf, portEndpointOf } from "./endpoint.ts";
 import { openFirewall } from "./firewall/index.ts";
+import { remoteIpam } from "./ipam/remote.ts";
 import { blocksOfHost, DEFAULT_POOLS, DefaultIpam, nullIpam, uniqueLocalPool } from "./ipam.ts";
 import { recordsWithoutLink } from "./lost-links.ts";
 import { NameService } from "./name-service.ts";
+import { NetworkDrivers } from "./network-drivers.ts";
 import { askerOf, type RoomParts } from "./parts.ts";
 import { reportPorts } from "./port-report.ts";
 import { PortTable, portInUse } from "./ports.ts";
@@ -47,6 +50,8 @@ export interface NetworkOptions {
   readonly kinds: readonly NetworkDriverKind[];
   /** Beside `default` and `null`, which are the room's own. */
   readonly ipamKinds?: readonly IpamDriverKind[];
+  /** Programs that have networks and addresses of their own. */
+  readonly plugins?: Plugins;
   /** The launcher's argument vector with these words behind it. */
   readonly launcherCommand: (args: readonly string[]) => readonly string[];
   /** A folder that is this daemon's alone; tells its relays from another daemon's. */
@@ -76,16 +81,17 @@ export async function openNetworks(options: NetworkOptions): Promise<Networks> {
 
 class HostNetworks implements Networks {
   readonly #options: NetworkOptions;
-  readonly #drivers = new Map<string, NetworkDriver>();
+  readonly #drivers: NetworkDrivers;
   readonly #parts: RoomParts;
   readonly #sandboxes: Sandboxes;
   readonly #connections: Connections;
 
   constructor(options: NetworkOptions, store: NetworkStore, netlink: Netlink) {
     this.#options = options;
-    const { settings, log } = options;
-    const drivers = this.#drivers;
-    const addressing = new Addressing(store, ipamDrivers(options, store, netlink));
+    const { settings, log, plugins } = options;
+    const drivers = new NetworkDrivers(plugins && remoteNetworks(plugins, { netlink }));
+    this.#drivers = drivers;
+    const addressing = new Addressing({ store, driverOf: ipamDrivers(options, store, netlink), log });
     const definitions = new Definitions({ store, drivers, addressing, settings, netlink, log });
     this.#parts = {
       store,
@@ -107,11 +113,11 @@ class HostNetworks implements Networks {
     const { launcherCommand, stateDirectory, kinds, settings, log } = this.#options;
     const { netlink, firewall } = this.#parts;
     const relays = new Relays(launcherCommand, stateDirectory);
-    const driver = (name: string) => this.#drivers.get(name);
+    const driver = (name: string) => this.#drivers.own(name);
     const parts = { settings, netlink, firewall, relays, stateDirectory, log };
     const host = { catalog: this.#catalog(), driver, ...parts };
     for (const kind of kinds)
-      if (kind.probe().usable) this.#drivers.set(DRIVER_SHOWN[kind.name] ?? kind.name, kind.open(host));
+      if (kind.probe().usable) this.#drivers.add(DRIVER_SHOWN[kind.name] ?? kind.name, kind.open(host));
   }
 
   #catalog(): NetworkCatalog {
@@ -150,8 +156,8 @@ class HostNetworks implements Networks {
     }
   }
 
-  async remove(text: string): Promise<Network> {
-    const network = await this.#parts.definitions.remove(text);
+  async remove(text: string, options?: { readonly force?: boolean }): Promise<Network> {
+    const network = await this.#parts.definitions.remove(text, options);
     this.#parts.names.forgetNetwork(network.id);
     return network;
   }
@@ -253,7 +259,7 @@ class HostNetworks implements Networks {
   }
 
   async diagnose(): Promise<readonly Finding[]> {
-    const all = [...this.#drivers.values()].map(async (driver) => (await driver.diagnose?.()) ?? []);
+    const all = this.#drivers.values().map(async (driver) => (await driver.diagnose?.()) ?? []);
     return (await Promise.all(all)).flat();
   }
 
@@ -284,10 +290,10 @@ class HostNetworks implements Networks {
 }
 
 function ipamDrivers(
-  { settings, ipamKinds = [] }: NetworkOptions,
+  { settings, ipamKinds = [], plugins }: NetworkOptions,
   store: NetworkStore,
   netlink: Netlink,
-): ReadonlyMap<string, IpamDriver> {
+): AddressingParts["driverOf"] {
   const pools = settings.addressPools.length > 0 ? settings.addressPools : DEFAULT_POOLS;
   const hasIpv6 = pools.some(({ base }) => base.includes(":"));
   const ula = uniqueLocalPool(crypto.getRandomValues(new Uint8Array(5)));
@@ -297,5 +303,10 @@ function ipamDrivers(
     last: { 4: store.cursor("subnets/4"), 6: store.cursor("subnets/6") },
   });
   const others = [nullIpam, ...ipamKinds].map(({ name, open }) => [name, open()] as const);
-  return new Map<string, IpamDriver>([["default", own], ...others]);
+  const known = new Map<string, IpamDriver>([["default", own], ...others]);
+  return (name) => {
+    const found = known.get(name) ?? (plugins && remoteIpam(name, plugins));
+    if (found !== undefined) known.set(name, found);
+    return found;
+  };
 }

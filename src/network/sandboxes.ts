@@ -113,7 +113,12 @@ export class Sandboxes {
     const lease = driver.isAddressed
       ? await this.#parts.addressing.lease(network, request, undo)
       : NOTHING_LEASED;
-    const endpoint = endpointOf(network, askerOf(sandbox), { request, lease, interfaceName });
+    const endpoint = endpointOf(network, askerOf(sandbox), {
+      request,
+      lease,
+      interfaceName,
+      leavesMac: driver.leavesMac === true,
+    });
     const { containerId, containerName, directory } = sandbox;
     const record: EndpointRecord = {
       containerId,
@@ -137,7 +142,7 @@ export class Sandboxes {
       const { network, driver, record } = one;
       undo.defer(() => this.close(network, record));
       const joined = await driver.join(network, record);
-      all.push({ ...one, joined, record: { ...record, way: wayOf(joined) } });
+      all.push({ ...one, joined, record: withJoined(record, joined) });
     }
     return all;
   }
@@ -293,7 +298,12 @@ function withPorts(claimed: readonly Claimed[], ports: readonly PublishedPort[])
   );
 }
 
-export function wayOf({ gateway, ipv6Gateway, isGatewayOnLink }: Joined): Way {
+/** The record as its driver made it. */
+export function withJoined(record: EndpointRecord, joined: Joined): EndpointRecord {
+  return { ...record, way: wayOf(joined), endpoint: joined.endpoint ?? record.endpoint };
+}
+
+function wayOf({ gateway, ipv6Gateway, isGatewayOnLink }: Joined): Way {
   return {
     ...(gateway !== undefined && gateway !== "" && { gateway }),
     ...(ipv6Gateway !== undefined && ipv6Gateway !== "" && { ipv6Gateway }),

@@ -190,8 +190,11 @@ export interface Networks extends AsyncDisposable {
   find(text: string): Network | undefined;
   /** Makes it on this host too. Throws `invalid`, and `conflict` for a name taken or a subnet that overlaps another. */
   create(request: NetworkRequest): Promise<{ readonly network: Network; readonly warning: string }>;
-  /** `conflict` naming the containers that are on it; `denied` for one of the daemon's own. */
-  remove(text: string): Promise<Network>;
+  /**
+   * `conflict` naming the containers that are on it; `denied` for one of the daemon's own. By force also what belongs
+   * to a plugin that cannot be asked.
+   */
+  remove(text: string, options?: { readonly force?: boolean }): Promise<Network>;
   /** Takes what a start needs. Throws `conflict` naming the holder when a port is in use. */
   prepare(request: SandboxRequest): Promise<Sandbox>;
   /**

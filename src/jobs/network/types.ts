@@ -22,7 +22,10 @@ export type NetworkJobs = {
     readonly input: NetworkRequest;
     readonly output: { readonly id: string; readonly warning: string };
   };
-  readonly "network.remove": { readonly input: Ref; readonly output: Record<string, never> };
+  readonly "network.remove": {
+    readonly input: Ref & { readonly force?: boolean };
+    readonly output: Record<string, never>;
+  };
   /** Of a container that does not run only its record changes. `ref` is the network. */
   readonly "network.connect": {
     readonly input: Ref & { readonly container: string; readonly endpoint: EndpointSpec };

@@ -82,6 +82,31 @@ export function configureLink(name: string, { mtu, alias }: { mtu: number; alias
   return step(message, { netns: "host", purpose: `set up the link ${name}`, patches });
 }
 
+export interface HandedLink {
+  /** What it is called on the host, and what in the child's namespace. */
+  readonly source: string;
+  readonly name: string;
+  /** Empty: the one that it has. */
+  readonly macAddress: string;
+}
+
+/** A link of the host becomes the child's, all in one message: the kernel moves it first and then changes it. */
+export function handLinkOver({ source, name, macAddress }: HandedLink): NetlinkStep {
+  const message = new NetlinkMessage(RTM_NEWLINK, SET);
+  const offset = linkBody(message);
+  message.text(IFLA_IFNAME, name);
+  if (macAddress !== "") message.attribute(IFLA_ADDRESS, macBytes(macAddress));
+  const netns = message.number(IFLA_NET_NS_FD, 0);
+  return step(message, {
+    netns: "host",
+    purpose: `move the link ${source} into the container as ${name}`,
+    patches: [
+      { offset, kind: "index", name: source },
+      { offset: netns, kind: "netns" },
+    ],
+  });
+}
+
 /** The loopback, which has index 1 in every namespace. */
 export function bringLoopbackUp(): NetlinkStep {
   const message = new NetlinkMessage(RTM_NEWLINK, SET);

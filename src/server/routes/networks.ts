@@ -7,6 +7,7 @@ import {
   NetworkCreateBody,
   NetworkDisconnectBody,
   NetworkInspectQuery,
+  NetworkRemoveQuery,
 } from "#api";
 import { Fault } from "#errors";
 import type { JobRunner, ServerEnv } from "../environment.ts";
@@ -45,7 +46,8 @@ export function networkRoutes(engine: JobRunner): Hono<ServerEnv> {
       return jsonResponse({ NetworksDeleted: deleted.length === 0 ? null : deleted });
     })
     .delete("/networks/:id", async (c) => {
-      await engine.run("network.remove", { ref: named(c, "id") });
+      const { force } = query(c, NetworkRemoveQuery);
+      await engine.run("network.remove", { ref: named(c, "id"), force });
       return emptyResponse(204);
     });
   membership(routes, engine);

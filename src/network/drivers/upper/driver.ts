@@ -143,7 +143,7 @@ function mtuOf({ options }: Network): number {
 }
 
 /** Nobody's router advertisements give an address to a container that shall have none. */
-function ipv6Off(link: string): Readonly<Record<string, string>> {
+export function ipv6Off(link: string): Readonly<Record<string, string>> {
   if (readSysctl("net/ipv6/conf/default/disable_ipv6") === undefined) return {};
   return { "net.ipv6.conf.default.disable_ipv6": "1", [`net.ipv6.conf.${link}.disable_ipv6`]: "1" };
 }
