@@ -59,6 +59,8 @@ export function createEndpointBody(network: Network, { endpoint, ports }: Endpoi
 }
 
 export function portOptions(ports: readonly PublishedPort[]): object {
+  const keys = ports.map(({ protocol, containerPort }) => `${containerPort}/${protocol}`);
+  const exposed = ports.filter((_, index) => keys.indexOf(keys[index] ?? "") === index);
   return {
     [PORT_MAP]: ports.map(({ protocol, containerPort, hostAddress, hostPort }) => ({
       Proto: PROTOCOL_NUMBERS[protocol],
@@ -67,7 +69,7 @@ export function portOptions(ports: readonly PublishedPort[]): object {
       HostPort: hostPort,
       HostPortEnd: hostPort,
     })),
-    [EXPOSED_PORTS]: ports.map(({ protocol, containerPort }) => ({
+    [EXPOSED_PORTS]: exposed.map(({ protocol, containerPort }) => ({
       Proto: PROTOCOL_NUMBERS[protocol],
       Port: containerPort,
     })),

@@ -1,0 +1,374 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import type { EndpointRequest, NetworkRequest } from "#network";
+import type { PluginLimits } from "#plugin";
+import { FakePlugin, type PluginFault } from "../fakes/plugin.ts";
+import { PluginAddresses, PluginNetworks } from "../fakes/plugin-networks.ts";
+import { describeInOwnNetwork } from "../fixtures/describe-in-own-network.ts";
+import { Host, NOTHING_ASKED, port, running, type Started } from "../fixtures/network-host.ts";
+import { makeNeighbour } from "../fixtures/network-neighbour.ts";
+import { call, command, type OtherNetwork } from "../fixtures/own-network.ts";
+
+const QUICK: PluginLimits = { question: 1000, ending: 1000, deed: 1000, retry: 0 };
+const NO_POOLS = { driver: "", options: {}, pools: [] };
+const POOL = { family: 4 as const, gateway: "", range: "", auxiliary: {} };
+
+const request = (name: string, more: Partial<NetworkRequest> = {}): NetworkRequest => ({
+  name,
+  driver: "wire",
+  options: {},
+  labels: {},
+  isInternal: false,
+  isAttachable: false,
+  isIpv4: true,
+  isIpv6: false,
+  ipam: { driver: "", options: {}, pools: [{ ...POOL, subnet: "10.70.0.0/24" }] },
+  ...more,
+});
+const asked = (network: string, more: Partial<EndpointRequest> = {}): EndpointRequest => ({
+  ...NOTHING_ASKED,
+  network,
+  ...more,
+});
+const on = (network: string) => ({ endpoints: [asked(network)] });
+const holderOf = (started: Started) => {
+  const holder = running(started).get(started.id);
+  if (holder === undefined) throw new Error("It does not run");
+  return holder;
+};
+
+/** A host with a network plugin named wire and an address plugin named book. */
+async function open() {
+  const host = await Host.start({}, [], QUICK);
+  const networks = new PluginNetworks();
+  const addresses = new PluginAddresses();
+  const wire = await FakePlugin.start(`${host.directory}/plugins/wire.sock`, networks.answers);
+  const book = await FakePlugin.start(`${host.directory}/plugins/book.sock`, addresses.answers);
+  const close = async () => {
+    await wire[Symbol.asyncDispose]();
+    await book[Symbol.asyncDispose]();
+    await host[Symbol.asyncDispose]();
+  };
+  const left = () => [networks.networks.size, networks.endpoints.size, networks.joined.size];
+  return { host, networks, addresses, wire, book, left, [Symbol.asyncDispose]: close };
+}
+
+const linkNames = async () =>
+  (await command("ip", "-brief", "link")).split("\n").map((line) => line.split(/[ @]/)[0] ?? "");
+
+describeInOwnNetwork(import.meta.path, () => {
+  let neighbour: OtherNetwork;
+
+  beforeAll(async () => {
+    neighbour = await makeNeighbour();
+  });
+
+  afterAll(async () => neighbour[Symbol.asyncDispose]());
+
+  test("a plugin's network has its links, addresses and routes in containers, and can be reached", async () => {
+    await using all = await open();
+    const { host, networks, wire, left } = all;
+    const before = await linkNames();
+    const options = { speed: "10" };
+    const { network } = await host.networks.create(request("far", { options }));
+    expect(network).toMatchObject({ driver: "wire", scope: "local" });
+    expect(wire.calls("NetworkDriver.CreateNetwork")).toEqual([
+      {
+        NetworkID: network.id,
+        Options: {
+          "com.docker.network.generic": options,
+          "com.docker.network.enable_ipv4": true,
+          "com.docker.network.enable_ipv6": false,
+        },
+        IPv4Data: [{ Pool: "10.70.0.0/24", Gateway: "10.70.0.1/24" }],
+        IPv6Data: [],
+      },
+    ]);
+    networks.join = {
+      StaticRoutes: [
+        { Destination: "10.99.0.0/16", RouteType: 0, NextHop: "10.71.0.9" },
+        { Destination: "10.71.0.0/24", RouteType: 1, NextHop: "" },
+      ],
+    };
+    {
+      await using one = await host.start("one", [], on("far"));
+      await using two = await host.start("two", [], {
+        endpoints: [asked("far", { macAddress: "02:00:00:00:00:07" })],
+      });
+      expect(one.sandbox.endpoints[0]).toMatchObject({
+        address: "10.70.0.2",
+        gateway: "10.70.0.1",
+        interfaceName: "eth0",
+      });
+      const shown = await one.network.run("ip", "-brief", "link", "show", "eth0");
+      expect(shown).toContain(one.sandbox.endpoints[0]?.macAddress ?? "no address");
+      expect(await two.network.run("ip", "-brief", "link")).toContain("02:00:00:00:00:07");
+      expect((await one.network.run("ip", "route")).replaceAll(/ +\n/g, "\n")).toBe(
+        "default via 10.70.0.1 dev eth0\n10.70.0.0/24 dev eth0 proto kernel scope link src 10.70.0.2\n10.71.0.0/24 dev eth0 scope link\n10.99.0.0/16 via 10.71.0.9 dev eth0\n",
+      );
+      await two.network.serve("two", "tcp", two.address, 80);
+      expect(await call("tcp", two.address, 80)).toContain("two");
+      await expect(host.networks.remove("far")).rejects.toThrow("has active endpoints");
+    }
+    expect(left()).toEqual([1, 0, 0]);
+    await host.networks.remove("far");
+    expect(left()).toEqual([0, 0, 0]);
+    expect(await linkNames()).toEqual(before);
+  });
+
+  test("a container that runs comes to it and leaves it", async () => {
+    await using all = await open();
+    const { host, left } = all;
+    await host.networks.create(request("far"));
+    await using one = await host.start("one");
+    const endpoint = await host.networks.connect(one.id, asked("far"), holderOf(one));
+    expect(endpoint.address).toBe("10.70.0.2");
+    expect(await one.network.run("ip", "-brief", "address", "show", "eth1")).toContain("10.70.0.2/24");
+    expect(left()).toEqual([1, 1, 1]);
+    await host.networks.disconnect(one.id, "far", holderOf(one));
+    expect(await one.network.run("ip", "-brief", "link")).not.toContain("eth1");
+    expect(left()).toEqual([1, 0, 0]);
+  });
+
+  test("at a start of the daemon nothing is made again, and what runs can still leave", async () => {
+    await using all = await open();
+    const { host, wire, left } = all;
+    await host.networks.create(request("far"));
+    const one = await host.start("one", [], on("far"));
+    await using gone = await host.start("gone", [], on("far"));
+    host.crash();
+    const before = wire.asked.length;
+    await host.open(running(one, gone));
+    expect(wire.asked.length).toBe(before);
+    await using two = await host.start("two", [], on("far"));
+    expect(two.address).toBe("10.70.0.4");
+    await one[Symbol.asyncDispose]();
+    expect(left()).toEqual([1, 2, 2]);
+  });
+
+  test("published ports are the plugin's, or refused when it has none", async () => {
+    await using all = await open();
+    const { host, wire, left } = all;
+    await host.networks.create(request("far"));
+    {
+      await using _one = await host.start("one", [port(80, 8090)], on("far"));
+      const [told] = wire.calls("NetworkDriver.ProgramExternalConnectivity");
+      const ours = { Proto: 6, Port: 80, HostPort: 8090, HostPortEnd: 8090 };
+      const options = told?.Options as Record<string, readonly object[]>;
+      expect(options["com.docker.network.portmap"]?.[0]).toEqual({ ...ours, HostIP: "0.0.0.0" });
+      expect(options["com.docker.network.endpoint.exposedports"]).toEqual([{ Proto: 6, Port: 80 }]);
+    }
+    expect(wire.calls("NetworkDriver.RevokeExternalConnectivity").length).toBe(1);
+    delete wire.answers["NetworkDriver.ProgramExternalConnectivity"];
+    const sandbox = await host.networks.prepare(
+      await host.request("two", [port(80, 8091)], { endpoints: [asked("far")] }),
+    );
+    await expect(sandbox.open()).rejects.toThrow(/Cannot publish ports on network far: the plugin wire/);
+    await sandbox[Symbol.asyncDispose]();
+    expect(left()).toEqual([1, 0, 0]);
+  });
+
+  test("without addresses of its own the network has those that the plugin chose", async () => {
+    await using all = await open();
+    const { host, wire } = all;
+    await host.networks.create(request("far", { ipam: { ...NO_POOLS, driver: "null" } }));
+    expect(wire.calls("NetworkDriver.CreateNetwork")[0]?.IPv4Data).toEqual([
+      { AddressSpace: "null", Pool: "0.0.0.0/0" },
+    ]);
+    const make = wire.answers["NetworkDriver.CreateEndpoint"];
+    wire.answers["NetworkDriver.CreateEndpoint"] = async (body) => {
+      await make?.(body);
+      return { Interface: { Address: "10.5.0.7/24", MacAddress: "02:11:22:33:44:55" } };
+    };
+    await using one = await host.start("one", [], on("far"));
+    expect(one.sandbox.endpoints[0]).toMatchObject({ address: "10.5.0.7", macAddress: "02:11:22:33:44:55" });
+    const shown = await one.network.run("ip", "address", "show", "eth0");
+    expect(shown).toContain("10.5.0.7/24");
+    expect(shown).toContain("02:11:22:33:44:55");
+  });
+
+  test.each<[string, string, PluginFault, RegExp]>([
+    [
+      "hangs",
+      "CreateEndpoint",
+      { kind: "hang" },
+      /CreateEndpoint: the plugin wire .* no answer within 1 sec/,
+    ],
+    ["dies", "CreateEndpoint", { kind: "die" }, /CreateEndpoint: the plugin wire .* connection ended/],
+    ["dies", "Join", { kind: "die" }, /Join: the plugin wire .* connection ended/],
+    ["refuses", "CreateEndpoint", { kind: "refuse", reason: "full" }, /CreateEndpoint: full \(plugin wire\)/],
+    ["refuses", "Join", { kind: "refuse", reason: "full" }, /NetworkDriver\.Join: full \(plugin wire\)/],
+    ["babbles", "Join", { kind: "text", text: "{" }, /Join: the plugin wire .* it is not JSON/],
+  ])("a plugin that %s at %s is named, and nothing is left", async (_what, call, fault, words) => {
+    await using all = await open();
+    const { host, wire, networks } = all;
+    await host.networks.create(request("far"));
+    const before = await linkNames();
+    wire.faults.set(`NetworkDriver.${call}`, fault);
+    await expect(host.start("one", [], on("far"))).rejects.toThrow(words);
+    expect(networks.endpoints.size).toBe(0);
+    expect(await linkNames()).toEqual(before);
+    wire.faults.clear();
+    networks.joined.clear();
+    await using two = await host.start("two", [], on("far"));
+    expect(two.address).toMatch(/^10\.70\.0\./);
+  });
+
+  test.each<[string, object, RegExp]>([
+    ["a link that is not there", { InterfaceName: { SrcName: "none7" } }, /there is no link none7/],
+    [
+      "the loopback",
+      { InterfaceName: { SrcName: "lo" } },
+      /lo is not its to give: it is the host's loopback/,
+    ],
+    ["a bridge", { InterfaceName: { SrcName: "bunker0" } }, /it is a bridge of this host/],
+    ["the host's way out", { InterfaceName: { SrcName: "out0" } }, /one with addresses of this host/],
+    ["no link", { InterfaceName: null }, /it names no link/],
+    ["a path", { InterfaceName: { SrcName: "../x" } }, /no link can be called/],
+    ["a wrong name", { InterfaceName: { DstPrefix: "a/b" } }, /it names no link/],
+    ["a gateway that is none", { Gateway: "here" }, /"here" is no IPv4 gateway/],
+    [
+      "a gateway far away",
+      { Gateway: "10.9.9.9" },
+      /the gateway 10\.9\.9\.9 is no neighbour of 10\.70\.0\.2/,
+    ],
+    ["a route to nowhere", { StaticRoutes: [{ Destination: "all" }] }, /"all" is no destination/],
+    [
+      "a route without a hop",
+      { StaticRoutes: [{ Destination: "10.0.0.0/8", RouteType: 0 }] },
+      /"" is no next hop for 10\.0\.0\.0\/8/,
+    ],
+  ])("a plugin that gives %s is not believed", async (_what, join, words) => {
+    await using all = await open();
+    const { host, networks, left } = all;
+    await host.networks.create(request("far"));
+    const before = await linkNames();
+    networks.join = join;
+    await expect(host.start("one", [], on("far"))).rejects.toThrow(words);
+    await expect(host.start("one", [], on("far"))).rejects.toThrow(/NetworkDriver\.Join: the plugin wire/);
+    expect(left()).toEqual([1, 0, 0]);
+    expect(await linkNames()).toEqual(before);
+  });
+
+  test("the link that one container was given is not another's", async () => {
+    await using all = await open();
+    const { host, networks } = all;
+    await host.networks.create(request("far"));
+    const { containerId, ...rest } = await host.request("one", [], on("far"));
+    await using first = await host.networks.prepare({ containerId, ...rest });
+    const [link] = first.endpoints;
+    networks.join = { InterfaceName: { SrcName: `pc-${link?.endpointId.slice(0, 8)}` } };
+    await expect(host.start("two", [], on("far"))).rejects.toThrow(/is another container's already/);
+  });
+
+  test("a network that the plugin does not make is not there", async () => {
+    await using all = await open();
+    const { host, wire, left } = all;
+    for (const fault of [{ kind: "hang" }, { kind: "die" }, { kind: "refuse", reason: "no" }] as const) {
+      wire.faults.set("NetworkDriver.CreateNetwork", fault);
+      await expect(host.networks.create(request("far"))).rejects.toThrow(/CreateNetwork: .*wire/);
+      expect(host.networks.find("far")).toBeUndefined();
+      expect(left()).toEqual([0, 0, 0]);
+    }
+    wire.faults.clear();
+    await host.networks.create(request("far"));
+    await expect(host.networks.create(request("x", { driver: "nobody" }))).rejects.toThrow(
+      "could not find plugin nobody in v1 plugin registry: plugin not found",
+    );
+  });
+
+  test("of a plugin that is gone, containers end, and its networks go by force alone", async () => {
+    await using all = await open();
+    const { host, wire, book } = all;
+    const ipam = { ...NO_POOLS, driver: "book" };
+    const { network } = await host.networks.create(request("far", { ipam }));
+    const one = await host.start("one", [], on("far"));
+    await wire.stop();
+    await book.stop();
+    await one[Symbol.asyncDispose]();
+    expect(host.networks.members(network.id)).toEqual([]);
+    await expect(host.networks.remove("far")).rejects.toThrow(
+      "Cannot use the plugin wire as a NetworkDriver",
+    );
+    expect(host.networks.find("far")?.id).toBe(network.id);
+    host.crash();
+    await host.open(new Map());
+    await expect(host.start("two", [], on("far"))).rejects.toThrow(/book/);
+    await host.networks.remove("far", { force: true });
+    expect(host.networks.find("far")).toBeUndefined();
+    await command("ip", "link", "del", `pb-${network.id.slice(0, 8)}`);
+  });
+
+  test("addresses of a plugin are asked for, and given back", async () => {
+    await using all = await open();
+    const { host, addresses, book } = all;
+    addresses.requiresMac = true;
+    const ipam = { ...NO_POOLS, driver: "book", options: { who: "me" } };
+    const { network } = await host.networks.create(request("far", { ipam, driver: "bridge" }));
+    expect(network.ipam.pools).toMatchObject([{ subnet: "10.88.0.0/24", gateway: "10.88.0.1" }]);
+    expect(book.calls("IpamDriver.RequestPool")).toEqual([
+      { AddressSpace: "here", Pool: "", SubPool: "", Options: { who: "me" }, V6: false },
+    ]);
+    {
+      await using one = await host.start("one", [], on("far"));
+      const [endpoint] = one.sandbox.endpoints;
+      expect(endpoint?.address).toBe("10.88.0.2");
+      expect(book.calls("IpamDriver.RequestAddress").at(-1)?.Options).toEqual({
+        who: "me",
+        "com.docker.network.endpoint.macaddress": endpoint?.macAddress,
+      });
+    }
+    expect([...(addresses.pools.get("here/10.88.0.0/24") ?? [])]).toEqual(["10.88.0.1"]);
+    await host.networks.remove("far");
+    expect(addresses.pools.size).toBe(0);
+    await expect(host.networks.create(request("x", { ipam: { ...ipam, driver: "nobody" } }))).rejects.toThrow(
+      "Cannot use the IPAM driver nobody",
+    );
+  });
+
+  test("an address plugin that forgets is told again", async () => {
+    await using all = await open();
+    const { host, addresses } = all;
+    addresses.requiresReplay = true;
+    await host.networks.create(request("far", { ipam: { ...NO_POOLS, driver: "book" } }));
+    await using one = await host.start("one", [], on("far"));
+    host.crash();
+    addresses.pools.clear();
+    await host.open(running(one));
+    await using two = await host.start("two", [], on("far"));
+    expect(two.address).toBe("10.88.0.3");
+    expect([...(addresses.pools.get("here/10.88.0.0/24") ?? [])].sort()).toEqual([
+      "10.88.0.1",
+      "10.88.0.2",
+      "10.88.0.3",
+    ]);
+  });
+
+  test.each<[string, object, RegExp]>([
+    ["RequestPool", { PoolID: "p", Pool: "all" }, /"all" is no block of IPv4 addresses/],
+    ["RequestPool", { PoolID: "p", Pool: "fd00::/64" }, /is no block of IPv4/],
+    ["RequestPool", { PoolID: "", Pool: "10.88.9.0/24" }, /PoolID/],
+    [
+      "RequestPool",
+      { PoolID: "p", Pool: "10.9.0.0/24" },
+      /it gave 10\.9\.0\.0\/24 where 10\.88\.7\.0\/24 was/,
+    ],
+    ["RequestAddress", { Address: "10.1.1.1/24" }, /10\.1\.1\.1 is outside its pool 10\.88\.7\.0\/24/],
+    ["RequestAddress", { Address: "none" }, /"none" is no address with a prefix length/],
+  ])("a lie of an address plugin at %s is found out: %j", async (call, answer, words) => {
+    await using all = await open();
+    const { host, book } = all;
+    const ipam = { driver: "book", options: {}, pools: [{ ...POOL, subnet: "10.88.7.0/24" }] };
+    book.faults.set(`IpamDriver.${call}`, { kind: "text", text: JSON.stringify(answer) });
+    await expect(host.networks.create(request("far", { ipam }))).rejects.toThrow(words);
+    await expect(host.networks.create(request("far", { ipam }))).rejects.toThrow(/IpamDriver\..*book/);
+    expect(host.networks.find("far")).toBeUndefined();
+    book.faults.clear();
+    await host.networks.create(request("far", { ipam }));
+    await using one = await host.start("one", [], on("far"));
+    book.faults.set("IpamDriver.RequestAddress", {
+      kind: "text",
+      text: JSON.stringify({ Address: `${one.address}/24` }),
+    });
+    await expect(host.start("two", [], on("far"))).rejects.toThrow(`${one.address} is in use`);
+  });
+});
