@@ -22,7 +22,7 @@ import {
   loadDefaultProfile,
   removeParentGroup,
 } from "#libcontainer";
-import { etcdIpam, type NetworkOptions, openNetworks } from "#network";
+import { etcdIpam, type NetworkOptions, openNetworks, pluginNetworks } from "#network";
 import { Plugins } from "#plugin";
 import { openRegistry } from "#registry";
 import { type App, createApp, listen } from "#server";
@@ -149,7 +149,7 @@ async function openRooms(config: Config, log: Log, undo: AsyncDisposableStack): 
   const kinds = networkDrivers(cluster);
   const ipamKinds = cluster === undefined ? [] : [etcdIpam(cluster)];
   const plugins = new Plugins({ folders: pluginFolders(config) });
-  const parts = { database, log, kinds, ipamKinds, plugins };
+  const parts = { database, log, kinds, ipamKinds, foreign: pluginNetworks(plugins) };
   const networks = undo.use(await openNetworks(networkOptions(config, parts)));
   const events = new EventBus();
   const complain = (sentence: string, cause: unknown) => log("error", `${sentence}: ${sentenceOf(cause)}`);
@@ -183,7 +183,7 @@ async function openRooms(config: Config, log: Log, undo: AsyncDisposableStack): 
 
 function networkOptions(
   config: Config,
-  parts: Pick<NetworkOptions, "database" | "log" | "kinds" | "ipamKinds" | "plugins">,
+  parts: Pick<NetworkOptions, "database" | "log" | "kinds" | "ipamKinds" | "foreign">,
 ): NetworkOptions {
   return {
     ...parts,

@@ -13,6 +13,7 @@ export { ipvlanNetwork } from "./drivers/ipvlan/index.ts";
 export { macvlanNetwork } from "./drivers/macvlan/index.ts";
 export { noNetwork } from "./drivers/none/index.ts";
 export { overlayNetwork } from "./drivers/overlay/index.ts";
+export { pluginNetworks } from "./drivers/remote/index.ts";
 export { moveLinkedHost } from "./files.ts";
 export type * from "./firewall/state.ts";
 export { DEFAULT_POOLS } from "./ipam.ts";

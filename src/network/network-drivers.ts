@@ -1,4 +1,4 @@
-import type { NetworkDriver } from "./driver.ts";
+import type { IpamDriver, NetworkDriver, NetworkHost } from "./driver.ts";
 
 /** Drivers that are not the engine's own. */
 export interface ForeignDrivers {
@@ -6,6 +6,13 @@ export interface ForeignDrivers {
   open(name: string): NetworkDriver | undefined;
   /** Whether there is one that networks can be made with now. Throws when it cannot be asked. */
   isThere(name: string): Promise<boolean>;
+}
+
+/** What opens them. */
+export interface ForeignKinds {
+  networks(host: Pick<NetworkHost, "netlink">): ForeignDrivers;
+  /** Without asking anybody; undefined for what can be no driver's name. */
+  addresses(name: string): IpamDriver | undefined;
 }
 
 /** The network drivers by the names that networks have them by. */

@@ -1,7 +1,6 @@
 import { type Fault, sentenceOf } from "#errors";
 import type { GraphDB } from "#graphdb";
 import { type Log, Netlink } from "#host";
-import type { Plugins } from "#plugin";
 import { Addressing, type AddressingParts } from "./addressing.ts";
 import { Connections } from "./connections.ts";
 import {
@@ -29,14 +28,12 @@ import type {
   Sandbox,
   SandboxRequest,
 } from "./driver.ts";
-import { remoteNetworks } from "./drivers/remote/index.ts";
 import { dnsNamesOf, portEndpointOf } from "./endpoint.ts";
 import { openFirewall } from "./firewall/index.ts";
-import { remoteIpam } from "./ipam/remote.ts";
 import { blocksOfHost, DEFAULT_POOLS, DefaultIpam, nullIpam, uniqueLocalPool } from "./ipam.ts";
 import { recordsWithoutLink } from "./lost-links.ts";
 import { NameService } from "./name-service.ts";
-import { NetworkDrivers } from "./network-drivers.ts";
+import { type ForeignKinds, NetworkDrivers } from "./network-drivers.ts";
 import { askerOf, type RoomParts } from "./parts.ts";
 import { reportPorts } from "./port-report.ts";
 import { PortTable, portInUse } from "./ports.ts";
@@ -51,7 +48,7 @@ export interface NetworkOptions {
   /** Beside `default` and `null`, which are the room's own. */
   readonly ipamKinds?: readonly IpamDriverKind[];
   /** Programs that have networks and addresses of their own. */
-  readonly plugins?: Plugins;
+  readonly foreign?: ForeignKinds;
   /** The launcher's argument vector with these words behind it. */
   readonly launcherCommand: (args: readonly string[]) => readonly string[];
   /** A folder that is this daemon's alone; tells its relays from another daemon's. */
@@ -88,8 +85,8 @@ class HostNetworks implements Networks {
 
   constructor(options: NetworkOptions, store: NetworkStore, netlink: Netlink) {
     this.#options = options;
-    const { settings, log, plugins } = options;
-    const drivers = new NetworkDrivers(plugins && remoteNetworks(plugins, { netlink }));
+    const { settings, log, foreign } = options;
+    const drivers = new NetworkDrivers(foreign?.networks({ netlink }));
     this.#drivers = drivers;
     const addressing = new Addressing({ store, driverOf: ipamDrivers(options, store, netlink), log });
     const definitions = new Definitions({ store, drivers, addressing, settings, netlink, log });
@@ -290,7 +287,7 @@ class HostNetworks implements Networks {
 }
 
 function ipamDrivers(
-  { settings, ipamKinds = [], plugins }: NetworkOptions,
+  { settings, ipamKinds = [], foreign }: NetworkOptions,
   store: NetworkStore,
   netlink: Netlink,
 ): AddressingParts["driverOf"] {
@@ -305,7 +302,7 @@ function ipamDrivers(
   const others = [nullIpam, ...ipamKinds].map(({ name, open }) => [name, open()] as const);
   const known = new Map<string, IpamDriver>([["default", own], ...others]);
   return (name) => {
-    const found = known.get(name) ?? (plugins && remoteIpam(name, plugins));
+    const found = known.get(name) ?? foreign?.addresses(name);
     if (found !== undefined) known.set(name, found);
     return found;
   };

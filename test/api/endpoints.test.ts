@@ -196,7 +196,8 @@ const ENDPOINTS: readonly Row[] = [
     ["network.inspect", { ref: "bridge", scope: "local" }],
   ],
   ["POST /networks/create", { Name: "front" }, 201, undefined, api.NetworkCreated],
-  ["DELETE /networks/front", undefined, 204, ["network.remove", { ref: "front" }]],
+  ["DELETE /networks/front", undefined, 204, ["network.remove", { ref: "front", force: false }]],
+  ["DELETE /networks/front?force=1", undefined, 204, ["network.remove", { ref: "front", force: true }]],
   [
     "POST /networks/front/disconnect",
     { Container: "web", Force: true },
