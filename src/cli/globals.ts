@@ -22,14 +22,17 @@ export const GLOBAL_FLAGS = {
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** How to connect, from flags and environment. Source: Docker's DOCKER_TLS_VERIFY, DOCKER_CERT_PATH, DOCKER_API_VERSION. */
+/** How to connect, from flags and environment. Source: Docker's DOCKER_TLS, DOCKER_TLS_VERIFY, DOCKER_CERT_PATH, DOCKER_API_VERSION. */
 export async function transportOptions(
   flags: Flags<typeof GLOBAL_FLAGS>,
   env: Env,
 ): Promise<TransportOptions> {
   const apiVersion = env.DOCKER_API_VERSION ? { apiVersion: env.DOCKER_API_VERSION } : {};
-  const isVerified = flags.bool("tlsverify") || (!flags.has("tlsverify") && Boolean(env.DOCKER_TLS_VERIFY));
-  if (!isVerified && !flags.bool("tls")) return apiVersion;
+  const isVerified = flags.has("tlsverify") ? flags.bool("tlsverify") : Boolean(env.DOCKER_TLS_VERIFY);
+  // Naming the flag at all turns TLS on: set to false, the daemon's certificate is not looked at.
+  const usesTls =
+    isVerified || flags.has("tlsverify") || (flags.has("tls") ? flags.bool("tls") : Boolean(env.DOCKER_TLS));
+  if (!usesTls) return apiVersion;
   return { ...apiVersion, tls: await tlsKeys(flags, { env, isVerified }) };
 }
 
@@ -37,12 +40,22 @@ async function tlsKeys(
   flags: Flags<typeof GLOBAL_FLAGS>,
   { env, isVerified }: { env: Env; isVerified: boolean },
 ): Promise<TlsKeys> {
-  const folder = env.DOCKER_CERT_PATH || `${env.HOME ?? "/root"}/.docker`;
+  const folder = env.DOCKER_CERT_PATH || env.DOCKER_CONFIG || `${env.HOME || "/root"}/.docker`;
   const [ca, cert, key] = await Promise.all([
     pem(flags.text("tlscacert"), `${folder}/ca.pem`),
     pem(flags.text("tlscert"), `${folder}/cert.pem`),
     pem(flags.text("tlskey"), `${folder}/key.pem`),
   ]);
+  if (isVerified && ca === undefined)
+    throw new Fault(
+      "invalid",
+      `Cannot verify the daemon: ${folder}/ca.pem is not there; name the CA's certificate with --tlscacert`,
+    );
+  if ((cert === undefined) !== (key === undefined))
+    throw new Fault(
+      "invalid",
+      "Cannot use TLS: a certificate and its key belong together, and one is missing",
+    );
   return { isVerified, ...(ca === undefined ? {} : { ca }), ...(cert && key ? { cert, key } : {}) };
 }
 

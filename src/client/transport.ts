@@ -92,7 +92,7 @@ export class Transport implements Disposable {
       this.#drop(wire);
       // A kept connection may end just as it is used again; asking again is safe only for a question.
       if (isReusing && method === "GET") return this.call(method, path, call);
-      throw new Fault("unavailable", `Cannot complete ${method} ${path}: the daemon closed the connection`);
+      throw closedOn(`complete ${method} ${path}`, wire);
     }
     const reply = this.#reply(wire, head, method);
     if (head.status < 400) return reply;
@@ -150,7 +150,7 @@ export class Transport implements Disposable {
     const found = await head;
     if (found === undefined) {
       this.#drop(wire);
-      throw new Fault("unavailable", `Cannot complete ${method} ${path}: the daemon closed the connection`);
+      throw closedOn(`complete ${method} ${path}`, wire);
     }
     const reply = this.#reply(wire, found, method);
     if (found.status < 400) return reply;
@@ -165,8 +165,7 @@ export class Transport implements Disposable {
     const fields = { ...call.fields, Connection: "Upgrade", Upgrade: "tcp" };
     const request = requestBytes("POST", this.#target(path, call), this.address, { ...call, fields });
     const head = await this.#exchange(wire, request, call);
-    if (head === undefined)
-      throw new Fault("unavailable", `Cannot attach by ${path}: the daemon closed the connection`);
+    if (head === undefined) throw closedOn(`attach by ${path}`, wire);
     if (head.status !== 101 && head.status !== 200) {
       const fault = await faultOf(this.#reply(wire, head, "POST"));
       if (this.#lowersVersion(fault)) return this.upgrade(path, call);
@@ -334,6 +333,11 @@ async function* chunks(wire: Wire): AsyncGenerator<Uint8Array> {
     wire.unread(decoder.push(piece, (content) => pieces.push(content)));
     yield* pieces;
   }
+}
+
+function closedOn(what: string, { failure }: Wire): Fault {
+  const reason = failure === undefined ? "" : ` (${failure})`;
+  return new Fault("unavailable", `Cannot ${what}: the daemon closed the connection${reason}`);
 }
 
 function cutShort(): Fault {

@@ -28,23 +28,49 @@ export class Wire {
   #wakeReader: (() => void) | undefined;
   #wakeWriter: (() => void) | undefined;
 
-  /** @throws Fault `unavailable` when nothing listens there */
+  /** @throws Fault `unavailable` when nothing listens there, `denied` when it is not whom the certificates speak of */
   static async open(address: Address, tls?: TlsKeys): Promise<Wire> {
     const wire = new Wire();
-    const shared = { allowHalfOpen: true, socket: wire.#handlers() };
+    if (address.kind === "tcp" && tls !== undefined) await wire.#openSecure(address, tls);
+    else await wire.#openPlain(address);
+    return wire;
+  }
+
+  async #openPlain(address: Address): Promise<void> {
+    const shared = { allowHalfOpen: true, socket: this.#handlers() };
     try {
-      if (address.kind === "unix") wire.#socket = await Bun.connect({ ...shared, unix: address.path });
-      else
-        wire.#socket = await Bun.connect({
-          ...shared,
-          hostname: address.host,
-          port: address.port,
-          ...(tls === undefined ? {} : { tls: tlsOptions(tls) }),
-        });
-      return wire;
+      this.#socket = await (address.kind === "unix"
+        ? Bun.connect({ ...shared, unix: address.path })
+        : Bun.connect({ ...shared, hostname: address.host, port: address.port }));
     } catch (thrown) {
       throw unreachable(address, thrown);
     }
+  }
+
+  /** Nothing is written before the other side has shown who it is. */
+  async #openSecure(address: Address & { kind: "tcp" }, keys: TlsKeys): Promise<void> {
+    const agreed = Promise.withResolvers<string | undefined>();
+    const handlers = this.#handlers();
+    const socket = {
+      ...handlers,
+      handshake: (_: Socket, isTrusted: boolean, reason: Error | null) =>
+        agreed.resolve(isTrusted || !keys.isVerified ? undefined : (reason?.message ?? "it is not trusted")),
+      close: (from: Socket, error?: Error) => {
+        agreed.resolve(sentenceOf(error ?? "it ended the connection; does it speak TLS?"));
+        handlers.close(from, error);
+      },
+    };
+    const tls = { ...tlsOptions(keys), serverName: address.host };
+    try {
+      const { host: hostname, port } = address;
+      this.#socket = await Bun.connect({ allowHalfOpen: true, socket, hostname, port, tls });
+    } catch (thrown) {
+      throw unreachable(address, thrown);
+    }
+    const problem = await agreed.promise;
+    if (problem === undefined) return;
+    this.close();
+    throw new Fault("denied", `Cannot connect to the bunker daemon at ${address.text} with TLS: ${problem}`);
   }
 
   #handlers() {
@@ -56,6 +82,11 @@ export class Wire {
       error: (_: Socket, error: Error) => this.#finish(error),
       connectError: () => undefined,
     };
+  }
+
+  /** Why the stream ended, if it was not the daemon's wish: its refusal of our certificate, say. */
+  get failure(): string | undefined {
+    return this.#failure?.message;
   }
 
   /** Whether neither side has ended the stream yet. */

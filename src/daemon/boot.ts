@@ -40,8 +40,8 @@ import {
 } from "./drivers.ts";
 import { FACTS } from "./facts.ts";
 import { networkSettings } from "./network-values.ts";
+import { refuseOpenTcp, serverKeys } from "./tcp.ts";
 
-const LOOPBACK = /^tcp:\/\/(127\.\d+\.\d+\.\d+|localhost|\[::1\])(:|$)/;
 /** How long nobody must have asked until memory is given back, code that was compiled included. */
 const QUIET_MILLISECONDS = 5000;
 /** Host programs, and what it costs to be without. */
@@ -57,6 +57,7 @@ export interface Daemon extends AsyncDisposable {
 /** Opens the rooms from the cellar up, settles what an earlier daemon left, and listens last. */
 export async function boot(config: Config, log: Log): Promise<Daemon> {
   refuseOpenTcp(config);
+  const keys = serverKeys(config, process.env);
   await using undo = new AsyncDisposableStack();
   const fate = { isUp: false };
   await takeRoot(config["data-root"], { what: "data root", mode: 0o710, fate, undo });
@@ -85,7 +86,9 @@ export async function boot(config: Config, log: Log): Promise<Daemon> {
     undo.use(new Quiet(QUIET_MILLISECONDS, releaseMemory)),
   );
   const group = config.group === undefined ? {} : { group: config.group };
-  const listening = undo.use(await listen({ app, hosts: config.hosts, ...group }));
+  const listening = undo.use(
+    await listen({ app, hosts: config.hosts, ...group, ...(keys === undefined ? {} : { keys }) }),
+  );
   void recovery
     .settle()
     .catch((thrown) => log("error", `Cannot settle the containers: ${sentenceOf(thrown)}`));
@@ -239,15 +242,5 @@ async function confineWithAppArmor(): Promise<string[]> {
 function missingPrograms(): string[] {
   return Object.entries(WANTED_PROGRAMS).flatMap(([name, cost]) =>
     findProgram(name) === undefined ? [`${name} is not installed: ${cost}`] : [],
-  );
-}
-
-/** Whoever reaches the API is root on this host. */
-function refuseOpenTcp(config: Config): void {
-  const open = config.hosts.find((host) => host.startsWith("tcp://") && !LOOPBACK.test(host));
-  if (open === undefined || config["insecure-tcp"]) return;
-  throw new Fault(
-    "denied",
-    `Cannot listen on ${open}: whoever reaches it would be root on this host, and it has no TLS; listen on a unix socket, or add --insecure-tcp if the network is trusted`,
   );
 }

@@ -6,3 +6,4 @@
 export { type App, type AppNeeds, createApp } from "./app.ts";
 export type { JobRunner, ServerFacts } from "./environment.ts";
 export { type Listening, type ListenOptions, listen } from "./listen.ts";
+export type { ServerKeys } from "./tls.ts";

@@ -1,10 +1,11 @@
 import { createServer, type IncomingMessage, type Server } from "node:http";
-import { createServer as createNetServer, type Server as NetServer, type Socket } from "node:net";
+import type { Server as NetServer, Socket } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import { Fault, sentenceOf } from "#errors";
 import { closed, listening } from "./binding.ts";
 import { admit } from "./front.ts";
 import { problemResponse } from "./problem.ts";
+import { type ServerKeys, streamServer } from "./tls.ts";
 import { bindUnixSocket } from "./unix-socket.ts";
 import { type HijackableApp, mayHijack, serveUpgrade } from "./upgrade.ts";
 
@@ -19,6 +20,8 @@ export interface ListenOptions {
   readonly hosts: readonly string[];
   /** The group that may use the unix sockets; absent: `docker`, else `bunker`, if there is one. */
   readonly group?: string;
+  /** For tcp://, which is plain without. */
+  readonly keys?: ServerKeys;
   /** How long replies under way may take when listening ends, in milliseconds. */
   readonly graceMilliseconds?: number;
 }
@@ -41,7 +44,7 @@ export async function listen(options: ListenOptions): Promise<Listening> {
   undo.defer(() => ended(sockets, options.graceMilliseconds ?? 1000));
   const addresses: string[] = [];
   for (const host of options.hosts) {
-    const front = createNetServer({ allowHalfOpen: true, noDelay: true }, accept);
+    const front = streamServer(accept, host.startsWith("tcp:") ? options.keys : undefined);
     addresses.push(await bind(front, host, { undo, group: options.group }));
   }
   const held = undo.move();
