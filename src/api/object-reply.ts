@@ -61,6 +61,7 @@ export type ImagesPruned = z.infer<typeof ImagesPruned>;
 
 /** One line of a pull's reply. */
 export const ProgressLine = z.object({
+  stream: z.string().optional(),
   status: z.string().optional(),
   id: z.string().optional(),
   progressDetail: z.object({ current: z.number().optional(), total: z.number().optional() }).optional(),

@@ -53,8 +53,12 @@ export async function* decompress(source: AsyncIterable<Buffer>): AsyncGenerator
 }
 
 async function* prepend(first: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
-  yield first;
-  for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
+  try {
+    yield first;
+    for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
+  } finally {
+    await rest.return?.(); // Whoever gives up in the middle lets go of the source.
+  }
 }
 
 async function feed(source: AsyncIterable<Buffer>, into: Transform): Promise<void> {

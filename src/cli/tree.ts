@@ -72,6 +72,10 @@ const kill = leaf(
   "Kill one or more running containers",
   async () => (await import("./commands/kill.ts")).kill,
 );
+const load = leaf(
+  "Load an image from a tar archive or STDIN",
+  async () => (await import("./commands/load.ts")).load,
+);
 const logs = leaf("Fetch the logs of a container", async () => (await import("./commands/logs.ts")).logs);
 const networkConnect = leaf(
   "Connect a container to a network",
@@ -126,6 +130,10 @@ const rmi = leaf("Remove one or more images", async () => (await import("./comma
 const run = leaf(
   "Create and run a new container from an image",
   async () => (await import("./commands/run.ts")).run,
+);
+const save = leaf(
+  "Save one or more images to a tar archive (streamed to STDOUT by default)",
+  async () => (await import("./commands/save.ts")).save,
 );
 const start = leaf(
   "Start one or more stopped containers",
@@ -192,6 +200,7 @@ export const TOP: Readonly<Record<string, Leaf>> = {
   info,
   inspect,
   kill,
+  load,
   logs,
   pause,
   port,
@@ -204,6 +213,7 @@ export const TOP: Readonly<Record<string, Leaf>> = {
   rm,
   rmi,
   run,
+  save,
   start,
   stats,
   stop,
@@ -254,12 +264,14 @@ export const GROUPS: Readonly<Record<string, Group>> = {
       history,
       import: imported,
       inspect: imageInspect,
+      load,
       ls: images,
       list: images,
       pull,
       push,
       rm: rmi,
       remove: rmi,
+      save,
       tag,
     },
   },

@@ -120,6 +120,28 @@ export async function* importImage(
   yield* valuesOf<PullProgress>(reply.body);
 }
 
+/** Several images as one archive. `platform` is JSON of os, architecture and variant. */
+export async function saveImages(
+  transport: Transport,
+  names: readonly string[],
+  { platform }: { readonly platform?: string },
+): Promise<Reply["body"]> {
+  return (await transport.call("GET", "/images/get", { query: { names, platform } })).body;
+}
+
+/** Images out of an archive. Progress as it comes; a failure arrives as a value with `error`. */
+export async function* loadImages(
+  transport: Transport,
+  load: { readonly stream: AsyncIterable<Uint8Array>; readonly quiet: boolean; readonly platform?: string },
+): AsyncGenerator<PullProgress> {
+  const reply = await transport.upload("POST", "/images/load", {
+    query: { quiet: load.quiet ? 1 : 0, platform: load.platform },
+    fields: { "Content-Type": "application/x-tar" },
+    stream: load.stream,
+  });
+  yield* valuesOf<PullProgress>(reply.body);
+}
+
 function statOf({ fields }: Reply): PathStat {
   try {
     return JSON.parse(Buffer.from(fields.get(HEADER) ?? "", "base64").toString());

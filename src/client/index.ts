@@ -14,8 +14,10 @@ export {
   isDirectory,
   isLink,
   isOdd,
+  loadImages,
   type PathStat,
   putArchive,
+  saveImages,
   statPath,
 } from "./archive.ts";
 export { Duplex, passOutput } from "./attach.ts";

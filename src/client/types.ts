@@ -296,6 +296,8 @@ export interface RemovedImage {
 /** One line of a pull. */
 export interface PullProgress {
   readonly status?: string;
+  /** Printed as it is. */
+  readonly stream?: string;
   readonly id?: string;
   readonly progressDetail?: { readonly current?: number; readonly total?: number } | null;
   readonly error?: string;

@@ -12,6 +12,8 @@ export type Progress =
       readonly current?: number;
       readonly total?: number;
     }
+  /** Printed as it is, its line end included. */
+  | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "aux"; readonly aux: Readonly<Record<string, unknown>> };
 
 /** The byte streams a job may read and write: the body of the request and of the reply. */

@@ -108,6 +108,10 @@ export class LayerStore implements Layers {
     return { id, diffId, held: [...below, id] };
   }
 
+  hold(layers: Iterable<LayerId>): void {
+    for (const layer of layers) this.#needs.leases.hold(layer);
+  }
+
   async release(layers: Iterable<LayerId>): Promise<void> {
     this.#needs.leases.release(layers);
     await this.#needs.collector.collect();

@@ -7,6 +7,7 @@ import { Collector } from "./gc.ts";
 import { LayerTable } from "./layer-table.ts";
 import { type LayerLimits, LayerStore } from "./layers.ts";
 import { Leases } from "./leases.ts";
+import { ContentSpool } from "./spool.ts";
 import { ImageStore } from "./store.ts";
 import type { Graph } from "./types.ts";
 
@@ -48,6 +49,7 @@ export async function openGraph({ root, database, kind, limits }: GraphOptions):
     content,
     images,
     layers,
+    spool: () => new ContentSpool(content, table),
     sweep: (keep) => collector.sweep(keep),
     async [Symbol.asyncDispose]() {
       await durability[Symbol.asyncDispose]();

@@ -71,8 +71,10 @@ export interface Layers {
     archive: AsyncIterable<Uint8Array>,
     options: { readonly parent?: LayerId; readonly signal: AbortSignal; readonly report?: LayerReport },
   ): Promise<MadeLayer>;
+  /** Keeps layers and their blobs from being removed, until each is released. */
+  hold(layers: Iterable<LayerId>): void;
   /**
-   * Takes back what calls of `obtain` wanted and no image has come of, one layer a call, obtained or not:
+   * Takes back what calls of `obtain` and `hold` wanted and no image has come of, one layer a call, obtained or not:
    * what nobody else wants is removed again.
    */
   release(layers: Iterable<LayerId>): Promise<void>;
@@ -128,11 +130,35 @@ export interface Images {
   ): Promise<RemovedImage>;
 }
 
+/** A file that is kept aside, and what it turned out to be. Sizes in bytes. */
+export interface Spooled {
+  readonly digest: Digest;
+  readonly size: number;
+}
+
+/** A file that is being written: finished or discarded before the next one. */
+export interface SpoolFile {
+  write(bytes: Uint8Array): Promise<void>;
+  finish(): Promise<Spooled>;
+  discard(): Promise<void>;
+}
+
+/** Files kept aside on disk until it is known which of them are blobs; disposing removes those that became none. */
+export interface Spool extends AsyncDisposable {
+  create(): Promise<SpoolFile>;
+  /** Throws `invalid` past so many bytes. */
+  read(file: Spooled, limit: number): Promise<Uint8Array>;
+  stream(file: Spooled, offset: number): AsyncIterable<Uint8Array>;
+  /** The file becomes the blob of its digest, and stays one if a layer is made of it. One at a time. */
+  adopt(file: Spooled): Promise<void>;
+}
+
 export interface Graph extends AsyncDisposable {
   readonly driver: GraphDriver;
   readonly content: ContentStore;
   readonly layers: Layers;
   readonly images: Images;
+  spool(): Spool;
   /** Removes what no row speaks of: half layers, old downloads, layers and writable layers not in `keep`. */
   sweep(keep: ReadonlySet<LayerId>): Promise<readonly string[]>;
 }

@@ -35,7 +35,7 @@ describe("a fault becomes a status", () => {
     ["GET /services/x/logs", 503, "This node is not a swarm manager."],
     ["POST /build?t=x", 501, "Cannot build an image"],
     ["POST /session", 501, "Cannot open a session"],
-    ["GET /images/a/b/get", 501, "Cannot save the image"],
+    ["GET /images/a/b/attestations", 501, "Cannot read attestations"],
     ["POST /plugins/pull", 501, "plugins are not supported"],
     ["HEAD /containers/web/archive?path=/", 501, ""],
     ["POST /containers/web/start?checkpoint=x", 501, "checkpoints are not supported"],

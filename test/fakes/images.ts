@@ -54,6 +54,10 @@ export class FakeLayers implements Layers {
   /** What was obtained and not released again. */
   readonly leased: LayerId[] = [];
 
+  hold(layers: Iterable<LayerId>): void {
+    this.leased.push(...layers);
+  }
+
   async release(layers: Iterable<LayerId>): Promise<void> {
     for (const layer of layers) {
       this.leased.splice(this.leased.indexOf(layer), 1);

@@ -1,11 +1,9 @@
 import { importImage } from "#client";
-import { Fault, sentenceOf } from "#errors";
+import { Fault } from "#errors";
 import { defineCli } from "../command.ts";
-import { fs } from "../lazy-fs.ts";
+import { filePieces } from "../file-pieces.ts";
 import { cleanCell } from "../output/clean.ts";
 import { splitName } from "../pull.ts";
-
-const CHUNK_BYTES = 1024 * 1024;
 
 /** `bunker import`. */
 export const imported = defineCli({
@@ -28,7 +26,7 @@ export const imported = defineCli({
       message: flags.text("message") || (isRemote || source === "-" ? "" : `Imported from ${source}`),
       platform: flags.text("platform"),
       changes: flags.list("change"),
-      stream: isRemote ? nothing() : source === "-" ? Bun.stdin.stream() : pieces(source),
+      stream: isRemote ? nothing() : source === "-" ? Bun.stdin.stream() : filePieces(source),
     });
     for await (const line of lines) {
       const failure = line.errorDetail?.message ?? line.error;
@@ -40,30 +38,3 @@ export const imported = defineCli({
 });
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}
-
-/** A file in pieces. Throws in Docker's words when it cannot be opened. */
-function pieces(path: string): AsyncGenerator<Uint8Array> {
-  const descriptor = opened(path);
-  return (async function* () {
-    try {
-      for (;;) {
-        const piece = new Uint8Array(CHUNK_BYTES);
-        const length = fs().readSync(descriptor, piece);
-        if (length === 0) return;
-        yield piece.subarray(0, length);
-      }
-    } finally {
-      fs().closeSync(descriptor);
-    }
-  })();
-}
-
-function opened(path: string): number {
-  try {
-    return fs().openSync(path, "r");
-  } catch (cause) {
-    const isMissing = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
-    if (isMissing) throw new Fault("not_found", `open ${path}: no such file or directory`, { cause });
-    throw new Fault("invalid", `Cannot open ${path}: ${sentenceOf(cause)}`, { cause });
-  }
-}

@@ -4,10 +4,12 @@ import { imageHistory } from "./history.ts";
 import { importImage } from "./import.ts";
 import { inspectImage } from "./inspect.ts";
 import { listImages } from "./list.ts";
+import { loadImages } from "./load.ts";
 import { pruneImages } from "./prune.ts";
 import { pullImage } from "./pull.ts";
 import { pushImage } from "./push.ts";
 import { removeImage } from "./remove.ts";
+import { saveImages } from "./save.ts";
 import { tagImage } from "./tag.ts";
 import type { ImageJobs } from "./types.ts";
 
@@ -17,9 +19,11 @@ export const imageJobs = (rooms: Rooms) =>
     "image.import": importImage(rooms),
     "image.inspect": inspectImage(rooms),
     "image.list": listImages(rooms),
+    "image.load": loadImages(rooms),
     "image.prune": pruneImages(rooms),
     "image.pull": pullImage(rooms),
     "image.push": pushImage(rooms),
     "image.remove": removeImage(rooms),
+    "image.save": saveImages(rooms),
     "image.tag": tagImage(rooms),
   }) satisfies Made<ImageJobs>;

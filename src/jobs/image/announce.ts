@@ -1,7 +1,7 @@
 import type { EventBus } from "#engine";
 import type { ImageConfig } from "#oci";
 
-type Action = "import" | "pull" | "push" | "tag" | "untag" | "delete";
+type Action = "import" | "load" | "pull" | "push" | "save" | "tag" | "untag" | "delete";
 
 /** Publishes what happened to an image; its labels go along, as Docker's events have it. */
 export function announceImage(

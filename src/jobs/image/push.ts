@@ -7,18 +7,15 @@ import {
   type Digest,
   familiarReference,
   familiarRepository,
-  Manifest,
-  MEDIA,
-  parseJson,
   parseNamed,
   type Reference,
   repository,
   sha256,
 } from "#oci";
-import { LIMITS, type OpenRegistry, type PushedBlob, parseCredentials, type RegistryClient } from "#registry";
+import { type OpenRegistry, type PushedBlob, parseCredentials, type RegistryClient } from "#registry";
 import type { EngineSettings } from "../rooms.ts";
 import { announceImage } from "./announce.ts";
-import { layersOf } from "./history.ts";
+import { manifestOf } from "./manifest.ts";
 import { shortId } from "./progress.ts";
 
 interface Needs {
@@ -93,7 +90,7 @@ async function pushOne(
   { image, reference }: { readonly image: Image; readonly reference: Reference & { readonly tag: string } },
 ): Promise<Digest> {
   context.phase(`pushing ${familiarReference(reference)}`);
-  const { bytes, manifest, mediaType } = await manifestOf(needs, image);
+  const { bytes, manifest, mediaType } = await manifestOf(needs.graph, image);
   const from = donors(needs, { image, reference });
   const blobs = unique(manifest.layers);
   for (const { digest } of blobs)
@@ -126,46 +123,6 @@ async function pushOne(
     config: image.config,
   });
   return digest;
-}
-
-/** The manifest that the image came with, so that its digest stays; a new one where its blobs are others now. */
-async function manifestOf(needs: Needs, image: Image) {
-  const { content } = needs.graph;
-  if (image.manifest !== undefined && (await content.has(image.manifest.digest))) {
-    const bytes = await content.read(image.manifest.digest, LIMITS.manifest);
-    const manifest = Manifest.parse(parseJson(bytes, "the manifest"));
-    const here = await Promise.all(manifest.layers.map(({ digest }) => content.has(digest)));
-    if (here.every(Boolean)) return { bytes, manifest, mediaType: image.manifest.mediaType };
-  }
-  return composed(needs, image);
-}
-
-async function composed(needs: Needs, image: Image) {
-  const { layers: all, images } = needs.graph;
-  const config = images.configuration(image.id);
-  const layers: Descriptor[] = [];
-  for (const layer of layersOf(image, all)) {
-    const blob = await all.blob(layer);
-    if (blob === undefined)
-      throw new Fault(
-        "unavailable",
-        `Cannot push the layer ${shortId(layer as unknown as Digest)}: its compressed form is not kept here; pull or build the image again`,
-      );
-    layers.push(blob);
-  }
-  const isOci = layers.every(({ mediaType }) => mediaType.startsWith("application/vnd.oci."));
-  const mediaType = isOci ? MEDIA.ociManifest : MEDIA.dockerManifest;
-  const manifest = {
-    schemaVersion: 2 as const,
-    mediaType,
-    config: {
-      mediaType: isOci ? MEDIA.ociConfig : MEDIA.dockerConfig,
-      digest: image.id,
-      size: config.length,
-    },
-    layers,
-  };
-  return { bytes: new TextEncoder().encode(JSON.stringify(manifest)), manifest, mediaType };
 }
 
 /** A repository of the same registry that has layers of the image, as far as this host knows. */

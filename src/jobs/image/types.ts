@@ -33,6 +33,16 @@ export type ImageJobs = {
     };
     readonly output: { readonly id: Digest };
   };
+  /** References, ids or repositories with all their tags, as one archive: docker's and an OCI layout at once. */
+  readonly "image.save": {
+    readonly input: { readonly names: readonly string[]; readonly platform?: string };
+    readonly output: AsyncIterable<Uint8Array>;
+  };
+  /** Out of the input stream. Tells in text what was loaded, and unless `quiet` how it goes. */
+  readonly "image.load": {
+    readonly input: { readonly quiet: boolean; readonly platform?: string };
+    readonly output: { readonly loaded: readonly Digest[] };
+  };
   /** To the registry that the reference names. Without a tag all tags of the repository go. */
   readonly "image.push": {
     readonly input: { readonly reference: string };

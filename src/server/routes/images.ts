@@ -1,12 +1,22 @@
 import { type Context, Hono } from "hono";
-import { FiltersQuery, ImageListQuery, ImageRemoveQuery, ImageTagQuery, PullQuery, PushQuery } from "#api";
+import {
+  FiltersQuery,
+  ImageListQuery,
+  ImageLoadQuery,
+  ImageRemoveQuery,
+  ImageTagQuery,
+  PullQuery,
+  PushQuery,
+} from "#api";
 import { Fault } from "#errors";
 import { clientGone, type JobRunner, type ServerEnv } from "../environment.ts";
 import { emptyResponse, jsonResponse } from "../json.ts";
 import { progressResponse } from "../progress-stream.ts";
 import { bodyStream } from "../request-body.ts";
+import { streamResponse } from "../stream.ts";
 import { IMAGE_FILTERS, IMAGE_PRUNE_FILTERS, parseFilters } from "../translate/filters.ts";
 import { toImageHistory, toImageInspect, toImageSummary, toImagesRemoved } from "../translate/image.ts";
+import { platformText } from "../translate/platform.ts";
 import { isPinned, joinReference } from "../translate/reference.ts";
 import { decodeRegistryAuth } from "../translate/registry-auth.ts";
 import { named, query } from "../validate.ts";
@@ -24,6 +34,19 @@ export function imageRoutes(engine: JobRunner): Hono<ServerEnv> {
       const signal = clientGone(c);
       return progressResponse((onProgress) =>
         engine.run("image.pull", input, { signal, environment, onProgress }),
+      );
+    })
+    .get("/images/get", (c) => saved(engine, c, c.req.queries("names") ?? []))
+    .get("/images/:name{.+}/get", (c) => saved(engine, c, [named(c, "name")]))
+    .post("/images/load", async (c) => {
+      const { quiet } = query(c, ImageLoadQuery);
+      const platform = askedPlatform(c);
+      const input = { quiet, ...(platform !== undefined && { platform }) };
+      const content = bodyStream(c);
+      const streams = content === undefined ? {} : { input: content };
+      const signal = clientGone(c);
+      return progressResponse((onProgress) =>
+        engine.run("image.load", input, { signal, onProgress, streams }),
       );
     })
     .post("/images/:name{.+}/push", async (c) => {
@@ -69,6 +92,21 @@ export function imageRoutes(engine: JobRunner): Hono<ServerEnv> {
       const removed = await engine.run("image.remove", { ref: named(c, "name"), force, prune: !noprune });
       return jsonResponse(toImagesRemoved(removed));
     });
+}
+
+async function saved(engine: JobRunner, c: Context<ServerEnv>, names: readonly string[]): Promise<Response> {
+  const platform = askedPlatform(c);
+  const input = { names: [...names], ...(platform !== undefined && { platform }) };
+  const bytes = await engine.run("image.save", input, { signal: clientGone(c) });
+  return streamResponse(bytes, "application/x-tar");
+}
+
+/** One at most: an image here is of one platform. */
+function askedPlatform(c: Context<ServerEnv>): string | undefined {
+  const [first, second] = c.req.queries("platform") ?? [];
+  if (second !== undefined)
+    throw new Fault("invalid", "Cannot take more than one platform: an image here is of one platform");
+  return first === undefined || first === "" ? undefined : platformText(first);
 }
 
 function imported(engine: JobRunner, c: Context<ServerEnv>): Promise<Response> {

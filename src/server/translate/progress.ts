@@ -5,6 +5,7 @@ import { problemOf } from "../problem.ts";
 /** One line of Docker's JSON progress stream. Source: Docker Engine API, ImageCreate; moby, jsonmessage. */
 export function toProgressLine(progress: Progress): ProgressLine {
   if (progress.kind === "aux") return { aux: progress.aux };
+  if (progress.kind === "text") return { stream: progress.text };
   const { status, id, current, total } = progress;
   if (id === undefined) return { status };
   if (current === undefined && total === undefined) return { status, progressDetail: {}, id };
