@@ -95,12 +95,12 @@ async function pushOne(
   const blobs = unique(manifest.layers);
   for (const { digest } of blobs)
     context.report({ kind: "status", id: shortId(digest), status: "Preparing" });
-  await inParallel(blobs, async (descriptor) => {
+  await inParallel(blobs, context.signal, async (descriptor, signal) => {
     const source = Bun.file(needs.graph.content.path(descriptor.digest));
     const how = await client.pushBlob(reference, descriptor, {
       source,
       from,
-      signal: context.signal,
+      signal,
       report: bar(context, descriptor),
     });
     context.report({ kind: "status", id: shortId(descriptor.digest), status: wordsFor(how) });
@@ -145,12 +145,27 @@ function unique(descriptors: readonly Descriptor[]): readonly Descriptor[] {
   return [...new Map(descriptors.map((one) => [one.digest, one])).values()];
 }
 
-async function inParallel<Item>(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
+/** When one fails the others are ended, and none goes on behind the failure. */
+async function inParallel<Item>(
+  items: readonly Item[],
+  given: AbortSignal,
+  work: (item: Item, signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const stop = new AbortController();
+  const signal = AbortSignal.any([given, stop.signal]);
   const rest = [...items];
+  let failure: { readonly thrown: unknown } | undefined;
   const worker = async () => {
-    for (let item = rest.shift(); item !== undefined; item = rest.shift()) await work(item);
+    try {
+      for (let item = rest.shift(); item !== undefined; item = rest.shift()) await work(item, signal);
+    } catch (thrown) {
+      failure ??= { thrown };
+      rest.length = 0;
+      stop.abort();
+    }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  if (failure !== undefined) throw failure.thrown;
 }
 
 function bar({ report }: Pick<JobContext, "report">, { digest, size }: Descriptor) {

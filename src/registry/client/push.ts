@@ -1,4 +1,4 @@
-import { Fault } from "#errors";
+import { Fault, type FaultKind } from "#errors";
 import type { Descriptor, Digest, Reference } from "#oci";
 import type { PushedBlob } from "../types.ts";
 import type { Answer } from "./answer.ts";
@@ -30,19 +30,34 @@ interface Waiting {
  */
 export async function pushBlob(transport: Transport, push: BlobPush, waiting: Waiting): Promise<PushedBlob> {
   if (await hasBlob(transport, push)) return { how: "exists" };
-  for (const from of push.from) {
-    using answer = await begin(
+  const [from] = push.from;
+  const begun = from === undefined ? undefined : await mount(transport, push, from);
+  if (from !== undefined && begun === "mounted") return { how: "mounted", from };
+  const location = begun === undefined || begun === "mounted" ? await begin(transport, push) : begun.location;
+  await send(transport, push, { waiting, location });
+  return { how: "pushed" };
+}
+
+/** A registry that will not, or may not look there, gets the blob itself. */
+const UNMOUNTABLE: readonly FaultKind[] = ["denied", "unauthorized", "not_found", "invalid", "unsupported"];
+
+/** `undefined` where the registry will not hear of it; else it is mounted, or has begun an upload. */
+async function mount(
+  transport: Transport,
+  push: BlobPush,
+  from: string,
+): Promise<"mounted" | { readonly location: string } | undefined> {
+  try {
+    using answer = await post(
       transport,
       push,
       `?mount=${push.descriptor.digest}&from=${encodeURIComponent(from)}`,
     );
-    if (answer.status === 201) return { how: "mounted", from };
-    await send(transport, push, { waiting, location: locationOf(answer) });
-    return { how: "pushed" };
+    return answer.status === 201 ? "mounted" : { location: locationOf(answer) };
+  } catch (thrown) {
+    if (thrown instanceof Fault && UNMOUNTABLE.includes(thrown.kind)) return undefined;
+    throw thrown;
   }
-  using answer = await begin(transport, push, "");
-  await send(transport, push, { waiting, location: locationOf(answer) });
-  return { how: "pushed" };
 }
 
 async function hasBlob(transport: Transport, { reference, descriptor, signal }: BlobPush): Promise<boolean> {
@@ -60,11 +75,20 @@ async function hasBlob(transport: Transport, { reference, descriptor, signal }: 
   }
 }
 
-function begin(transport: Transport, { reference, signal }: BlobPush, query: string): Promise<Answer> {
+function post(transport: Transport, { reference, signal }: BlobPush, query: string): Promise<Answer> {
   return transport.ask({ ...pushing(reference), method: "POST", path: `blobs/uploads/${query}`, signal });
 }
 
-/** One upload, until the registry has taken the whole of it. */
+/** Where an upload goes that the registry is ready for. */
+async function begin(transport: Transport, push: BlobPush): Promise<string> {
+  using answer = await post(transport, push, "");
+  return locationOf(answer);
+}
+
+/** What may be otherwise in a moment; what is not found may be an upload that is over, or forgotten. */
+const PASSING: readonly FaultKind[] = ["unavailable", "not_found"];
+
+/** One upload, until the registry has taken the whole of it. After a break the registry says where it stands. */
 async function send(
   transport: Transport,
   push: BlobPush,
@@ -72,18 +96,27 @@ async function send(
 ): Promise<void> {
   const { clock, limits } = waiting;
   const { signal, descriptor } = push;
-  let place = { location, offset: 0 };
+  let place: Place = { location, offset: 0 };
+  let isSure = true;
+  let reached = 0;
   for (let breaks = 0; ; ) {
-    const before = place.offset;
     try {
+      if (!isSure) {
+        const found = await resume(transport, push, place.location);
+        if (found === undefined) return;
+        place = found;
+        if (place.offset - reached >= limits.progress) breaks = 0;
+        reached = place.offset;
+        isSure = true;
+      }
       if (place.offset < descriptor.size) place = await append(transport, push, place);
       await finish(transport, push, place.location);
       return;
     } catch (thrown) {
       signal.throwIfAborted();
-      if (!(thrown instanceof Fault) || thrown.kind !== "unavailable") throw thrown;
-      place = await resume(transport, push, place.location).catch(() => ({ ...place, offset: before }));
-      breaks = place.offset - before >= limits.progress ? 0 : breaks + 1;
+      if (!(thrown instanceof Fault) || !PASSING.includes(thrown.kind)) throw thrown;
+      isSure = false;
+      breaks += 1;
       if (breaks >= limits.breaks) throw thrown;
       await clock.sleep(backOff(breaks, limits), signal);
     }
@@ -147,8 +180,11 @@ async function finish(
   void answer;
 }
 
-/** How far the registry has come. One that has forgotten the upload is asked for another. */
-async function resume(transport: Transport, push: BlobPush, location: string): Promise<Place> {
+/**
+ * How far the registry has come. One that knows nothing of the upload has taken it to its end without being able to
+ * say so, which is undefined, or has forgotten it and is asked for another.
+ */
+async function resume(transport: Transport, push: BlobPush, location: string): Promise<Place | undefined> {
   try {
     using answer = await transport.ask({ ...pushing(push.reference), path: location, signal: push.signal });
     const [, last] = /^(?:bytes=)?0-(\d+)$/.exec(answer.headers.get("range") ?? "") ?? [];
@@ -157,15 +193,20 @@ async function resume(transport: Transport, push: BlobPush, location: string): P
     return { location: locationOf(answer, location), offset };
   } catch (thrown) {
     if (!(thrown instanceof Fault) || thrown.kind !== "not_found") throw thrown;
-    using answer = await begin(transport, push, "");
-    return { location: locationOf(answer), offset: 0 };
+    if (await hasBlob(transport, push)) return undefined;
+    return { location: await begin(transport, push), offset: 0 };
   }
 }
 
 function locationOf(answer: Answer, preset?: string): string {
   const location = answer.headers.get("location") ?? preset;
   const url = location === undefined ? null : URL.parse(location, answer.url.href);
-  if (url !== null && /^https?:$/.test(url.protocol) && url.username === "") return url.href;
+  if (url?.protocol === "http:" && answer.url.protocol === "https:")
+    throw new Fault("denied", `Cannot push to ${answer.url.host}: it sends the content on without TLS`);
+  if (url !== null && /^https?:$/.test(url.protocol) && url.username === "") {
+    url.hash = "";
+    return url.href;
+  }
   throw new Fault("unavailable", `Cannot push to ${answer.url.host}: it does not say where`);
 }
 
