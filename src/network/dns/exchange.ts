@@ -20,6 +20,8 @@ export class SocketExchange implements Exchange {
     using wait = new Wait(asking);
     const opening = this.#from(asking, () =>
       Bun.udpSocket({
+        // A socket of one family reaches no server of the other.
+        hostname: asking.server.address.includes(":") ? "::" : "0.0.0.0",
         connect: { hostname: asking.server.address, port: asking.server.port ?? DNS_PORT },
         socket: {
           data: (_, data) => wait.offer(data),

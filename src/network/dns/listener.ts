@@ -63,7 +63,8 @@ function bind(port: number, handle: Handle) {
     port,
     socket: {
       data(socket, data, clientPort, address) {
-        if (!meter.admits()) return;
+        // Nothing can be sent to port 0, which only a forged datagram comes from.
+        if (clientPort === 0 || !meter.admits()) return;
         handle(data, "udp", (answer) => {
           // A client that does not take its answer asks again: nothing is kept for it.
           if (!socket.closed) socket.send(answer, clientPort, address);
