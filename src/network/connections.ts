@@ -201,6 +201,8 @@ export class Connections {
     if (sandbox !== undefined) {
       this.#quietly(() => changeOwnHosts(sandbox, { remove: addressesOf(record) }));
       names.refresh(record.containerId);
+      // Off its last network with names it asks others itself: after a start of the daemon nobody answers it here.
+      this.#refreshResolvConf(sandbox);
     }
     await definitions.left(network.id);
   }

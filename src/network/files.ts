@@ -7,6 +7,7 @@ import type { Upstream } from "./dns/upstream.ts";
 import {
   hostResolvConf,
   isEdited,
+  readBounded,
   readHostResolvConf,
   readText,
   renderResolvConf,
@@ -56,7 +57,7 @@ export function writeFiles(request: SandboxRequest, facts: FileFacts): NetworkFi
   replace(files.hosts, renderHosts(request, facts, readText("/etc/hosts")));
   replace(files.hostname, `${hostname}\n`);
   // Somebody who changed it wants it so.
-  if (!isEdited(readText(files.resolvConf))) replace(files.resolvConf, resolvConfOf(request, facts));
+  if (!isEdited(readBounded(files.resolvConf))) replace(files.resolvConf, resolvConfOf(request, facts));
   return files;
 }
 
@@ -66,7 +67,7 @@ export function refreshResolvConf(
   facts: Pick<FileFacts, "isHostMode" | "hasIpv6" | "embedded">,
 ): void {
   const { resolvConf } = filesIn(request.directory);
-  if (!isEdited(readText(resolvConf))) overwrite(resolvConf, resolvConfOf(request, facts));
+  if (!isEdited(readBounded(resolvConf))) overwrite(resolvConf, resolvConfOf(request, facts));
 }
 
 function resolvConfOf(
@@ -95,11 +96,15 @@ function overwrite(path: string, text: string): void {
   }
 }
 
-/** In the hosts file of a container that runs: a linked container has another address now. The rest stays as it is. */
+/**
+ * In the hosts file of a container that runs: a linked container has another address now. The rest stays as it is, and
+ * all of a file that has become too long for one.
+ */
 export function moveLinkedHost(directory: string, { address, names }: LinkedHost): void {
   const { hosts } = filesIn(directory);
   const line = linkedLine({ address, names });
-  const text = readText(hosts);
+  const text = readBounded(hosts);
+  if (text === undefined) return;
   const moved = text.split("\n").map((old) => (isLineOf(old, names) ? line : old));
   if (moved.join("\n") !== text) overwrite(hosts, moved.join("\n"));
 }
@@ -112,7 +117,7 @@ function isLineOf(line: string, names: readonly string[]): boolean {
 
 /**
  * In the hosts file of a container that runs: its own lines come and go with its endpoints, and what else somebody
- * wrote there stays.
+ * wrote there stays; so does all of a file that has become too long for one.
  */
 export function changeOwnHosts(
   request: Pick<SandboxRequest, "directory" | "domainname" | "hostname">,
@@ -120,7 +125,9 @@ export function changeOwnHosts(
 ): void {
   const { hosts } = filesIn(request.directory);
   const gone = new Set((change.remove ?? []).map((address) => ownLine(request, address)));
-  const kept = readText(hosts)
+  const text = readBounded(hosts);
+  if (text === undefined) return;
+  const kept = text
     .replace(/\n$/, "")
     .split("\n")
     .filter((line) => !gone.has(line));

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { contains, parseAddress, parsePrefix } from "./addresses.ts";
 import type { FileFacts } from "./files.ts";
 import type { SandboxRequest } from "./types.ts";
@@ -8,6 +8,8 @@ const RESOLV_CONF = "/etc/resolv.conf";
 /** Where systemd-resolved lists the servers behind its stub. */
 const RESOLVED_CONF = "/run/systemd/resolve/resolv.conf";
 export const FALLBACK_SERVERS = ["8.8.8.8", "8.8.4.4"];
+/** Of a container's files: the daemon's memory is not theirs to fill. */
+const MAX_FILE_BYTES = 1024 * 1024;
 const LOOPBACK_V4 = parsePrefix("127.0.0.0/8")?.subnet;
 /** The last line of a file as we wrote it: of one that does not end so, somebody has made it theirs. */
 const SEAL = /^# sum ([0-9a-f]{16})\n$/;
@@ -86,13 +88,20 @@ export function readText(path: string): string {
   }
 }
 
+/** As readText, of a file that a container may write to: undefined when it has made more of it than is ever read. */
+export function readBounded(path: string): string | undefined {
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  return size > MAX_FILE_BYTES ? undefined : readText(path);
+}
+
 /** The text with a line that tells later whether anybody has changed it. */
 export function seal(text: string): string {
   return `${text}# sum ${sumOf(text)}\n`;
 }
 
 /** Whether somebody else has written in it since it was sealed. What is empty or missing is nobody's. */
-export function isEdited(text: string): boolean {
+export function isEdited(text: string | undefined): boolean {
+  if (text === undefined) return true;
   if (text === "") return false;
   const at = text.lastIndexOf("# sum ");
   const [, sum] = SEAL.exec(text.slice(Math.max(0, at))) ?? [];

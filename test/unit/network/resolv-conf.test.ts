@@ -1,8 +1,14 @@
 import { describe, expect, test } from "bun:test";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { renderEmbeddedResolvConf } from "../../../src/network/dns/resolv-conf.ts";
 import { upstreamsOf } from "../../../src/network/dns/upstream.ts";
-import { moveLinkedHost, refreshResolvConf, renderHosts, writeFiles } from "../../../src/network/files.ts";
+import {
+  changeOwnHosts,
+  moveLinkedHost,
+  refreshResolvConf,
+  renderHosts,
+  writeFiles,
+} from "../../../src/network/files.ts";
 import { isEdited, seal } from "../../../src/network/resolv-conf.ts";
 import { scratch } from "../../fakes/scratch.ts";
 
@@ -109,4 +115,18 @@ test("a linked container's line in hosts follows its address, in the same file",
   expect(readFileSync(hosts, "utf8")).toBe(
     `${before.replace("172.17.0.2", "172.17.0.9")}10.0.0.1\tmine db\n`,
   );
+});
+
+test("files that a container has blown up are left as they are", async () => {
+  await using folder = await scratch();
+  const here = { ...request, directory: folder.path };
+  const names = ["db"];
+  const { hosts, resolvConf } = writeFiles({ ...here, linkedHosts: [{ address: "10.0.0.1", names }] }, facts);
+  // Sparse: it costs whoever makes it nothing.
+  const bytes = 2 ** 40;
+  for (const path of [hosts, resolvConf]) truncateSync(path, bytes);
+  moveLinkedHost(folder.path, { address: "10.0.0.2", names });
+  changeOwnHosts(here, { add: ["10.0.0.3"] });
+  refreshResolvConf(here, facts);
+  expect([hosts, resolvConf].map((path) => statSync(path).size)).toEqual([bytes, bytes]);
 });
