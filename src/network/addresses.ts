@@ -13,6 +13,9 @@ export interface Subnet {
   readonly prefixLength: number;
 }
 
+/** The upper 96 bits of `::ffff:10.0.0.1`. Source: RFC 4291, section 2.5.5.2. */
+const MAPPED_PREFIX = 0xffffn;
+
 export const bitsOf = (family: 4 | 6): number => (family === 4 ? 32 : 128);
 
 /** `10.0.0.1`, `fd00::1`, `::ffff:10.0.0.1`; brackets and zones are not addresses. Undefined when it is none. */
@@ -30,6 +33,17 @@ function parseV4(text: string): bigint | undefined {
     value = value * 256n + BigInt(part);
   }
   return value;
+}
+
+/**
+ * As the kernel's tools write it, so that two that are one look alike; an IPv4 address in IPv6's form is an IPv4
+ * address. Undefined when it is none.
+ */
+export function canonicalAddress(text: string): string | undefined {
+  const address = parseAddress(text);
+  if (address === undefined) return undefined;
+  const isMapped = address.family === 6 && address.value >> 32n === MAPPED_PREFIX;
+  return formatAddress(isMapped ? { family: 4, value: address.value & 0xffffffffn } : address);
 }
 
 /** Source: RFC 4291, section 2.2. */

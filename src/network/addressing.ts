@@ -102,8 +102,10 @@ export class Addressing {
       isAsked: subnet !== "",
     };
     requireInside(pool);
+    // What was asked for goes before what the driver chose.
+    const isChosen = ["", given.gateway].includes(asked.gateway);
     const gateway =
-      given.gateway ??
+      (isChosen ? given.gateway : undefined) ??
       (await driver.requestAddress(given.poolId, {
         address: asked.gateway,
         options: { ...options, [ADDRESS_TYPE]: GATEWAY_TYPE },
@@ -117,7 +119,8 @@ export class Addressing {
   async closePools({ ipam }: Network): Promise<void> {
     const driver = this.driver(ipam.driver);
     for (const pool of ipam.pools) {
-      if (pool.gateway !== "") await driver.releaseAddress(poolIdOf(pool), pool.gateway);
+      const own = [pool.gateway, ...Object.values(pool.auxiliary)].filter((address) => address !== "");
+      for (const address of own) await driver.releaseAddress(poolIdOf(pool), address);
       await driver.releasePool(poolIdOf(pool));
     }
   }

@@ -326,7 +326,6 @@ function chosenSubnets(asked: Network, { ipam }: Network): Cursors {
   );
 }
 
-/** Docker passes over such a pool without a word. */
 /** What the request says of a family goes before what an option says; the option then is not kept. */
 function familiesOf(
   asked: NetworkRequest,
@@ -355,6 +354,7 @@ function truthOption(options: Readonly<Record<string, string>>, name: string): b
   throw new Fault("invalid", `driver-opt "${name}" is not a valid bool`);
 }
 
+/** Docker passes over such a pool without a word. */
 function warningOf({ ipam, isIpv4, isIpv6 }: Network): string {
   const unused = ipam.pools.filter(({ family }) => (family === 4 ? !isIpv4 : !isIpv6));
   return unused

@@ -1,7 +1,7 @@
 import { constants } from "node:os";
 import { Fault } from "#errors";
 import { errnoName, type HostPort, listBoundSockets, readSysctl, tryBind } from "#host";
-import { addressBytes, parseAddress } from "./addresses.ts";
+import { addressBytes, canonicalAddress, parseAddress } from "./addresses.ts";
 import type { PortRequest, PublishedPort } from "./driver.ts";
 import { type HeldPort, isInTheWay, portHolder } from "./port-holder.ts";
 
@@ -103,9 +103,10 @@ export class PortTable {
     if (asked === "" && ["", "0.0.0.0"].includes(address))
       // Nothing relays SCTP.
       return this.#hasIpv6 && protocol !== "sctp" ? ["0.0.0.0", "::"] : ["0.0.0.0"];
-    if (parseAddress(address) === undefined)
+    const canonical = canonicalAddress(address);
+    if (canonical === undefined)
       throw new Fault("invalid", `Cannot publish a port on ${address}: it is not an IP address`);
-    return [address];
+    return [canonical];
   }
 
   #isFree(row: PublishedPort): boolean {

@@ -82,9 +82,9 @@ export class NetworkStore {
     return id === undefined ? undefined : this.get(id);
   }
 
-  /** Name beats id beats prefix. Throws `invalid` when a prefix fits several. */
+  /** Id beats name beats prefix: a network may have another's id for its name. Throws `invalid` when a prefix fits several. */
   find(text: string): Network | undefined {
-    const found = this.named(text) ?? this.get(text);
+    const found = this.get(text) ?? this.named(text);
     if (found !== undefined || text === "") return found;
     const fitting = this.networks().filter(({ id }) => id.startsWith(text));
     if (fitting.length > 1)

@@ -134,6 +134,8 @@ describeInOwnNetwork(import.meta.path, () => {
     await host.networks.disconnect(web.id, "front", holderOf(web));
     const left = await seen(host, web);
     expect({ ...left, ipv6: "" }).toEqual({ ...before, ipv6: "" });
+    // Of a later daemon nobody would answer it there.
+    expect(await Bun.file(`${host.directory}/web/resolv.conf`).text()).not.toContain("127.0.0.11");
     expect(dummies.told.slice(-2)).toEqual(["shut front", "close front"]);
     expect(new Set(host.networks.publishedPorts().map(({ networkName }) => networkName))).toEqual(
       new Set(["bridge"]),

@@ -113,10 +113,12 @@ describe("a bridge network's options", () => {
         [bridge("name")]: "br9",
         [bridge("enable_icc")]: "0",
         [bridge("enable_ip_masquerade")]: "FALSE",
-        [bridge("trusted_host_interfaces")]: "eth1:eth2",
+        [bridge("trusted_host_interfaces")]: "eth1:eth2:eth1",
         [bridge("gateway_mode_ipv6")]: "isolated",
         [bridge("inhibit_ipv4")]: "true",
         "com.docker.network.host_ipv4": "10.0.0.9",
+        // As the rules are written that are compared with it.
+        "com.docker.network.host_ipv6": "FD00:0::0009",
         "com.docker.network.driver.mtu": "1400",
       },
       true,
@@ -125,7 +127,7 @@ describe("a bridge network's options", () => {
     expect(found).toMatchObject({ trustedInterfaces: ["eth1", "eth2"], isWithoutIpv4: true });
     expect(found).toMatchObject({
       gatewayModes: { 4: "nat", 6: "isolated" },
-      sources: { 4: "10.0.0.9", 6: "" },
+      sources: { 4: "10.0.0.9", 6: "fd00::9" },
     });
   });
 

@@ -93,3 +93,13 @@ test.each([
   expect(isInTheWay({ bytes, port: 80, inode: 1 }, wanted)).toBe(expected);
   expect(isInTheWay({ bytes, port: 81, inode: 1 }, wanted)).toBe(false);
 });
+
+test.each([
+  ["0::0", "::"],
+  ["0:0:0:0:0:0:0:1", "::1"],
+  ["::ffff:127.0.0.1", "127.0.0.1"],
+])("a port asked for at %s is published at %s, as the kernel's tools write it", (hostAddress, written) => {
+  const port = { ...request(0), hostAddress };
+  const [first] = new PortTable({ defaultAddress: "", hasIpv6: true }).take(one, [port]);
+  expect(first?.hostAddress).toBe(written);
+});

@@ -1,5 +1,5 @@
 import { Fault } from "#errors";
-import { parseAddress } from "../../addresses.ts";
+import { canonicalAddress, parseAddress } from "../../addresses.ts";
 import { DEFAULT_BRIDGE } from "../../defaults.ts";
 import type { BridgeSettings, Network } from "../../driver.ts";
 
@@ -105,7 +105,7 @@ function linkNames(text: string): string[] {
   const names = text.split(/[:,]/).filter(Boolean);
   const wrong = names.find((name) => !LINK_NAME.test(name));
   if (wrong !== undefined) throw refused(TRUSTED, text, `${wrong} cannot be the name of a link`);
-  return names;
+  return [...new Set(names)];
 }
 
 function gatewayMode(
@@ -123,7 +123,9 @@ function gatewayMode(
 
 function source(options: Network["options"], family: 4 | 6): string {
   const text = options[SOURCES[family]] ?? "";
-  if (text === "" || parseAddress(text)?.family === family) return text;
+  if (text === "") return "";
+  const address = canonicalAddress(text);
+  if (address !== undefined && parseAddress(address)?.family === family) return address;
   throw refused(SOURCES[family], text, `it is no IPv${family} address`);
 }
 
