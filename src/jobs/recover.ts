@@ -13,6 +13,7 @@ import {
   startingHealth,
   timestamp,
 } from "#container";
+import { Fault } from "#errors";
 import type { RunningContainer } from "#exec";
 import type { LayerId } from "#graph";
 import type { NamespaceHolder } from "#network";
@@ -21,6 +22,7 @@ import { wasLeftFrozen } from "./container/freeze-mark.ts";
 import { prober } from "./container/health-probe.ts";
 import { lives } from "./container/lives.ts";
 import { remover } from "./container/removal.ts";
+import { startOrder } from "./container/start-order.ts";
 import { unmountVolumes } from "./container/volume-mounts.ts";
 import type { Rooms } from "./rooms.ts";
 
@@ -46,6 +48,9 @@ type Needs = Pick<
   | "settings"
   | "volumes"
 >;
+
+/** Those of them that may have to be started. */
+const MAY_REST = ["created", "exited", "restarting"];
 
 /** What the daemon found, for the rooms that sweep. */
 export interface Recovery {
@@ -208,17 +213,27 @@ async function settle(needs: Needs): Promise<void> {
       needs.complain(sentence, thrown);
     }
   };
-  for (const { id, name, spec, state } of needs.containers.list()) {
+  const resting: Container[] = [];
+  for (const container of needs.containers.list()) {
+    const { id, name, spec, state } = container;
     const hasGone = state.status === "removing" || state.status === "dead";
     const wasOnce = spec.host.autoRemove && state.status === "exited";
     // Whether the volumes of one that was being removed were to go too is not known: what is kept can still be removed.
     const volumes = spec.host.autoRemove;
     if (hasGone || wasOnce) await attempt(`Cannot remove container ${name}`, () => remove(id, { volumes }));
-    else if (state.status === "created" || state.status === "exited" || state.status === "restarting") {
+    else if (MAY_REST.includes(state.status)) {
       await attempt(`Cannot clear what container ${name} left`, () => clear(needs, id));
-      await attempt(`Cannot start container ${name}`, () => revive(needs, id, after));
+      resting.push(container);
     }
   }
+  const { order, circles } = startOrder(needs, resting.filter(isToRun));
+  for (const circle of circles)
+    needs.complain(
+      "Cannot start every container after those it needs",
+      new Fault("conflict", `they need each other: ${circle.join(" → ")}`),
+    );
+  for (const { id, name } of order)
+    await attempt(`Cannot start container ${name}`, () => revive(needs, id, after));
 }
 
 /** Unless somebody has started it meanwhile, or removed it: what it has is then its own. */
@@ -230,19 +245,18 @@ async function clear(needs: Needs, id: string): Promise<void> {
   await needs.exec.forget(id);
 }
 
+/** Whether it shall run again together with the daemon. */
+function isToRun({ isManuallyStopped, restartCount, state, spec }: Container): boolean {
+  if (state.startedAt === NEVER) return false;
+  const life = { isManuallyStopped, restartCount, exitCode: state.exitCode };
+  return state.status === "restarting" || shouldStartWithDaemon(spec.host.restartPolicy, life);
+}
+
+/** Unless somebody has started it meanwhile, or removed it, or told it to rest. */
 async function revive(needs: Needs, id: string, after: After): Promise<void> {
   const container = needs.containers.get(id);
-  if (container === undefined || container.state.startedAt === NEVER) return;
-  const { isManuallyStopped, restartCount, state, spec } = container;
-  const isWanted =
-    state.status === "restarting" ||
-    shouldStartWithDaemon(spec.host.restartPolicy, {
-      isManuallyStopped,
-      restartCount,
-      exitCode: state.exitCode,
-    });
-  if (!isWanted) return;
-  if (state.status === "exited")
+  if (container === undefined || !isToRun(container)) return;
+  if (container.state.status === "exited")
     needs.containers.change(
       id,
       (current) => ({

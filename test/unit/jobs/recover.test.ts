@@ -122,6 +122,84 @@ describe("a daemon that finds containers of an earlier one", () => {
     expect(house.exec.processes.map(({ id }) => id)).toEqual([stubborn]);
   });
 
+  describe("starts in the order in which they need each other", () => {
+    const NEEDS = {
+      "a namespace of another": (id: string) => ({ host: { networkMode: `container:${id}` } }),
+      "volumes of another": (id: string) => ({ host: { volumesFrom: [`${id}:ro`] } }),
+      "a link to another": (child: string) => ({ link: { alias: "other", child } }),
+    } as const;
+    type Need = { readonly host?: Partial<HostSpec>; readonly link?: { alias: string; child: string } };
+
+    /** Each needs the next, and the last the first if they stand in a circle. They are made in the order of their names. */
+    async function three(house: House, kinds: readonly (keyof typeof NEEDS)[]) {
+      const ids: string[] = [];
+      for (const name of ["one", "two", "three"]) {
+        const { id } = await house.create(always, {}, name);
+        house.containers.change(id, (container) => ({
+          ...container,
+          state: { ...container.state, status: "exited", startedAt: "2026-01-02T03:04:05.000000000Z" },
+        }));
+        ids.push(id);
+      }
+      kinds.forEach((kind, index) => {
+        const id = ids[index] ?? "";
+        const { host = {}, link }: Need = NEEDS[kind](ids[(index + 1) % 3] ?? "");
+        house.containers.change(id, (container) => ({
+          ...container,
+          spec: { ...container.spec, host: { ...container.spec.host, ...host } },
+        }));
+        if (link !== undefined) house.containers.links.keep([{ parent: id, ...link }]);
+      });
+      return ids;
+    }
+    const started = (house: House) => house.exec.processes.map(({ id }) => house.containers.find(id).name);
+
+    test.each([
+      [
+        ["a namespace of another", "volumes of another"],
+        ["three", "two", "one"],
+      ],
+      [
+        ["volumes of another", "a link to another"],
+        ["three", "two", "one"],
+      ],
+      [["volumes of another"], ["two", "one", "three"]],
+      [[], ["one", "two", "three"]],
+    ] as const)("%p: %p", async (kinds, order) => {
+      await using house = await openHouse();
+      await three(house, kinds);
+      await (await recoverContainers(house.rooms)).settle();
+      expect(started(house)).toEqual([...order]);
+      expect(house.complaints).toEqual([]);
+    });
+
+    test("and a circle is broken, with a warning", async () => {
+      await using house = await openHouse();
+      await three(house, ["volumes of another", "volumes of another", "volumes of another"]);
+      await (await recoverContainers(house.rooms)).settle();
+      expect(started(house)).toEqual(["three", "two", "one"]);
+      expect(house.complaints).toEqual(["Cannot start every container after those it needs"]);
+    });
+
+    test("and one whose need is not met stays down alone, with the reason", async () => {
+      await using house = await openHouse();
+      const ids = await three(house, ["a namespace of another"]);
+      house.containers.change(ids[1] ?? "", (container) => ({
+        ...container,
+        spec: {
+          ...container.spec,
+          host: { ...container.spec.host, restartPolicy: { name: "no", maximumRetryCount: 0 } },
+        },
+      }));
+      await (await recoverContainers(house.rooms)).settle();
+      expect(started(house)).toEqual(["three"]);
+      expect(house.containers.find("one").state).toMatchObject({
+        status: "exited",
+        error: expect.stringContaining("cannot join network namespace of a non running container"),
+      });
+    });
+  });
+
   test("goes on with a restart that was due", async () => {
     await using house = await openHouse();
     const id = await remembered(house, always, { status: "restarting" });
