@@ -49,6 +49,9 @@ function settle(result: number): number {
 /** A socket of the kernel's own, closed with its owner; each call returns what the kernel did, or -errno. */
 export class RawSocket implements Disposable {
   readonly #descriptor: number;
+  /** The event loop's hold on it, which then is the one to close it. */
+  #attended: Promise<Bun.Socket> | undefined;
+  #isDisposed = false;
 
   /** Throws `internal` when the kernel gives none. */
   constructor(family: number, type: number, protocol: number) {
@@ -84,8 +87,28 @@ export class RawSocket implements Disposable {
     this.set(SOL_SOCKET, SO_RCVTIMEO, BigInt64Array.of(BigInt(seconds), 0n));
   }
 
+  /**
+   * Hands out what arrives as the event loop finds it, without a timer; `receive` may be used beside it, on a socket
+   * that does not block. `lost` is called when the kernel has let something fall: then nothing more comes.
+   */
+  attend(take: (datagram: Uint8Array) => void, lost: () => void): void {
+    const end = () => {
+      if (!this.#isDisposed) lost();
+    };
+    const socket = { data: (_: unknown, bytes: Uint8Array) => take(bytes), close: end, error: () => {} };
+    // Bun's types do not know that it takes a descriptor over, as its documentation of `fd` for sockets has it.
+    const options = { fd: this.#descriptor, socket } as unknown as Bun.UnixSocketOptions<undefined>;
+    this.#attended = Bun.connect(options).then((attending) => {
+      attending.unref();
+      return attending;
+    });
+    this.#attended.catch(end);
+  }
+
   [Symbol.dispose](): void {
-    calls().close(this.#descriptor);
+    this.#isDisposed = true;
+    if (this.#attended === undefined) calls().close(this.#descriptor);
+    else this.#attended.then((socket) => socket.terminate()).catch(() => {});
   }
 
   /** Closes it from another thread: some sockets make the one that closes them wait. */

@@ -254,7 +254,7 @@ export function firewallBackendConformance(kind: BackendUnderTest): void {
     test("sees what others remove and not what it does itself", async () => {
       const wanted = state({ forwardings: [forwarding(port(8020), port6(8020))] });
       await backend.replace(wanted);
-      using watch = backend.watch();
+      using watch = backend.watch(() => {});
       watch.look();
       await backend.replace(wanted);
       expect(watch.look()).toBeUndefined();

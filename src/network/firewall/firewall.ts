@@ -11,8 +11,10 @@ import {
   type Forwarding,
 } from "./state.ts";
 
-/** How often it is looked whether others removed rules. */
-const LOOK_MILLISECONDS = 1000;
+/** What others remove they seldom remove at once: it is looked a moment after the first was noticed. */
+const GATHERING_MILLISECONDS = 200;
+/** How long the first repair that is not prompt waits. */
+const FIRST_WAIT_MILLISECONDS = 1000;
 /** So many repairs in a row follow at once; each further one waits twice as long, up to the longest. */
 const PROMPT_REPAIRS = 10;
 const LONGEST_WAIT_MILLISECONDS = 60_000;
@@ -70,7 +72,7 @@ export class Firewall implements AsyncDisposable {
   #next: Promise<void> | undefined;
   #last: Promise<void> = Promise.resolve();
   #watch: FirewallWatch | undefined;
-  #timer: ReturnType<typeof setInterval> | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #repairs = { count: 0, last: 0 };
   #notBefore = 0;
   /** Who was seen, while it is too early to look after it. */
@@ -280,8 +282,17 @@ export class Firewall implements AsyncDisposable {
   }
 
   #startWatching(): void {
-    this.#watch = this.#backend.watch();
-    this.#timer = setInterval(() => this.#look(), LOOK_MILLISECONDS);
+    this.#watch = this.#backend.watch(() => this.#lookIn(GATHERING_MILLISECONDS));
+    this.#lookIn(GATHERING_MILLISECONDS);
+  }
+
+  /** One look at a time is ahead; while there is nothing to look at no timer runs. */
+  #lookIn(milliseconds: number): void {
+    if (this.#watch === undefined || this.#timer !== undefined) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#look();
+    }, milliseconds);
     this.#timer.unref();
   }
 
@@ -291,9 +302,18 @@ export class Firewall implements AsyncDisposable {
       this.#suspect = this.#watch?.look() ?? this.#suspect;
       if (this.#suspect !== undefined && performance.now() >= this.#notBefore)
         await this.#compare(this.#suspect);
-    }).catch((error: unknown) =>
-      this.#log("error", `The firewall's rules could not be made again: ${sentenceOf(error)}`),
-    );
+    })
+      .catch((error: unknown) =>
+        this.#log("error", `The firewall's rules could not be made again: ${sentenceOf(error)}`),
+      )
+      .finally(() => this.#lookAgain());
+  }
+
+  #lookAgain(): void {
+    const interval = this.#watch?.interval;
+    if (this.#suspect !== undefined)
+      this.#lookIn(Math.max(GATHERING_MILLISECONDS, this.#notBefore - performance.now()));
+    else if (interval !== undefined) this.#lookIn(interval);
   }
 
   async #compare(intruder: string): Promise<void> {
@@ -307,7 +327,7 @@ export class Firewall implements AsyncDisposable {
     this.#repairs = { count: this.#repairs.count + 1, last: now };
     const excess = this.#repairs.count - PROMPT_REPAIRS;
     if (excess > 0)
-      this.#notBefore = now + Math.min(LOOK_MILLISECONDS * 2 ** excess, LONGEST_WAIT_MILLISECONDS);
+      this.#notBefore = now + Math.min(FIRST_WAIT_MILLISECONDS * 2 ** excess, LONGEST_WAIT_MILLISECONDS);
     this.#log("warn", `Rules of the firewall were removed by ${intruder}; they are made again`);
     await this.#backend.replace(this.state);
   }
@@ -319,7 +339,8 @@ export class Firewall implements AsyncDisposable {
   }
 
   #stopWatching(): void {
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     this.#watch?.[Symbol.dispose]();
     this.#watch = undefined;
   }

@@ -158,8 +158,8 @@ export class IptablesBackend implements FirewallBackend {
     return (await Promise.all(answers)).every(Boolean);
   }
 
-  watch(): FirewallWatch {
-    this.#watch = this.#options.isNft ? new NftWatch() : new LegacyWatch(this.#options.families);
+  watch(notice: () => void): FirewallWatch {
+    this.#watch = this.#options.isNft ? new NftWatch(notice) : new LegacyWatch(this.#options.families);
     return this.#watch;
   }
 }

@@ -8,6 +8,7 @@ const LOOKS_TO_THOROUGH = 60;
 
 /** iptables-legacy tells nobody of changes: how many rules a table has, and where its chains are, is asked for. */
 export class LegacyWatch implements FirewallWatch {
+  readonly interval = 1000;
   readonly #tables: readonly LegacyTables[];
   #known: string;
   #isSuspect = false;

@@ -28,55 +28,93 @@ const BODY_BYTES = 4;
 const RECEIVE_BYTES = 64 * 1024;
 /** More than are read at one look: the rest is read at the next. */
 const MAX_DATAGRAMS = 4096;
-/** How many of our own processes are remembered. */
-const MAX_OWN = 4096;
+/** Our own processes are remembered so long: what they did may be told of a little later. Milliseconds. */
+const MEMORY = 10_000;
+/** More removals than these are as good as one by somebody else. */
+const MAX_REMOVALS = 4096;
+const SOMEBODY = "another program";
 
-/** Reads what the kernel tells of changes to nftables, without waiting. Each change ends with who made it. */
+interface Removal {
+  readonly pid: number;
+  readonly by: Intruder;
+}
+
+/** Hears what the kernel tells of changes to nftables. Each change ends with who made it. */
 export class NftWatch implements FirewallWatch {
-  readonly #socket: RawSocket;
+  #socket: RawSocket;
+  readonly #notice: () => void;
   readonly #tables: readonly string[] | undefined;
   readonly #buffer = new Uint8Array(RECEIVE_BYTES);
-  readonly #own = new Set<number>();
+  /** Pid → until when it is ours. */
+  readonly #own = new Map<number, number>();
+  #removals: Removal[] = [];
+  #hasMissed = false;
   /** Whether something went in the change that is being told of. */
   #isRemoval = false;
 
   /** Of these tables only, or of all. */
-  constructor(tables?: readonly string[]) {
+  constructor(notice: () => void, tables?: readonly string[]) {
+    this.#notice = notice;
     this.#tables = tables;
-    this.#socket = new RawSocket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK, NETLINK_NETFILTER);
-    const result = this.#socket.bind(groupAddress(NFNLGRP_NFTABLES));
-    if (result < 0)
+    this.#socket = this.#listen();
+  }
+
+  #listen(): RawSocket {
+    const socket = new RawSocket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK, NETLINK_NETFILTER);
+    const result = socket.bind(groupAddress(NFNLGRP_NFTABLES));
+    if (result < 0) {
+      socket[Symbol.dispose]();
       throw new Fault("internal", `Cannot listen to nftables: the kernel says ${errnoName(result)}`);
+    }
+    socket.attend(
+      (datagram) => {
+        this.#take(datagram);
+        this.#notice();
+      },
+      () => {
+        this.#hasMissed = true;
+        this.#socket = this.#listen();
+        this.#notice();
+      },
+    );
+    return socket;
   }
 
   look(): Intruder | undefined {
-    let found: Intruder | undefined;
     for (let count = 0; count < MAX_DATAGRAMS; count += 1) {
       const length = this.#socket.receive(this.#buffer);
-      if (length === -constants.errno.ENOBUFS) found ??= "another program";
+      if (length === -constants.errno.ENOBUFS) this.#hasMissed = true;
       else if (length <= 0) break;
-      else
-        for (const message of readMessages(this.#buffer.subarray(0, length)))
-          found = this.#read(message) ?? found;
+      else this.#take(this.#buffer.subarray(0, length));
     }
-    // What they did has been read by now, and their pids may be given again.
-    this.#own.clear();
+    const now = performance.now();
+    for (const [pid, end] of this.#own) if (end < now) this.#own.delete(pid);
+    const stranger = this.#removals.findLast(({ pid }) => !this.#own.has(pid));
+    const found = stranger?.by ?? (this.#hasMissed ? SOMEBODY : undefined);
+    this.#removals = [];
+    this.#hasMissed = false;
     return found;
   }
 
-  #read({ type, body }: ReceivedMessage): Intruder | undefined {
-    if (type >> 8 !== NFNL_SUBSYS_NFTABLES) return undefined;
+  #take(datagram: Uint8Array): void {
+    for (const message of readMessages(datagram)) this.#read(message);
+  }
+
+  #read({ type, body }: ReceivedMessage): void {
+    if (type >> 8 !== NFNL_SUBSYS_NFTABLES) return;
     const kind = type & 0xff;
     if (kind !== NFT_MSG_NEWGEN) {
       this.#isRemoval ||= REMOVALS.includes(kind) && this.#isWatched(body);
-      return undefined;
+      return;
     }
     const wasRemoval = this.#isRemoval;
     this.#isRemoval = false;
     const attributes = readAttributes(body, BODY_BYTES);
     const pid = bigEndian(attributes.get(NFTA_GEN_PROC_PID));
-    if (!wasRemoval || this.#own.has(pid)) return undefined;
-    return `${readText(attributes.get(NFTA_GEN_PROC_NAME)) || "another program"} (pid ${pid})`;
+    if (!wasRemoval) return;
+    const by = `${readText(attributes.get(NFTA_GEN_PROC_NAME)) || SOMEBODY} (pid ${pid})`;
+    if (this.#removals.length < MAX_REMOVALS) this.#removals.push({ pid, by });
+    else this.#hasMissed = true;
   }
 
   /** In all of these messages the table's name is the first attribute. */
@@ -85,9 +123,8 @@ export class NftWatch implements FirewallWatch {
   }
 
   async own<T extends { readonly pid: number }>(work: () => Promise<T>): Promise<T> {
-    if (this.#own.size > MAX_OWN) this.#own.clear();
     const result = await work();
-    this.#own.add(result.pid);
+    this.#own.set(result.pid, performance.now() + MEMORY);
     return result;
   }
 

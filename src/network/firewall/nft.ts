@@ -133,8 +133,9 @@ export class NftBackend implements FirewallBackend {
     return (await Promise.all(answers)).every(Boolean);
   }
 
-  watch(): FirewallWatch {
+  watch(notice: () => void): FirewallWatch {
     this.#watch = new NftWatch(
+      notice,
       this.#families.map((family) => tableOf(this.#daemon, family).split(" ")[1] ?? ""),
     );
     return this.#watch;

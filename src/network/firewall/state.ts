@@ -83,6 +83,8 @@ export type Intruder = string;
 
 /** Tells cheaply whether rules may have been removed by others. Asked once a second. */
 export interface FirewallWatch extends Disposable {
+  /** How often to look, in milliseconds; absent where `notice` is called when there is something to look at. */
+  readonly interval?: number;
   /** Undefined while nobody else removed anything since the last look. */
   look(): Intruder | undefined;
   /** Runs a program of our own: what it removes is not another's doing. */
@@ -103,5 +105,6 @@ export interface FirewallBackend {
   clear(): Promise<void>;
   /** Whether every rule of this state is there. */
   isIntact(state: FirewallState): Promise<boolean>;
-  watch(): FirewallWatch;
+  /** `notice` is called soon after somebody changed something, ourselves included. */
+  watch(notice: () => void): FirewallWatch;
 }
