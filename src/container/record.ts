@@ -211,6 +211,8 @@ export interface MountPoint {
   /** Of a volume or an image: this part of it. */
   readonly subpath?: string;
   readonly image?: { readonly id: string; readonly reference: string };
+  /** Of a volume: what is in it counts against a limit, which the container must not lift. */
+  readonly hasSizeLimit?: boolean;
   readonly owners?: OwnerMap;
   /** The source's owner, whoever that is at the start, is seen as this one. */
   readonly seenAs?: { readonly uid: number; readonly gid: number };

@@ -53,6 +53,7 @@ export { MS, parseMountOptions, propagationFlags } from "./mount-options.ts";
 export type * from "./plan.ts";
 export { RLIMIT_NAMES, rlimitNumber, rlimitValue } from "./rlimits.ts";
 export { compileSeccomp } from "./seccomp/compile.ts";
+export { keepProjects } from "./seccomp/projects.ts";
 export { defaultSeccomp, resolveSeccomp } from "./seccomp/resolve.ts";
 export type * from "./spec.ts";
 export { type View, type ViewRequest, viewOf } from "./view.ts";

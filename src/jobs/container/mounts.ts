@@ -71,6 +71,7 @@ export async function settleMount(
     name: volume.name,
     driver: volume.driver,
     source: volume.mountpoint,
+    ...(volume.options.size !== undefined && { hasSizeLimit: true }),
   };
   return isNew ? { mount, made: volume.name } : { mount };
 }

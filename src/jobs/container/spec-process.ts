@@ -3,6 +3,7 @@ import {
   CAPABILITIES,
   type Capability,
   containerCapabilities,
+  keepProjects,
   type ProcessSpec,
   rlimitValue,
 } from "#libcontainer";
@@ -60,7 +61,9 @@ export function execProcess(
 function confinement(container: Container, defaults: ProcessDefaults) {
   const { host } = container.spec;
   const capabilities = capabilitiesOf(container);
-  const seccomp = seccompProfile(host, capabilities);
+  const profile = seccompProfile(host, capabilities);
+  const isLimited = container.mounts.some(({ hasSizeLimit }) => hasSizeLimit === true);
+  const seccomp = profile !== undefined && isLimited ? keepProjects(profile) : profile;
   const apparmor = apparmorProfile(host);
   return {
     additionalGroups: host.groupAdd,

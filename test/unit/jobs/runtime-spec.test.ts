@@ -71,6 +71,14 @@ describe("the process", () => {
     expect(process.rlimits).toEqual([]);
   });
 
+  test("cannot take files out of the size limit of a volume that it has", () => {
+    const refused = ({ process: { seccomp } }: RuntimeSpec) =>
+      seccomp?.syscalls.some(({ names, action }) => names.includes("ioctl") && action === "SCMP_ACT_ERRNO");
+    const limited = { type: "volume", name: "small", hasSizeLimit: true } as const;
+    expect([refused(withMounts([MOUNT])), refused(withMounts([limited]))]).toEqual([false, true]);
+    expect(withMounts([limited], { privileged: true }).process.seccomp).toBeUndefined();
+  });
+
   test("takes limits from the user first and from the engine's defaults next", () => {
     const { process } = spec(
       { ulimits: [{ name: "nofile", soft: 10, hard: -1 }] },
