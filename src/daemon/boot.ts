@@ -5,16 +5,8 @@ import { Engine, EventBus } from "#engine";
 import { Fault, sentenceOf } from "#errors";
 import { openGraph } from "#graph";
 import { GraphDB } from "#graphdb";
-import { findProgram, type Log, lockFile, Quiet, releaseMemory } from "#host";
-import {
-  allJobs,
-  type EngineSettings,
-  type Jobs,
-  openContainerRooms,
-  type Rooms,
-  recoverContainers,
-  sweepFolders,
-} from "#jobs";
+import { type AdjustableLog, findProgram, type Log, lockFile, Quiet, releaseMemory } from "#host";
+import { allJobs, type Jobs, openContainerRooms, type Rooms, recoverContainers, sweepFolders } from "#jobs";
 import {
   detectCgroups,
   isAppArmorEnabled,
@@ -38,8 +30,10 @@ import {
   rememberGraphDriver,
   VOLUME_DRIVERS,
 } from "./drivers.ts";
+import { changeableSettings, engineSettings } from "./engine-settings.ts";
 import { FACTS } from "./facts.ts";
 import { networkSettings } from "./network-values.ts";
+import { reloaded } from "./reload.ts";
 import { refuseOpenTcp, serverKeys } from "./tcp.ts";
 
 /** How long nobody must have asked until memory is given back, code that was compiled included. */
@@ -52,10 +46,12 @@ const WANTED_PROGRAMS: Readonly<Record<string, string>> = {
 /** A daemon that answers. Disposing it stops listening and closes its rooms in the reverse order; containers go on. */
 export interface Daemon extends AsyncDisposable {
   readonly addresses: readonly string[];
+  /** Runs by what of this may change while it runs; says what is different. */
+  reload(next: Config): Promise<void>;
 }
 
 /** Opens the rooms from the cellar up, settles what an earlier daemon left, and listens last. */
-export async function boot(config: Config, log: Log): Promise<Daemon> {
+export async function boot(config: Config, log: AdjustableLog): Promise<Daemon> {
   refuseOpenTcp(config);
   const keys = serverKeys(config, process.env);
   await using undo = new AsyncDisposableStack();
@@ -94,7 +90,26 @@ export async function boot(config: Config, log: Log): Promise<Daemon> {
     .catch((thrown) => log("error", `Cannot settle the containers: ${sentenceOf(thrown)}`));
   fate.isUp = true;
   const owned = undo.move();
-  return { addresses: listening.addresses, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return {
+    addresses: listening.addresses,
+    reload: reloading(config, { rooms, log }),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+function reloading(config: Config, { rooms, log }: { rooms: Rooms; log: AdjustableLog }): Daemon["reload"] {
+  let current = config;
+  return async (next) => {
+    const { config, changed, postponed, attributes } = reloaded(current, next);
+    current = config;
+    Object.assign(rooms.settings, changeableSettings(config));
+    rooms.graph.limitDownloads(config["max-concurrent-downloads"]);
+    log.setThreshold(config["log-level"]);
+    log("info", `Reloaded the configuration: ${changed.join(", ") || "nothing is different"}`);
+    if (postponed.length > 0) log("warn", `These count from the next start on: ${postponed.join(", ")}`);
+    const { id, name } = await (rooms.engine as Engine<Jobs>).run("system.info", {});
+    rooms.events.publish({ type: "daemon", action: "reload", id, attributes: { ...attributes, name } });
+  };
 }
 
 /** Notes every request; after the last one memory is given back. */
@@ -177,7 +192,7 @@ async function openRooms(config: Config, log: Log, undo: AsyncDisposableStack): 
     }),
     openRegistry: withDemoImage(openRegistry),
     settings: engineSettings(config, {
-      execDriver: exec.name,
+      execDrivers: [exec.name],
       networkDrivers: kinds.map(({ name }) => (name === "none" ? "null" : name)),
       warnings: [...networks.warnings(), ...missingPrograms(), ...(await confined)],
     }),
@@ -193,42 +208,6 @@ function networkOptions(
     launcherCommand,
     stateDirectory: config["exec-root"],
     settings: networkSettings(config),
-  };
-}
-
-function engineSettings(
-  config: Config,
-  {
-    execDriver,
-    networkDrivers,
-    warnings,
-  }: {
-    readonly execDriver: string;
-    readonly networkDrivers: readonly string[];
-    readonly warnings: readonly string[];
-  },
-): EngineSettings {
-  return {
-    dataRoot: config["data-root"],
-    version: FACTS.version,
-    stopTimeoutSeconds: config["default-stop-timeout"],
-    debug: config.debug,
-    labels: config.labels,
-    networkDrivers,
-    execDrivers: [execDriver],
-    registryMirrors: config["registry-mirrors"],
-    insecureRegistries: config["insecure-registries"],
-    addressPools: config["default-address-pools"],
-    warnings,
-    defaults: {
-      shmSizeBytes: config["default-shm-size"],
-      noNewPrivileges: config["no-new-privileges"],
-      init: config.init,
-      log: { type: config["log-driver"], options: config["log-opts"] },
-      dns: config.dns,
-      dnsSearch: config["dns-search"],
-      dnsOptions: config["dns-opts"],
-    },
   };
 }
 

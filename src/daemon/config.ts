@@ -5,6 +5,7 @@ import type { LogLevel } from "#host";
 import { sha256 } from "#oci";
 import { readFlags } from "./flags.ts";
 import { NETWORK_VALUES } from "./network-values.ts";
+import { refusal } from "./refused.ts";
 import { SETTINGS, type SettingKey } from "./settings.ts";
 
 const DEFAULT_EXEC_ROOT = "/run/bunker";
@@ -62,6 +63,10 @@ const Values = z.strictObject({
   init: z.boolean().default(false),
   "log-driver": z.enum(["json-file", "none"]).default("json-file"),
   "log-opts": z.record(z.string(), z.string()).default({}),
+  "live-restore": z.literal(true, "containers always outlive this daemon").default(true),
+  "exec-opts": z
+    .array(z.literal("native.cgroupdriver=cgroupfs", "only native.cgroupdriver=cgroupfs is there"))
+    .default([]),
   labels: z.array(z.string()).default([]),
   "log-level": z.enum(["debug", "info", "warn", "error", "fatal"]).default("info"),
   debug: z.boolean().default(false),
@@ -124,10 +129,12 @@ function readFile(path: string | undefined): Record<string, unknown> {
     throw new Fault("invalid", `Cannot read the configuration file ${file}: it must hold one JSON object`);
   const known = new Set<string>(SETTINGS.map(({ key }) => key));
   const unknown = Object.keys(value).filter((key) => !known.has(key));
-  if (unknown.length > 0)
+  if (unknown.length > 0) {
+    const reason = refusal(unknown[0] ?? "");
     throw new Fault(
       "invalid",
-      `Cannot read the configuration file ${file}: the key "${unknown.join('", "')}" is not supported; remove it`,
+      `Cannot read the configuration file ${file}: the key "${unknown.join('", "')}" is not supported${reason === undefined ? "" : ` (${reason})`}; remove it`,
     );
+  }
   return value as Record<string, unknown>;
 }

@@ -58,12 +58,8 @@ export function openCluster(config: Config, log: Log): Cluster | undefined {
   return new Cluster({ settings, stateDirectory: config["exec-root"], log });
 }
 
-/** The driver that was asked for, or the first that works here; the reasons of those passed over are logged. */
-export async function chooseGraphDriver(
-  root: string,
-  asked: string | undefined,
-  log: Log,
-): Promise<GraphDriverKind> {
+/** Throws unless there is such a driver; whether it works here is another question. */
+export function checkGraphDriver(asked: string | undefined): void {
   const known = GRAPH_DRIVERS.map(({ name }) => name);
   if (asked !== undefined && asked in REPLACED_DRIVERS)
     throw new Fault("unsupported", `Cannot use the storage driver ${asked}: ${REPLACED_DRIVERS[asked]}`);
@@ -72,6 +68,15 @@ export async function chooseGraphDriver(
       "invalid",
       `Cannot use the storage driver ${asked}: it is not known; use ${known.join(" or ")}`,
     );
+}
+
+/** The driver that was asked for, or the first that works here; the reasons of those passed over are logged. */
+export async function chooseGraphDriver(
+  root: string,
+  asked: string | undefined,
+  log: Log,
+): Promise<GraphDriverKind> {
+  checkGraphDriver(asked);
   for (const kind of GRAPH_DRIVERS) {
     if (asked !== undefined && kind.name !== asked) continue;
     const verdict = await kind.probe(`${root}/${kind.name}`);

@@ -1,4 +1,5 @@
 import { Fault } from "#errors";
+import { refusal } from "./refused.ts";
 import { SETTINGS, type Setting } from "./settings.ts";
 
 export interface Flags {
@@ -39,6 +40,9 @@ function findSetting(word: string, name: string): Setting {
     ({ flag, short }) => name !== "" && (isLong ? flag === name : short === name),
   );
   if (found !== undefined) return found;
+  const reason = isLong ? refusal(name) : undefined;
+  if (reason !== undefined)
+    throw new Fault("unsupported", `Cannot start the daemon: --${name} is not supported: ${reason}`);
   throw new Fault("invalid", `Cannot start the daemon: unknown flag ${word}; see 'bunker daemon --help'`);
 }
 

@@ -6,6 +6,8 @@ export interface Setting {
   readonly short?: string;
   readonly kind: "text" | "number" | "boolean" | "list" | "pairs" | "pools" | "maps";
   readonly help: string;
+  /** SIGHUP changes it in a running daemon. */
+  readonly isReloadable?: true;
 }
 
 /** Every setting that takes effect. What is not here is refused by name, never ignored. */
@@ -144,6 +146,19 @@ export const SETTINGS = [
     kind: "pairs",
     help: "Options of the store: discovery.ttl, kv.cacertfile, kv.certfile, kv.keyfile, kv.path",
   },
+  {
+    key: "live-restore",
+    flag: "live-restore",
+    kind: "boolean",
+    help: "Always so: containers outlive the daemon",
+    isReloadable: true,
+  },
+  {
+    key: "exec-opts",
+    flag: "exec-opt",
+    kind: "list",
+    help: "native.cgroupdriver=cgroupfs, which is always so",
+  },
   { key: "dns", flag: "dns", kind: "list", help: "Name servers of containers" },
   { key: "dns-search", flag: "dns-search", kind: "list", help: "Search domains of containers" },
   { key: "dns-opts", flag: "dns-opt", kind: "list", help: "Resolver options of containers" },
@@ -152,18 +167,21 @@ export const SETTINGS = [
     flag: "registry-mirror",
     kind: "list",
     help: "Mirrors of Docker Hub, tried in order",
+    isReloadable: true,
   },
   {
     key: "insecure-registries",
     flag: "insecure-registry",
     kind: "list",
     help: "Registries that may be spoken to without TLS",
+    isReloadable: true,
   },
   {
     key: "max-concurrent-downloads",
     flag: "max-concurrent-downloads",
     kind: "number",
     help: "Layers downloaded at once",
+    isReloadable: true,
   },
   {
     key: "storage-driver",
@@ -178,12 +196,19 @@ export const SETTINGS = [
     kind: "text",
     help: "Group below which containers get theirs",
   },
-  { key: "default-shm-size", flag: "default-shm-size", kind: "text", help: "Size of /dev/shm" },
+  {
+    key: "default-shm-size",
+    flag: "default-shm-size",
+    kind: "text",
+    help: "Size of /dev/shm",
+    isReloadable: true,
+  },
   {
     key: "default-stop-timeout",
     flag: "default-stop-timeout",
     kind: "number",
     help: "Seconds between SIGTERM and SIGKILL",
+    isReloadable: true,
   },
   {
     key: "no-new-privileges",
@@ -204,7 +229,7 @@ export const SETTINGS = [
     kind: "pairs",
     help: "Options of the log driver, max-size=10m and the like",
   },
-  { key: "labels", flag: "label", kind: "list", help: "Labels of this daemon" },
+  { key: "labels", flag: "label", kind: "list", help: "Labels of this daemon", isReloadable: true },
   {
     key: "log-level",
     flag: "log-level",
@@ -212,7 +237,14 @@ export const SETTINGS = [
     kind: "text",
     help: "debug, info, warn, error or fatal",
   },
-  { key: "debug", flag: "debug", short: "D", kind: "boolean", help: "Same as --log-level debug" },
+  {
+    key: "debug",
+    flag: "debug",
+    short: "D",
+    kind: "boolean",
+    help: "Same as --log-level debug",
+    isReloadable: true,
+  },
 ] as const satisfies readonly Setting[];
 
 export type SettingKey = (typeof SETTINGS)[number]["key"];

@@ -38,6 +38,10 @@ export class Downloads {
     this.#slots = new Slots(concurrency);
   }
 
+  limit(concurrency: number): void {
+    this.#slots.resize(concurrency);
+  }
+
   /** Begins, or joins what is under way; the caller lets go by its signal. */
   fetch(source: LayerSource, passenger: Passenger): Arrival {
     const { cargo, done } = this.#flights.join(source.descriptor.digest, passenger, (voyage) =>

@@ -44,6 +44,10 @@ export class LayerStore implements Layers {
     this.#unpacks = new Slots(needs.limits.unpacks);
   }
 
+  limitDownloads(count: number): void {
+    this.#downloads.limit(count);
+  }
+
   chain(parent: LayerId | undefined, diffId: Digest): LayerId {
     return (parent === undefined ? diffId : sha256(`${parent} ${diffId}`)) as string as LayerId;
   }

@@ -50,6 +50,7 @@ export async function openGraph({ root, database, kind, limits }: GraphOptions):
     images,
     layers,
     spool: () => new ContentSpool(content, table),
+    limitDownloads: (count) => layers.limitDownloads(count),
     sweep: (keep) => collector.sweep(keep),
     async [Symbol.asyncDispose]() {
       await durability[Symbol.asyncDispose]();

@@ -1,16 +1,23 @@
 /** So many may work at a time; the others wait in the order in which they came. */
 export class Slots {
-  #free: number;
+  #count: number;
+  #held = 0;
   readonly #queue: (() => void)[] = [];
 
   constructor(count: number) {
-    this.#free = count;
+    this.#count = count;
+  }
+
+  /** Those who hold a slot keep it; from now on so many may. */
+  resize(count: number): void {
+    this.#count = count;
+    this.#admit();
   }
 
   /** Disposing gives the slot back, once. Throws the signal's reason when that comes first. */
   async acquire(signal: AbortSignal): Promise<Disposable> {
     signal.throwIfAborted();
-    if (this.#free > 0) this.#free--;
+    if (this.#held < this.#count) this.#held++;
     else await this.#wait(signal);
     let isHeld = true;
     return {
@@ -35,8 +42,16 @@ export class Slots {
   }
 
   #release(): void {
-    const next = this.#queue.shift();
-    if (next === undefined) this.#free++;
-    else next();
+    this.#held--;
+    this.#admit();
+  }
+
+  #admit(): void {
+    while (this.#held < this.#count) {
+      const next = this.#queue.shift();
+      if (next === undefined) return;
+      this.#held++;
+      next();
+    }
   }
 }

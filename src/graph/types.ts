@@ -154,6 +154,8 @@ export interface Spool extends AsyncDisposable {
 }
 
 export interface Graph extends AsyncDisposable {
+  /** How many layers may be downloaded at once, from now on. */
+  limitDownloads(count: number): void;
   readonly driver: GraphDriver;
   readonly content: ContentStore;
   readonly layers: Layers;

@@ -8,7 +8,7 @@ export { forgetFlows, type TrackedFlow } from "./conntrack.ts";
 export * from "./files.ts";
 export * from "./links.ts";
 export { lockFile } from "./lock.ts";
-export { createLog, type Log, type LogLevel } from "./log.ts";
+export { type AdjustableLog, createLog, type Log, type LogLevel } from "./log.ts";
 export { attachLoop } from "./loop.ts";
 export { Quiet, releaseMemory } from "./memory.ts";
 export * from "./mount.ts";

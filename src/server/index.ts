@@ -5,5 +5,6 @@
  */
 export { type App, type AppNeeds, createApp } from "./app.ts";
 export type { JobRunner, ServerFacts } from "./environment.ts";
+export { type Host, parseHost } from "./host.ts";
 export { type Listening, type ListenOptions, listen } from "./listen.ts";
 export type { ServerKeys } from "./tls.ts";

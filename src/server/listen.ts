@@ -1,9 +1,10 @@
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { Server as NetServer, Socket } from "node:net";
 import { getRequestListener } from "@hono/node-server";
-import { Fault, sentenceOf } from "#errors";
+import { sentenceOf } from "#errors";
 import { closed, listening } from "./binding.ts";
 import { admit } from "./front.ts";
+import { parseHost } from "./host.ts";
 import { problemResponse } from "./problem.ts";
 import { type ServerKeys, streamServer } from "./tls.ts";
 import { bindUnixSocket } from "./unix-socket.ts";
@@ -81,18 +82,16 @@ async function bind(
   host: string,
   { undo, group }: { undo: AsyncDisposableStack; group: string | undefined },
 ): Promise<string> {
-  const [, scheme, rest = ""] = /^([a-z]+):\/\/(.*)$/.exec(host) ?? [];
-  if (scheme === "unix") {
-    undo.use(await bindUnixSocket(server, rest, group));
+  const place = parseHost(host);
+  if (place.scheme === "unix") {
+    undo.use(await bindUnixSocket(server, place.path, group));
     return host;
   }
-  const [, name = "", port = ""] = /^(\[[0-9a-fA-F:.]+\]|[^:/]*):(\d{1,5})$/.exec(rest) ?? [];
-  if (scheme !== "tcp" || port === "")
-    throw new Fault("invalid", `Cannot listen on ${host}: expected unix:///PATH or tcp://ADDRESS:PORT`);
-  await listening(server, { host: name.replace(/^\[|\]$/g, "") || "0.0.0.0", port: Number(port) }, host);
+  const { address: name, port } = place;
+  await listening(server, { host: name.replace(/^\[|\]$/g, ""), port }, host);
   undo.defer(() => closed(server));
   const address = server.address();
-  return `tcp://${name || "0.0.0.0"}:${typeof address === "object" ? address?.port : port}`;
+  return `tcp://${name}:${typeof address === "object" ? address?.port : port}`;
 }
 
 /** Lets replies under way end by themselves for a while, then closes what is left. */

@@ -1,0 +1,48 @@
+/** Settings of Docker's that have no effect here, each with the reason: they are refused, never ignored. */
+export const REFUSED: Readonly<Record<string, string>> = {
+  "authorization-plugins": "requests are not shown to plugins",
+  builder: "there is no builder to configure",
+  "cdi-spec-dirs": "devices by CDI are not built",
+  containerd: "bunker runs containers itself and uses no containerd",
+  "default-cgroupns-mode": "containers say it themselves (--cgroupns)",
+  "default-ipc-mode": "containers say it themselves (--ipc)",
+  "default-runtime": "there is only the native runtime",
+  "default-ulimits": "containers say it themselves (--ulimit)",
+  experimental: "nothing is experimental",
+  features: "there are no features to choose",
+  "http-proxy": "registries are spoken to directly",
+  "https-proxy": "registries are spoken to directly",
+  "init-path": "bunker's launcher is the init",
+  "log-format": "the log is plain text",
+  "max-concurrent-uploads": "pushes set their own pace",
+  "max-download-attempts": "downloads are resumed as often as it helps",
+  "metrics-addr": "no metrics are served",
+  "min-api-version": "every version from 1.24 on is spoken",
+  "network-control-plane-mtu": "there is no swarm",
+  "no-proxy": "registries are spoken to directly",
+  proxies: "registries are spoken to directly",
+  rootless: "it needs root",
+  runtimes: "there is only the native runtime",
+  "add-runtime": "there is only the native runtime",
+  "seccomp-profile": "containers say it themselves (--security-opt seccomp=FILE)",
+  "shutdown-timeout": "containers outlive the daemon, and nothing waits for them",
+  "storage-opts": "the storage drivers have no options",
+  "swarm-default-advertise-addr": "there is no swarm",
+  "userland-proxy-path": "bunker's launcher is the proxy",
+  "userns-remap": "user namespaces for all containers are not built",
+};
+
+/** The flags of those whose flag is not the key itself, as dockerd writes them. */
+export const REFUSED_FLAGS: Readonly<Record<string, string>> = {
+  "authorization-plugin": "authorization-plugins",
+  "cdi-spec-dir": "cdi-spec-dirs",
+  "default-ulimit": "default-ulimits",
+  feature: "features",
+  "storage-opt": "storage-opts",
+};
+
+/** Why this key or flag has no effect here; undefined for one that Docker does not know either. */
+export function refusal(name: string): string | undefined {
+  const key = Object.hasOwn(REFUSED_FLAGS, name) ? (REFUSED_FLAGS[name] ?? name) : name;
+  return Object.hasOwn(REFUSED, key) ? REFUSED[key] : undefined;
+}
