@@ -15,6 +15,9 @@ const IPV4_OPTION = "com.docker.network.enable_ipv4";
 const IPV6_OPTION = "com.docker.network.enable_ipv6";
 const BRIDGE_NAME_OPTION = "com.docker.network.bridge.name";
 
+/** Of the engine's own drivers. */
+const OWN_QUEUE = "";
+
 export interface DefinitionParts {
   readonly store: NetworkStore;
   readonly drivers: Pick<NetworkDrivers, "get" | "find" | "values">;
@@ -31,7 +34,8 @@ export class Definitions {
   readonly #broken = new Map<string, string>();
   /** Removed on another host while containers of this one are on it. */
   readonly #orphans = new Set<string>();
-  #last: Promise<unknown> = Promise.resolve();
+  /** By whom others wait for: a plugin keeps nobody waiting but those who want networks of its own. */
+  readonly #last = new Map<string, Promise<unknown>>();
 
   constructor(parts: DefinitionParts) {
     this.#parts = parts;
@@ -65,7 +69,7 @@ export class Definitions {
 
   async create(request: NetworkRequest): Promise<{ readonly network: Network; readonly warning: string }> {
     const draft = await this.#draft(request);
-    return this.#inTurn(async () => {
+    return this.#inTurn(this.#queueOf(draft), async () => {
       const { store, addressing } = this.#parts;
       const driver = this.driverOf(draft);
       if (store.named(draft.name) !== undefined)
@@ -136,7 +140,7 @@ export class Definitions {
 
   /** `force`: what belongs to a plugin that does not answer is forgotten. */
   async remove(text: string, { force = false }: { readonly force?: boolean } = {}): Promise<Network> {
-    return this.#inTurn(async () => {
+    return this.#inTurn(this.#queueOf(this.require(text)), async () => {
       const { store } = this.#parts;
       const network = this.require(text);
       if (PREDEFINED_NETWORKS.includes(network.name))
@@ -255,7 +259,7 @@ export class Definitions {
 
   /** A network made on another host, or changed there. */
   async learn(network: Network): Promise<void> {
-    await this.#inTurn(async () => {
+    await this.#inTurn(OWN_QUEUE, async () => {
       const { store, addressing, log } = this.#parts;
       const driver = this.driverOf(network);
       const namesake = store.named(network.name);
@@ -277,7 +281,7 @@ export class Definitions {
 
   /** One that was removed on another host: it goes here too once no container of this host is on it. */
   async forget(networkId: string): Promise<void> {
-    await this.#inTurn(async () => {
+    await this.#inTurn(OWN_QUEUE, async () => {
       const { store } = this.#parts;
       const network = store.get(networkId);
       if (network === undefined) return;
@@ -297,9 +301,16 @@ export class Definitions {
     if (this.#orphans.has(networkId)) await this.forget(networkId);
   }
 
-  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-    const mine = this.#last.then(work);
-    this.#last = mine.catch(() => {});
+  #queueOf({ driver }: Network): string {
+    return this.#parts.drivers.get(driver)?.isForeign === true ? driver : OWN_QUEUE;
+  }
+
+  #inTurn<Result>(queue: string, work: () => Promise<Result>): Promise<Result> {
+    const mine = (this.#last.get(queue) ?? Promise.resolve()).then(work);
+    this.#last.set(
+      queue,
+      mine.catch(() => {}),
+    );
     return mine;
   }
 }

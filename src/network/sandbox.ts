@@ -211,9 +211,11 @@ class HostNetworks implements Networks {
 
   async restore(running: ReadonlyMap<string, NamespaceHolder>): Promise<void> {
     const { store, ports, definitions, names, log } = this.#parts;
-    for (const id of store.containers()) if (!running.has(id)) store.removeContainer(id);
-    for (const [id, holder] of running)
-      for (const record of recordsWithoutLink(store, id, holder)) store.removeEndpoint(record);
+    const ended = store.containers().filter((id) => !running.has(id));
+    const lost = [...running].flatMap(([id, holder]) => recordsWithoutLink(store, id, holder));
+    const gone = [...ended.flatMap((id) => store.ofContainer(id)), ...lost];
+    for (const id of ended) store.removeContainer(id);
+    for (const record of lost) store.removeEndpoint(record);
     for (const id of store.containers()) {
       const sandbox = store.sandbox(id);
       if (sandbox !== undefined) ports.release(id, sandbox.ports);
@@ -221,6 +223,10 @@ class HostNetworks implements Networks {
       if (sandbox !== undefined) this.#settlePorts(sandbox);
     }
     await definitions.restore();
+    // Plugins know of them still; a start waits for none.
+    void this.#sandboxes
+      .abandon(gone)
+      .catch((error: unknown) => log("error", `Plugins may keep what has ended: ${sentenceOf(error)}`));
     for (const [id, holder] of running) {
       const sandbox = store.sandbox(id);
       await (sandbox && names.enter(sandbox, holder))?.catch((error: unknown) =>

@@ -252,6 +252,17 @@ export class Sandboxes {
     for (const { networkId } of records) await definitions.left(networkId);
   }
 
+  /** Those of containers that ended while no daemon looked: whoever is no part of this engine is told. */
+  async abandon(records: readonly EndpointRecord[]): Promise<void> {
+    const { addressing, definitions } = this.#parts;
+    for (const record of records) {
+      const network = definitions.find(record.networkId);
+      if (network === undefined) continue;
+      if (definitions.driverOf(network).isForeign === true) await this.close(network, record);
+      if (addressing.isForeign(network)) await this.free(record);
+    }
+  }
+
   /** Its addresses can be given to others. */
   async free({ networkId, endpoint }: EndpointRecord): Promise<void> {
     const { addressing, definitions, log } = this.#parts;

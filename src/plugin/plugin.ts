@@ -38,8 +38,8 @@ export class PluginRefusal extends Fault {
   }
 }
 
-/** How much time it is given; a deed is tried again while nobody is reached. */
-export type CallKind = "question" | "deed" | "ending";
+/** How much time it is given, a removal as much as a deed; a deed alone is tried again while nobody is reached. */
+export type CallKind = "question" | "deed" | "removal" | "ending";
 
 /** One plugin: a server of JSON over HTTP, on this host or another. What it says is not trusted. */
 export class Plugin {
@@ -83,7 +83,8 @@ export class Plugin {
     schema: T,
     kind: CallKind = "deed",
   ): Promise<z.infer<T>> {
-    const request = { path: `/${method}`, body, limitMilliseconds: this.#limits[kind] };
+    const limitMilliseconds = this.#limits[kind === "removal" ? "deed" : kind];
+    const request = { path: `/${method}`, body, limitMilliseconds };
     const retry = kind === "deed" ? this.#limits.retry : 0;
     const reply = await untilReached(() => post(this.#address, request), retry);
     if (reply.kind === "answered") return this.#read(method, reply, schema);

@@ -70,6 +70,7 @@ export class Plugins {
   /** Those that do such a thing, as far as they say so at once. */
   async names(capability: Capability): Promise<readonly string[]> {
     const names = await listPlugins(this.#folders);
+    if (names.length === 0) return [];
     const late = Bun.sleep(SHOW_MILLISECONDS).then(() => undefined);
     const asked = names.map((name) => this.find(name, capability).catch(() => undefined));
     const found = await Promise.all(asked.map((one) => Promise.race([one, late])));

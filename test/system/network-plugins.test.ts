@@ -1,56 +1,11 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import type { EndpointRequest, NetworkRequest } from "#network";
-import type { PluginLimits } from "#plugin";
-import { FakePlugin, type PluginFault } from "../fakes/plugin.ts";
-import { PluginAddresses, PluginNetworks } from "../fakes/plugin-networks.ts";
+import type { PluginFault } from "../fakes/plugin.ts";
+import { until } from "../fakes/until.ts";
 import { describeInOwnNetwork } from "../fixtures/describe-in-own-network.ts";
-import { Host, NOTHING_ASKED, port, running, type Started } from "../fixtures/network-host.ts";
+import { port, running } from "../fixtures/network-host.ts";
 import { makeNeighbour } from "../fixtures/network-neighbour.ts";
 import { call, command, type OtherNetwork } from "../fixtures/own-network.ts";
-
-const QUICK: PluginLimits = { question: 1000, ending: 1000, deed: 1000, retry: 0 };
-const NO_POOLS = { driver: "", options: {}, pools: [] };
-const POOL = { family: 4 as const, gateway: "", range: "", auxiliary: {} };
-
-const request = (name: string, more: Partial<NetworkRequest> = {}): NetworkRequest => ({
-  name,
-  driver: "wire",
-  options: {},
-  labels: {},
-  isInternal: false,
-  isAttachable: false,
-  isIpv4: true,
-  isIpv6: false,
-  ipam: { driver: "", options: {}, pools: [{ ...POOL, subnet: "10.70.0.0/24" }] },
-  ...more,
-});
-const asked = (network: string, more: Partial<EndpointRequest> = {}): EndpointRequest => ({
-  ...NOTHING_ASKED,
-  network,
-  ...more,
-});
-const on = (network: string) => ({ endpoints: [asked(network)] });
-const holderOf = (started: Started) => {
-  const holder = running(started).get(started.id);
-  if (holder === undefined) throw new Error("It does not run");
-  return holder;
-};
-
-/** A host with a network plugin named wire and an address plugin named book. */
-async function open() {
-  const host = await Host.start({}, [], QUICK);
-  const networks = new PluginNetworks();
-  const addresses = new PluginAddresses();
-  const wire = await FakePlugin.start(`${host.directory}/plugins/wire.sock`, networks.answers);
-  const book = await FakePlugin.start(`${host.directory}/plugins/book.sock`, addresses.answers);
-  const close = async () => {
-    await wire[Symbol.asyncDispose]();
-    await book[Symbol.asyncDispose]();
-    await host[Symbol.asyncDispose]();
-  };
-  const left = () => [networks.networks.size, networks.endpoints.size, networks.joined.size];
-  return { host, networks, addresses, wire, book, left, [Symbol.asyncDispose]: close };
-}
+import { asked, holderOf, NO_POOLS, on, openPluginHost, request } from "../fixtures/plugin-host.ts";
 
 const linkNames = async () =>
   (await command("ip", "-brief", "link")).split("\n").map((line) => line.split(/[ @]/)[0] ?? "");
@@ -65,7 +20,7 @@ describeInOwnNetwork(import.meta.path, () => {
   afterAll(async () => neighbour[Symbol.asyncDispose]());
 
   test("a plugin's network has its links, addresses and routes in containers, and can be reached", async () => {
-    await using all = await open();
+    await using all = await openPluginHost();
     const { host, networks, wire, left } = all;
     const before = await linkNames();
     const options = { speed: "10" };
@@ -116,7 +71,7 @@ describeInOwnNetwork(import.meta.path, () => {
   });
 
   test("a container that runs comes to it and leaves it", async () => {
-    await using all = await open();
+    await using all = await openPluginHost();
     const { host, left } = all;
     await host.networks.create(request("far"));
     await using one = await host.start("one");
@@ -130,7 +85,7 @@ describeInOwnNetwork(import.meta.path, () => {
   });
 
   test("at a start of the daemon nothing is made again, and what runs can still leave", async () => {
-    await using all = await open();
+    await using all = await openPluginHost();
     const { host, wire, left } = all;
     await host.networks.create(request("far"));
     const one = await host.start("one", [], on("far"));
@@ -145,8 +100,40 @@ describeInOwnNetwork(import.meta.path, () => {
     expect(left()).toEqual([1, 2, 2]);
   });
 
+  test("a container that ended while there was no daemon leaves nothing with its plugins", async () => {
+    await using all = await openPluginHost();
+    const { host, addresses, left } = all;
+    await host.networks.create(request("far", { ipam: { ...NO_POOLS, driver: "book" } }));
+    const { network } = await host.start("one", [], on("far"));
+    host.crash();
+    await network[Symbol.asyncDispose]();
+    await host.open(new Map());
+    const given = () => addresses.pools.get("here/10.88.0.0/24")?.size;
+    await until(() => [...left(), given()].join() === "1,0,0,1");
+    await using two = await host.start("two", [], on("far"));
+    expect(two.address).toBe("10.88.0.2");
+  });
+
+  test("one that hangs keeps no other network waiting", async () => {
+    await using all = await openPluginHost();
+    const { host, wire } = all;
+    wire.faults.set("NetworkDriver.CreateNetwork", { kind: "hang" });
+    const hanging = host.networks.create(request("far")).then(
+      () => "made",
+      () => "failed",
+    );
+    await until(() => wire.calls("NetworkDriver.CreateNetwork").length > 0);
+    const first = Promise.race([
+      hanging,
+      host.networks.create(request("near", { driver: "bridge", ipam: NO_POOLS })),
+    ]);
+    expect(await first).toMatchObject({ network: { name: "near" } });
+    expect(await hanging).toBe("failed");
+    await host.networks.remove("near");
+  });
+
   test("published ports are the plugin's, or refused when it has none", async () => {
-    await using all = await open();
+    await using all = await openPluginHost();
     const { host, wire, left } = all;
     await host.networks.create(request("far"));
     {
@@ -168,7 +155,7 @@ describeInOwnNetwork(import.meta.path, () => {
   });
 
   test("without addresses of its own the network has those that the plugin chose", async () => {
-    await using all = await open();
+    await using all = await openPluginHost();
     const { host, wire } = all;
     await host.networks.create(request("far", { ipam: { ...NO_POOLS, driver: "null" } }));
     expect(wire.calls("NetworkDriver.CreateNetwork")[0]?.IPv4Data).toEqual([
@@ -199,7 +186,7 @@ describeInOwnNetwork(import.meta.path, () => {
     ["refuses", "Join", { kind: "refuse", reason: "full" }, /NetworkDriver\.Join: full \(plugin wire\)/],
     ["babbles", "Join", { kind: "text", text: "{" }, /Join: the plugin wire .* it is not JSON/],
   ])("a plugin that %s at %s is named, and nothing is left", async (_what, call, fault, words) => {
-    await using all = await open();
+    await using all = await openPluginHost();
     const { host, wire, networks } = all;
     await host.networks.create(request("far"));
     const before = await linkNames();
@@ -238,7 +225,7 @@ describeInOwnNetwork(import.meta.path, () => {
       /"" is no next hop for 10\.0\.0\.0\/8/,
     ],
   ])("a plugin that gives %s is not believed", async (_what, join, words) => {
-    await using all = await open();
+    await using all = await openPluginHost();
     const { host, networks, left } = all;
     await host.networks.create(request("far"));
     const before = await linkNames();
@@ -250,7 +237,7 @@ describeInOwnNetwork(import.meta.path, () => {
   });
 
   test("the link that one container was given is not another's", async () => {
-    await using all = await open();
+    await using all = await openPluginHost();
     const { host, networks } = all;
     await host.networks.create(request("far"));
     const { containerId, ...rest } = await host.request("one", [], on("far"));
@@ -261,7 +248,7 @@ describeInOwnNetwork(import.meta.path, () => {
   });
 
   test("a network that the plugin does not make is not there", async () => {
-    await using all = await open();
+    await using all = await openPluginHost();
     const { host, wire, left } = all;
     for (const fault of [{ kind: "hang" }, { kind: "die" }, { kind: "refuse", reason: "no" }] as const) {
       wire.faults.set("NetworkDriver.CreateNetwork", fault);
@@ -277,7 +264,7 @@ describeInOwnNetwork(import.meta.path, () => {
   });
 
   test("of a plugin that is gone, containers end, and its networks go by force alone", async () => {
-    await using all = await open();
+    await using all = await openPluginHost();
     const { host, wire, book } = all;
     const ipam = { ...NO_POOLS, driver: "book" };
     const { network } = await host.networks.create(request("far", { ipam }));
@@ -296,79 +283,5 @@ describeInOwnNetwork(import.meta.path, () => {
     await host.networks.remove("far", { force: true });
     expect(host.networks.find("far")).toBeUndefined();
     await command("ip", "link", "del", `pb-${network.id.slice(0, 8)}`);
-  });
-
-  test("addresses of a plugin are asked for, and given back", async () => {
-    await using all = await open();
-    const { host, addresses, book } = all;
-    addresses.requiresMac = true;
-    const ipam = { ...NO_POOLS, driver: "book", options: { who: "me" } };
-    const { network } = await host.networks.create(request("far", { ipam, driver: "bridge" }));
-    expect(network.ipam.pools).toMatchObject([{ subnet: "10.88.0.0/24", gateway: "10.88.0.1" }]);
-    expect(book.calls("IpamDriver.RequestPool")).toEqual([
-      { AddressSpace: "here", Pool: "", SubPool: "", Options: { who: "me" }, V6: false },
-    ]);
-    {
-      await using one = await host.start("one", [], on("far"));
-      const [endpoint] = one.sandbox.endpoints;
-      expect(endpoint?.address).toBe("10.88.0.2");
-      expect(book.calls("IpamDriver.RequestAddress").at(-1)?.Options).toEqual({
-        who: "me",
-        "com.docker.network.endpoint.macaddress": endpoint?.macAddress,
-      });
-    }
-    expect([...(addresses.pools.get("here/10.88.0.0/24") ?? [])]).toEqual(["10.88.0.1"]);
-    await host.networks.remove("far");
-    expect(addresses.pools.size).toBe(0);
-    await expect(host.networks.create(request("x", { ipam: { ...ipam, driver: "nobody" } }))).rejects.toThrow(
-      "Cannot use the IPAM driver nobody",
-    );
-  });
-
-  test("an address plugin that forgets is told again", async () => {
-    await using all = await open();
-    const { host, addresses } = all;
-    addresses.requiresReplay = true;
-    await host.networks.create(request("far", { ipam: { ...NO_POOLS, driver: "book" } }));
-    await using one = await host.start("one", [], on("far"));
-    host.crash();
-    addresses.pools.clear();
-    await host.open(running(one));
-    await using two = await host.start("two", [], on("far"));
-    expect(two.address).toBe("10.88.0.3");
-    expect([...(addresses.pools.get("here/10.88.0.0/24") ?? [])].sort()).toEqual([
-      "10.88.0.1",
-      "10.88.0.2",
-      "10.88.0.3",
-    ]);
-  });
-
-  test.each<[string, object, RegExp]>([
-    ["RequestPool", { PoolID: "p", Pool: "all" }, /"all" is no block of IPv4 addresses/],
-    ["RequestPool", { PoolID: "p", Pool: "fd00::/64" }, /is no block of IPv4/],
-    ["RequestPool", { PoolID: "", Pool: "10.88.9.0/24" }, /PoolID/],
-    [
-      "RequestPool",
-      { PoolID: "p", Pool: "10.9.0.0/24" },
-      /it gave 10\.9\.0\.0\/24 where 10\.88\.7\.0\/24 was/,
-    ],
-    ["RequestAddress", { Address: "10.1.1.1/24" }, /10\.1\.1\.1 is outside its pool 10\.88\.7\.0\/24/],
-    ["RequestAddress", { Address: "none" }, /"none" is no address with a prefix length/],
-  ])("a lie of an address plugin at %s is found out: %j", async (call, answer, words) => {
-    await using all = await open();
-    const { host, book } = all;
-    const ipam = { driver: "book", options: {}, pools: [{ ...POOL, subnet: "10.88.7.0/24" }] };
-    book.faults.set(`IpamDriver.${call}`, { kind: "text", text: JSON.stringify(answer) });
-    await expect(host.networks.create(request("far", { ipam }))).rejects.toThrow(words);
-    await expect(host.networks.create(request("far", { ipam }))).rejects.toThrow(/IpamDriver\..*book/);
-    expect(host.networks.find("far")).toBeUndefined();
-    book.faults.clear();
-    await host.networks.create(request("far", { ipam }));
-    await using one = await host.start("one", [], on("far"));
-    book.faults.set("IpamDriver.RequestAddress", {
-      kind: "text",
-      text: JSON.stringify({ Address: `${one.address}/24` }),
-    });
-    await expect(host.start("two", [], on("far"))).rejects.toThrow(`${one.address} is in use`);
   });
 });

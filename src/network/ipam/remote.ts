@@ -7,6 +7,8 @@ import { ADDRESS_TYPE, GATEWAY_TYPE } from "./default.ts";
 
 /** Source of all: libnetwork, "IPAM driver", remote API. */
 const CAPABILITY = "IpamDriver";
+/** Networks of all drivers wait for it: it is not given the time of a deed. */
+const KIND = "ending";
 const GATEWAY_DATA = "com.docker.network.gateway";
 const Text = z
   .string()
@@ -97,7 +99,7 @@ class RemoteIpam implements IpamDriver {
     const plugin = await this.#plugin();
     const { space } = await this.#traitsOf(plugin);
     const body = { AddressSpace: space, Pool: asked, SubPool: range, Options: options, V6: family === 6 };
-    const { PoolID: poolId, Pool, Data } = await plugin.call("IpamDriver.RequestPool", body, PoolReply);
+    const { PoolID: poolId, Pool, Data } = await plugin.call("IpamDriver.RequestPool", body, PoolReply, KIND);
     const subnet = parsePrefix(Pool)?.subnet;
     const gateway = Data?.[GATEWAY_DATA];
     const reason = whyNoPool({ pool: Pool, subnet, request, gateway });
@@ -126,7 +128,7 @@ class RemoteIpam implements IpamDriver {
     await this.#replay(plugin, poolId);
     const pool = this.#require(poolId);
     const body = { PoolID: poolId, Address: request.address, Options: request.options };
-    const { Address } = await plugin.call("IpamDriver.RequestAddress", body, AddressReply);
+    const { Address } = await plugin.call("IpamDriver.RequestAddress", body, AddressReply, KIND);
     const parsed = parsePrefix(Address)?.address;
     const address = parsed === undefined ? "" : formatAddress(parsed);
     const isTaken = pool.given.has(address);
@@ -171,13 +173,14 @@ class RemoteIpam implements IpamDriver {
       SubPool: range,
       V6: subnet.family === 6,
     };
-    await plugin.call("IpamDriver.RequestPool", { ...asked, Options: {} }, PoolReply);
+    await plugin.call("IpamDriver.RequestPool", { ...asked, Options: {} }, PoolReply, KIND);
     for (const address of given) {
       const Options = address === gateway ? { [ADDRESS_TYPE]: GATEWAY_TYPE } : {};
       await plugin.call(
         "IpamDriver.RequestAddress",
         { PoolID: poolId, Address: address, Options },
         AddressReply,
+        KIND,
       );
     }
   }

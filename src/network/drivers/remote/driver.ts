@@ -63,7 +63,7 @@ export class RemoteDriver implements NetworkDriver {
   }
 
   async retract({ id }: Network): Promise<void> {
-    await (await this.#plugin()).call("NetworkDriver.DeleteNetwork", { NetworkID: id }, Nothing);
+    await (await this.#plugin()).call("NetworkDriver.DeleteNetwork", { NetworkID: id }, Nothing, "removal");
   }
 
   async setUp(network: Network): Promise<Network> {

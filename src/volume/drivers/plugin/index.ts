@@ -91,7 +91,7 @@ class PluginDriver implements VolumeDriver {
 
   async remove({ name }: VolumeRequest): Promise<void> {
     try {
-      await this.#plugin.call("VolumeDriver.Remove", { Name: name }, Nothing);
+      await this.#plugin.call("VolumeDriver.Remove", { Name: name }, Nothing, "removal");
     } catch (thrown) {
       if (!(thrown instanceof PluginRefusal) || (await this.#get(name)) !== undefined) throw thrown;
     }
