@@ -33,7 +33,7 @@ import { runtimeSpec } from "./runtime-spec.ts";
 import { makeSources } from "./sources.ts";
 import { mountVolumes, unmountVolumes } from "./volume-mounts.ts";
 
-export type LaunchNeeds = Pick<Rooms, "attachments" | "events"> & {
+export type LaunchNeeds = Pick<Rooms, "attachments" | "complain" | "events"> & {
   readonly settings: Pick<Rooms["settings"], "defaults">;
   readonly containers: Pick<Rooms["containers"], "believe" | "change" | "find" | "get" | "links">;
   readonly health: Pick<Rooms["health"], "watch">;

@@ -181,14 +181,24 @@ function byProtocolAndNumber(one: ExposedPort, other: ExposedPort): number {
 const urlOf = ({ number, protocol }: ExposedPort, address: string): string =>
   `${protocol}://${address}:${number}`;
 
-/** A container has started: those that run and are linked to it learn its address. */
-export function tellLinked({ containers, networks }: LinkNeeds, child: Container): void {
+/**
+ * A container has started: those that run and are linked to it learn its address. That one of them cannot is no reason
+ * to end what has just begun.
+ */
+export function tellLinked(
+  { containers, networks, complain }: LinkNeeds & Pick<Rooms, "complain">,
+  child: Container,
+): void {
   const address = addressOf(networks, child.id);
   if (address === undefined) return;
   for (const { parent, alias } of containers.links.to(child.id)) {
     const known = containers.get(parent);
-    if (known?.state.status === "running" || known?.state.status === "paused")
+    if (known?.state.status !== "running" && known?.state.status !== "paused") continue;
+    try {
       moveLinkedHost(known.directory, { address, names: namesOf(alias, child) });
+    } catch (thrown) {
+      complain(`Cannot tell container ${known.name} where ${child.name} is now`, thrown);
+    }
   }
 }
 
