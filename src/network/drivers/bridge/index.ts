@@ -72,7 +72,8 @@ class BridgeDriver implements NetworkDriver {
     const { options } = carrying;
     raiseBridge(this.#host, network, options);
     const wanted = live.map(({ link, ports }) => ({ link, isPublishing: ports.length > 0 }));
-    settleLinks(netlink, { bridge: options.name, wanted, isOpenInside: options.isOpenInside });
+    const { isOpenInside } = options;
+    settleLinks(netlink, { bridge: options.name, wanted, isOpenInside, hasRules: this.#hasRules });
     await this.#forwardPackets(network);
     await firewall.addBridge(
       filteredBridge(network, options, settings),
@@ -103,6 +104,11 @@ class BridgeDriver implements NetworkDriver {
     if (!settings.ipForwardNoDrop) await firewall.closeForwarding(this.#packets.own);
   }
 
+  get #hasRules(): boolean {
+    const { settings, firewall } = this.#host;
+    return settings.iptables && settings.ip6tables && firewall.missing() === undefined;
+  }
+
   #carrying(network: Network): Carrying {
     const { settings } = this.#host;
     return { network, settings, options: readOptions(network, settings) };
@@ -128,7 +134,8 @@ class BridgeDriver implements NetworkDriver {
     const { macAddress, interfaceName: peer } = endpoint;
     const addresses = addressSteps(network, endpoint);
     const steps = [makeVeth({ name: link, bridge, peer, macAddress, mtu }), ...addresses, bringUp(peer)];
-    const links = [...steps, ...portFlags(link, { isPublishing: ports.length > 0, isOpenInside })];
+    const facts = { isPublishing: ports.length > 0, isOpenInside, hasRules: this.#hasRules };
+    const links = [...steps, ...portFlags(link, facts)];
     const sysctls = ipv6Sysctls(peer, endpoint.ipv6Address !== "");
     if (network.isInternal) return { links, sysctls };
     const gateway = (isDefault && settings.defaultGateway) || endpoint.gateway;

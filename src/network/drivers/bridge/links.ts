@@ -13,23 +13,37 @@ const LINK_NAME = /^veth[0-9a-f]{8}$/;
 const FILTERING = ["net/bridge/bridge-nf-call-iptables", "net/bridge/bridge-nf-call-ip6tables"];
 
 /** Of some family, of every one. */
-export function isFilteringFrames(): { readonly some: boolean; readonly every: boolean } {
+interface Filtering {
+  readonly some: boolean;
+  readonly every: boolean;
+}
+
+export function isFilteringFrames(): Filtering {
   const found = FILTERING.map((key) => readSysctl(key) === "1");
   return { some: found.includes(true), every: !found.includes(false) };
 }
 
+export interface PortFacts {
+  readonly isPublishing: boolean;
+  readonly isOpenInside: boolean;
+  /** Whether the firewall has rules of ours in every family. */
+  readonly hasRules: boolean;
+}
+
 /**
  * What depends on whether the bridge's frames pass the firewall: only if they do is a call to oneself sent back
- * without leaving the bridge, and only if they do not does the firewall not see what containers send each other.
+ * without leaving the bridge, and only if they do, and there are rules, does the firewall see to what containers send
+ * each other.
  */
 export function portFlags(
   link: string,
-  facts: { isPublishing: boolean; isOpenInside: boolean },
+  { isPublishing, isOpenInside, hasRules }: PortFacts,
+  isFiltering = isFilteringFrames(),
 ): NetlinkStep[] {
-  const isFiltering = isFilteringFrames();
+  const isApart = !isOpenInside && !(isFiltering.every && hasRules);
   return [
-    ...(isFiltering.some && facts.isPublishing ? [allowHairpin(link)] : []),
-    ...(isFiltering.every || facts.isOpenInside ? [] : [isolatePort(link)]),
+    ...(isFiltering.some && isPublishing ? [allowHairpin(link)] : []),
+    ...(isApart ? [isolatePort(link)] : []),
   ];
 }
 
@@ -41,14 +55,18 @@ export interface WantedLink {
 /** Links of no endpoint go; those of running containers are ports of the bridge, even when it had to be remade. */
 export function settleLinks(
   netlink: Netlink,
-  { bridge, wanted, isOpenInside }: { bridge: string; wanted: readonly WantedLink[]; isOpenInside: boolean },
+  {
+    bridge,
+    wanted,
+    ...facts
+  }: Omit<PortFacts, "isPublishing"> & { bridge: string; wanted: readonly WantedLink[] },
 ): void {
   const links = listLinks(netlink);
   const index = links.find(({ name }) => name === bridge)?.index;
   for (const { name, master } of links) {
     const found = wanted.find(({ link }) => link === name);
     if (found !== undefined && master !== index)
-      for (const step of [joinBridge(name, bridge), ...portFlags(name, { ...found, isOpenInside })])
+      for (const step of [joinBridge(name, bridge), ...portFlags(name, { ...found, ...facts })])
         performOnHost(netlink, step);
     if (found === undefined && master === index && LINK_NAME.test(name))
       performOnHost(netlink, deleteLink(name));
