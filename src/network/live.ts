@@ -1,6 +1,6 @@
 import { closeSync, constants, openSync } from "node:fs";
 import { Fault } from "#errors";
-import { inNetworkNamespace, Netlink, processStartTicks, writeSysctl } from "#host";
+import { findLink, inNetworkNamespace, isAlive, Netlink, writeSysctl } from "#host";
 import type { NetlinkStep } from "#oci";
 import type { NamespaceHolder } from "./driver.ts";
 import { perform } from "./host-steps.ts";
@@ -22,27 +22,33 @@ export class LiveNamespace implements Disposable {
   }
 
   /** Throws `conflict` when the holder has ended. */
-  static open({ pid, startTicks }: NamespaceHolder, host: Netlink): LiveNamespace {
-    const gone = () =>
-      new Fault("conflict", "Cannot enter the container's network: it is not running any more");
-    let descriptor: number;
-    try {
-      descriptor = openSync(`/proc/${pid}/ns/net`, constants.O_RDONLY);
-    } catch {
-      throw gone();
-    }
+  static open(holder: NamespaceHolder, host: Netlink): LiveNamespace {
+    const live = LiveNamespace.find(holder, host);
+    if (live !== undefined) return live;
+    throw new Fault("conflict", "Cannot enter the container's network: it is not running any more");
+  }
+
+  /** Undefined when the holder has ended. */
+  static find({ pid, startTicks }: NamespaceHolder, host: Netlink): LiveNamespace | undefined {
+    const descriptor = openNamespace(pid);
+    if (descriptor === undefined) return undefined;
     try {
       // Looked at once it is open: the pid may have become another's before, and no longer matters after.
-      if (processStartTicks(pid) !== startTicks) throw gone();
-      return new LiveNamespace(descriptor, host);
+      if (isAlive(pid, startTicks)) return new LiveNamespace(descriptor, host);
     } catch (thrown) {
       closeSync(descriptor);
       throw thrown;
     }
+    closeSync(descriptor);
+    return undefined;
   }
 
   get #path(): string {
     return `/proc/self/fd/${this.#descriptor}`;
+  }
+
+  hasLink(name: string): boolean {
+    return findLink(this.#inside, name) !== undefined;
   }
 
   perform(step: NetlinkStep): void {
@@ -66,5 +72,13 @@ export class LiveNamespace implements Disposable {
   [Symbol.dispose](): void {
     this.#inside[Symbol.dispose]();
     closeSync(this.#descriptor);
+  }
+}
+
+function openNamespace(pid: number): number | undefined {
+  try {
+    return openSync(`/proc/${pid}/ns/net`, constants.O_RDONLY);
+  } catch {
+    return undefined;
   }
 }

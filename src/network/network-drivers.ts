@@ -49,6 +49,10 @@ export class NetworkDrivers {
   }
 
   values(): readonly NetworkDriver[] {
-    return [...this.#own.values(), ...this.#foreign.values()];
+    return this.entries().map(([, driver]) => driver);
+  }
+
+  entries(): readonly (readonly [name: string, driver: NetworkDriver])[] {
+    return [...this.#own, ...this.#foreign];
   }
 }

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { Fault } from "#errors";
 import { isAlive, processStartTicks } from "#host";
 import type { PublishedPort } from "./driver.ts";
@@ -113,7 +113,8 @@ export class Relays {
       if (!Number.isInteger(pid)) return [];
       const words = wordsOf(pid);
       const start = words.indexOf("relay");
-      if (start < 0 || words[start + 1] !== this.#owner) return [];
+      // A process in a container can call itself whatever it likes.
+      if (start < 0 || words[start + 1] !== this.#owner || !isOfThisHost(pid)) return [];
       const startTicks = processStartTicks(pid);
       return startTicks === undefined ? [] : [{ pid, startTicks, words: words.slice(start).join(" ") }];
     });
@@ -122,6 +123,15 @@ export class Relays {
 
 const keyOf = ({ containerId, link }: Pick<RelayRequest, "containerId" | "link">): string =>
   `${containerId} ${link}`;
+
+/** Whether it sees the processes that this one sees. */
+function isOfThisHost(pid: number): boolean {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/pid`) === readlinkSync("/proc/self/ns/pid");
+  } catch {
+    return false;
+  }
+}
 
 function wordsOf(pid: number): string[] {
   try {

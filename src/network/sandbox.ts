@@ -21,6 +21,7 @@ import type {
   NamespaceHolder,
   Network,
   NetworkCatalog,
+  NetworkDriver,
   NetworkDriverKind,
   NetworkRequest,
   Networks,
@@ -212,7 +213,7 @@ class HostNetworks implements Networks {
   async restore(running: ReadonlyMap<string, NamespaceHolder>): Promise<void> {
     const { store, ports, definitions, names, log } = this.#parts;
     const ended = store.containers().filter((id) => !running.has(id));
-    const lost = [...running].flatMap(([id, holder]) => recordsWithoutLink(store, id, holder));
+    const lost = [...running].flatMap(([id, holder]) => recordsWithoutLink(this.#parts, id, holder));
     const gone = [...ended.flatMap((id) => store.ofContainer(id)), ...lost];
     for (const id of ended) store.removeContainer(id);
     for (const record of lost) store.removeEndpoint(record);
@@ -262,7 +263,7 @@ class HostNetworks implements Networks {
   }
 
   async diagnose(): Promise<readonly Finding[]> {
-    const all = this.#drivers.values().map(async (driver) => (await driver.diagnose?.()) ?? []);
+    const all = this.#drivers.entries().map(([name, driver]) => diagnoseDriver(name, driver));
     return (await Promise.all(all)).flat();
   }
 
@@ -289,6 +290,16 @@ class HostNetworks implements Networks {
       if (store.onNetwork(network.id).length === 0)
         await this.#drivers.get(network.driver)?.tearDown(network);
     await this.#parts.firewall[Symbol.asyncDispose]();
+  }
+}
+
+/** That one cannot be asked is a finding too. */
+async function diagnoseDriver(name: string, driver: NetworkDriver): Promise<readonly Finding[]> {
+  try {
+    return (await driver.diagnose?.()) ?? [];
+  } catch (error) {
+    const sentence = `It could not be looked at: ${sentenceOf(error)}`;
+    return [{ subject: `network driver ${name}`, verdict: "broken", sentence, remedy: "" }];
   }
 }
 
