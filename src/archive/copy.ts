@@ -1,4 +1,4 @@
-import { closeSync, constants, lstatSync, openSync, readdirSync } from "node:fs";
+import { type BigIntStats, closeSync, constants, lstatSync, openSync, readdirSync } from "node:fs";
 import { z } from "zod";
 import { Fault } from "#errors";
 import { changeRoot, endWithParent, must, selfCommand } from "#host";
@@ -21,7 +21,7 @@ export async function copyTree({ from, to, style, signal }: CopyRequest): Promis
   Done.parse(await ask(["copy", from, to, style], signal));
 }
 
-/** Bytes of the files in a directory, each counted once. What vanishes meanwhile does not count. */
+/** Bytes of the files in a directory, each counted once. What vanishes meanwhile, or lies too deep for a path, does not count. */
 export async function measureTree(directory: string, signal?: AbortSignal): Promise<number> {
   return Measured.parse(await ask(["measure", directory], signal)).bytes;
 }
@@ -70,7 +70,7 @@ export function serveMeasure([directory = "", parent = ""]: readonly string[]): 
   for (let path = pending.pop(); path !== undefined; path = pending.pop()) {
     for (const name of namesOf(path)) {
       const inner = Buffer.concat([path, Buffer.from("/"), name]);
-      const stats = lstatSync(inner, { bigint: true, throwIfNoEntry: false });
+      const stats = lookOrNothing(inner);
       if (stats === undefined) continue;
       if (stats.isDirectory()) pending.push(inner);
       else if (stats.nlink === 1n || !seen.has(stats.ino)) bytes += stats.size;
@@ -78,6 +78,14 @@ export function serveMeasure([directory = "", parent = ""]: readonly string[]): 
     }
   }
   return { bytes: Number(bytes) };
+}
+
+function lookOrNothing(path: Buffer): BigIntStats | undefined {
+  try {
+    return lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
 }
 
 function namesOf(path: Buffer): readonly Buffer[] {

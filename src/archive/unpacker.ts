@@ -67,7 +67,7 @@ export class Unpacker implements EntrySink {
 
   constructor(whiteouts: WhiteoutStyle, placing: Placing = {}) {
     this.#placing = placing;
-    this.#made = whiteouts === "overlay" ? undefined : new Set();
+    this.#made = whiteouts === "delete" ? new Set() : undefined;
     this.#isInheriting = whiteouts !== "overlay";
     this.#whiteouts = whiteoutsFor(whiteouts, (path) => this.#made?.has(path) ?? false);
     setUmask(0);
