@@ -1,5 +1,6 @@
 import { dlopen } from "bun:ffi";
 import { readFileSync } from "node:fs";
+import { cleanPayload, type Part } from "./payload.ts";
 
 const { symbols: libc } = dlopen("libc.so.6", {
   madvise: { args: ["u64", "u64", "i32"], returns: "i32" },
@@ -23,20 +24,17 @@ export function releaseMemory(): void {
 }
 
 function dropProgram(): void {
-  for (const { start, length } of unwrittenParts(readFileSync("/proc/self/smaps", "utf8")))
-    libc.madvise(start, length, MADV_DONTNEED);
+  const parts = [...unwrittenParts(readFileSync("/proc/self/smaps", "utf8")), ...cleanPayload()];
+  for (const { start, length } of parts) libc.madvise(start, length, MADV_DONTNEED);
 }
 
 /**
  * The parts of the program's own file that cannot be written to, and were not before they were closed for writing
  * (as relocated tables are): what they hold is what the file holds. Source: proc(5), smaps.
  */
-export function unwrittenParts(
-  smaps: string,
-  program = process.execPath,
-): { readonly start: number; readonly length: number }[] {
-  const parts: { readonly start: number; readonly length: number }[] = [];
-  let current: { readonly start: number; readonly length: number } | undefined;
+export function unwrittenParts(smaps: string, program = process.execPath): Part[] {
+  const parts: Part[] = [];
+  let current: Part | undefined;
   for (const line of smaps.split("\n")) {
     const [, from, to, access, path] = MAPPING.exec(line) ?? [];
     if (from !== undefined && to !== undefined) {
