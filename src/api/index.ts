@@ -5,6 +5,7 @@
  */
 export * from "./container-reply.ts";
 export * from "./container-request.ts";
+export * from "./disk-usage.ts";
 export * from "./host-config.ts";
 export { ZERO_TIME } from "./lenient.ts";
 export * from "./network-reply.ts";

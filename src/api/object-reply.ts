@@ -88,6 +88,16 @@ export type VolumeInspect = z.infer<typeof VolumeInspect>;
 export const VolumeList = z.object({ Volumes: z.array(VolumeInspect), Warnings: Strings.nullable() });
 export type VolumeList = z.infer<typeof VolumeList>;
 
+/** Sizes in bytes. */
+export const UsageSummary = z.object({
+  ActiveCount: z.number(),
+  TotalCount: z.number(),
+  Reclaimable: z.number(),
+  TotalSize: z.number(),
+  Items: z.array(z.unknown()).optional(),
+});
+export type UsageSummary = z.infer<typeof UsageSummary>;
+
 export const VolumesPruned = z.object({ VolumesDeleted: Strings, SpaceReclaimed: z.number() });
 export type VolumesPruned = z.infer<typeof VolumesPruned>;
 

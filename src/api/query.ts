@@ -103,6 +103,7 @@ export const PullQuery = z.object({
 });
 export const PushQuery = z.object({ tag: QueryText, platform: QueryText });
 export const ImageLoadQuery = z.object({ quiet: QueryFlag, platform: QueryText });
+export const DiskUsageQuery = z.object({ verbose: QueryFlag });
 export const ImageListQuery = z.object({ all: QueryFlag, filters: QueryText, filter: QueryText });
 export const ImageTagQuery = z.object({ repo: QueryText, tag: QueryText });
 export const ImageRemoveQuery = z.object({ force: QueryFlag, noprune: QueryFlag });

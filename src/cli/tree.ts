@@ -97,6 +97,19 @@ const networkList = leaf(
   "List networks",
   async () => (await import("./commands/network/list.ts")).networkList,
 );
+const containerPrune = leaf(
+  "Remove all stopped containers",
+  async () => (await import("./commands/prune.ts")).containerPrune,
+);
+const imagePrune = leaf("Remove unused images", async () => (await import("./commands/prune.ts")).imagePrune);
+const systemDf = leaf(
+  "Show docker disk usage",
+  async () => (await import("./commands/system/df.ts")).systemDf,
+);
+const systemPrune = leaf(
+  "Remove unused data",
+  async () => (await import("./commands/system/prune.ts")).systemPrune,
+);
 const networkPrune = leaf(
   "Remove all unused networks",
   async () => (await import("./commands/network/prune.ts")).networkPrune,
@@ -244,6 +257,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
       ps,
       pause,
       port,
+      prune: containerPrune,
       rename,
       restart,
       rm,
@@ -265,6 +279,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
       import: imported,
       inspect: imageInspect,
       load,
+      prune: imagePrune,
       ls: images,
       list: images,
       pull,
@@ -295,7 +310,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
       remove: networkRemove,
     },
   },
-  system: { about: "Manage bunker", commands: { events, info } },
+  system: { about: "Manage bunker", commands: { df: systemDf, events, info, prune: systemPrune } },
   volume: VOLUME,
 };
 

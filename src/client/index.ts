@@ -22,6 +22,7 @@ export {
 } from "./archive.ts";
 export { Duplex, passOutput } from "./attach.ts";
 export * from "./containers.ts";
+export * from "./disk-usage.ts";
 export * from "./execs.ts";
 export type { Sink, Stream } from "./frames.ts";
 export * from "./images.ts";

@@ -40,8 +40,8 @@ export const images = defineCli({
     });
     const format = flags.text("format");
     const showsDigests = flags.bool("digests") || /\.Digest\b/.test(format);
-    const rows = found.flatMap((image) => rowsOf(image, showsDigests));
-    const columns = columnsOf(!flags.bool("no-trunc"), Date.now());
+    const rows = found.flatMap((image) => imageRows(image, showsDigests));
+    const columns = imageColumns(!flags.bool("no-trunc"), Date.now());
     const isQuiet = flags.bool("quiet") && (format === "" || format === "table");
     const standard = flags.bool("digests") ? WITH_DIGESTS : PLAIN;
     session.console.out(renderList(rows, { columns, standard, format: isQuiet ? "{{.ID}}" : format }));
@@ -49,7 +49,8 @@ export const images = defineCli({
   },
 });
 
-function columnsOf(isShort: boolean, now: number): Columns<Row> {
+/** The columns of a list of images. `now` is in milliseconds. */
+export function imageColumns(isShort: boolean, now: number): Columns<Row> {
   return {
     ID: { heading: "IMAGE ID", value: ({ image }) => (isShort ? shortId(image.Id) : image.Id) },
     Repository: { heading: "REPOSITORY", value: ({ repository }) => repository },
@@ -73,10 +74,10 @@ function columnsOf(isShort: boolean, now: number): Columns<Row> {
 }
 
 const knownCount = (count = -1) => (count < 0 ? "N/A" : String(count));
-const knownSize = (bytes = -1) => (bytes < 0 ? "N/A" : humanSize(bytes));
+const knownSize = (bytes = -1) => (bytes < 0 ? "N/A" : humanSize(bytes, 4));
 
 /** An image has a line for each tag, one for each digest that has no tag, and at least one. */
-function rowsOf(image: ImageSummary, showsDigests: boolean): Row[] {
+export function imageRows(image: ImageSummary, showsDigests: boolean): Row[] {
   const tags = (image.RepoTags ?? []).filter((name) => name !== "<none>:<none>").map(splitTag);
   const digests = (image.RepoDigests ?? []).filter((name) => name !== "<none>@<none>").map(splitDigest);
   if (tags.length + digests.length === 0) return [{ image, repository: NONE, tag: NONE, digest: NONE }];

@@ -40,7 +40,7 @@ export const ps = defineCli({
       size,
       filters: filtersOf(flags.list("filter")),
     });
-    const columns = columnsOf(!flags.bool("no-trunc"), Date.now());
+    const columns = containerColumns(!flags.bool("no-trunc"), Date.now());
     const standard = size ? `${STANDARD}\t{{.Size}}` : STANDARD;
     const isQuiet = flags.bool("quiet") && (format === "" || format === "table");
     session.console.out(
@@ -52,7 +52,8 @@ export const ps = defineCli({
   },
 });
 
-function columnsOf(isShort: boolean, now: number): Columns<ContainerSummary> {
+/** The columns of a list of containers. `now` is in milliseconds. */
+export function containerColumns(isShort: boolean, now: number): Columns<ContainerSummary> {
   return {
     ID: { heading: "CONTAINER ID", value: ({ Id }) => (isShort ? shortId(Id) : Id) },
     Names: { heading: "NAMES", value: (row) => namesText(row, isShort) },

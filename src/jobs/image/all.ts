@@ -12,6 +12,7 @@ import { removeImage } from "./remove.ts";
 import { saveImages } from "./save.ts";
 import { tagImage } from "./tag.ts";
 import type { ImageJobs } from "./types.ts";
+import { measureImages } from "./usage.ts";
 
 export const imageJobs = (rooms: Rooms) =>
   ({
@@ -26,4 +27,5 @@ export const imageJobs = (rooms: Rooms) =>
     "image.remove": removeImage(rooms),
     "image.save": saveImages(rooms),
     "image.tag": tagImage(rooms),
+    "image.usage": measureImages(rooms),
   }) satisfies Made<ImageJobs>;

@@ -15,6 +15,12 @@ export interface HistoryEntry {
   readonly tags: readonly string[];
 }
 
+/** Sizes in bytes. `sharedBytes`: of the layers that another image has as well. */
+export interface ImageUsage {
+  readonly layersBytes: number;
+  readonly images: readonly { readonly image: ImageView; readonly sharedBytes: number }[];
+}
+
 export type ImageJobs = {
   /** Credentials come in the environment: `REGISTRY_AUTH`, the JSON of X-Registry-Auth decoded. */
   readonly "image.pull": {
@@ -68,6 +74,7 @@ export type ImageJobs = {
     readonly input: Ref & { readonly force: boolean; readonly prune: boolean };
     readonly output: { readonly untagged: readonly string[]; readonly deleted: readonly string[] };
   };
+  readonly "image.usage": { readonly input: Record<string, never>; readonly output: ImageUsage };
   readonly "image.prune": {
     readonly input: { readonly filters: Filters };
     readonly output: {

@@ -16,7 +16,6 @@ const UNSUPPORTED: readonly (readonly [string, string, string])[] = [
   ["POST", "/build/prune", "prune the build cache: there is no builder in this version"],
   ["POST", "/build/cancel", "cancel a build: there is no builder in this version"],
   ["POST", "/auth", "check credentials with a registry: they are checked when an image is pulled"],
-  ["GET", "/system/df", "measure the disk usage of each object"],
   ["POST", "/session", "open a session: there is no builder in this version"],
   ["POST", "/grpc", "open a connection to BuildKit: there is no builder in this version"],
   ["GET", "/images/search", "search a registry"],

@@ -1,9 +1,11 @@
 import { type Context, Hono } from "hono";
-import { EventsQuery } from "#api";
+import { DiskUsageQuery, EventsQuery } from "#api";
+import { Fault } from "#errors";
 import type { EngineEvent } from "#jobs";
 import { clientGone, type JobRunner, type ServerEnv, type ServerFacts } from "../environment.ts";
 import { jsonResponse, toJson } from "../json.ts";
 import { streamResponse } from "../stream.ts";
+import { type Measured, toDiskUsage } from "../translate/disk-usage.ts";
 import { toEventMessage } from "../translate/event.ts";
 import { EVENT_FILTERS, parseFilters } from "../translate/filters.ts";
 import { toInfo, toVersion } from "../translate/system.ts";
@@ -27,6 +29,11 @@ export function systemRoutes(engine: JobRunner, facts: ServerFacts): Hono<Server
     })
     .get("/version", () => jsonResponse(toVersion(facts)))
     .get("/info", async () => jsonResponse(toInfo(await engine.run("system.info", {}))))
+    .get("/system/df", async (c) => {
+      const { verbose: isVerbose } = query(c, DiskUsageQuery);
+      const measured = await measure(engine, c);
+      return jsonResponse(toDiskUsage(measured, { version: c.get("version"), now: new Date(), isVerbose }));
+    })
     .get("/events", async (c) => {
       const { since, until, filters } = query(c, EventsQuery);
       const input = {
@@ -38,6 +45,29 @@ export function systemRoutes(engine: JobRunner, facts: ServerFacts): Hono<Server
       const { type, start, end } = eventFormat(c);
       return streamResponse(eventLines(events, { version: c.get("version"), start, end }), type);
     });
+}
+
+const KINDS = ["container", "image", "volume", "build-cache"];
+
+/** All kinds, or those that the query names. */
+async function measure(engine: JobRunner, c: Context<ServerEnv>): Promise<Measured> {
+  const asked = c.req.queries("type") ?? [];
+  const stranger = asked.find((kind) => !KINDS.includes(kind));
+  if (stranger !== undefined) throw new Fault("invalid", `unknown object type: ${stranger.slice(0, 100)}`);
+  const wants = (kind: string) => asked.length === 0 || asked.includes(kind);
+  const signal = clientGone(c);
+  const list = { all: true, limit: 0, size: true, filters: {} };
+  const [images, containers, volumes] = await Promise.all([
+    wants("image") ? engine.run("image.usage", {}, { signal }) : undefined,
+    wants("container") ? engine.run("container.list", list, { signal }) : undefined,
+    wants("volume") ? engine.run("volume.usage", {}, { signal }) : undefined,
+  ]);
+  return {
+    ...(images !== undefined && { images }),
+    ...(containers !== undefined && { containers }),
+    ...(volumes !== undefined && { volumes }),
+    hasBuildCache: wants("build-cache"),
+  };
 }
 
 /** From API 1.52 on a client may ask for a type that says there is more than one document. */
