@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { Duplex } from "node:stream";
+import { Duplex, PassThrough } from "node:stream";
 import { Fault } from "#errors";
 import type {
   AttachStreams,
@@ -99,6 +99,9 @@ export class FakeProcess implements RunningContainer {
 export class FakeExec implements PreparedExec {
   readonly pid = 77;
   readonly request: ExecRequest;
+  readonly signals: number[] = [];
+  /** What is written into it its clients read. */
+  readonly output = new PassThrough();
   startFailure: unknown;
   isDisposed = false;
   readonly #exit = Promise.withResolvers<ExitRecord>();
@@ -108,16 +111,21 @@ export class FakeExec implements PreparedExec {
   }
 
   async attach(): Promise<Socket> {
-    return fakeSocket();
+    return this.output as unknown as Socket;
   }
 
   async start() {
     if (this.startFailure !== undefined) throw this.startFailure;
-    return { pid: this.pid, exited: this.#exit.promise, resize: async () => {}, signal: async () => {} };
+    const signal = async (number: number) => {
+      this.signals.push(number);
+      this.end(128 + number);
+    };
+    return { pid: this.pid, exited: this.#exit.promise, resize: async () => {}, signal };
   }
 
   end(code: number): void {
     this.#exit.resolve({ code, outOfMemory: false, time: 0n });
+    this.output.end();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

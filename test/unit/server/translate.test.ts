@@ -243,10 +243,15 @@ describe("inspect", () => {
 describe("the status text", () => {
   const now = new Date("2026-01-02T04:04:06Z");
   const finishedAt = "2026-01-02T03:59:06Z";
+  const health = <Status extends string>(status: Status) => ({ status, failingStreak: 0, log: [] });
   test.each([
     [{ status: "created" }, "Created"],
     [{ status: "running" }, "Up About an hour"],
     [{ status: "paused" }, "Up About an hour (Paused)"],
+    [{ status: "running", health: health("starting") }, "Up About an hour (health: starting)"],
+    [{ status: "running", health: health("healthy") }, "Up About an hour (healthy)"],
+    [{ status: "running", health: health("unhealthy") }, "Up About an hour (unhealthy)"],
+    [{ status: "paused", health: health("unhealthy") }, "Up About an hour (Paused)"],
     [{ status: "exited", exitCode: 137, finishedAt }, "Exited (137) 5 minutes ago"],
     [{ status: "restarting", exitCode: 1, finishedAt }, "Restarting (1) 5 minutes ago"],
     [{ status: "removing" }, "Removal In Progress"],
