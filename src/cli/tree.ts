@@ -34,6 +34,10 @@ const diff = leaf(
   "Inspect changes to files or directories on a container's filesystem",
   async () => (await import("./commands/diff.ts")).diff,
 );
+const dialStdio = leaf(
+  "Proxy the stdio stream to the daemon connection",
+  async () => (await import("./commands/dial-stdio.ts")).dialStdio,
+);
 const events = leaf(
   "Get real time events from the server",
   async () => (await import("./commands/events.ts")).events,
@@ -310,7 +314,10 @@ export const GROUPS: Readonly<Record<string, Group>> = {
       remove: networkRemove,
     },
   },
-  system: { about: "Manage bunker", commands: { df: systemDf, events, info, prune: systemPrune } },
+  system: {
+    about: "Manage bunker",
+    commands: { df: systemDf, "dial-stdio": dialStdio, events, info, prune: systemPrune },
+  },
   volume: VOLUME,
 };
 

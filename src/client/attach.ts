@@ -1,5 +1,5 @@
 import { Demultiplexer, type Sink } from "./frames.ts";
-import type { Reply, Upgraded } from "./transport.ts";
+import type { Reply, Transport, Upgraded } from "./transport.ts";
 
 /** A handed-over connection: input one way, output (in frames, or raw from a terminal) the other way. */
 export class Duplex implements Disposable {
@@ -52,4 +52,15 @@ export async function passOutput(
     if (frames === undefined) sink("stdout", bytes);
     else frames.push(bytes);
   }
+}
+
+/** Carries bytes both ways between a caller and the daemon, each half ended by itself, until the daemon has ended. */
+export async function relayStream(
+  transport: Transport,
+  input: AsyncIterable<Uint8Array>,
+  output: (bytes: Uint8Array) => void,
+): Promise<void> {
+  using duplex = new Duplex({ wire: await transport.dial(), isMultiplexed: false }, true);
+  void duplex.input(input);
+  await duplex.output((_, bytes) => output(bytes));
 }

@@ -20,7 +20,7 @@ export {
   saveImages,
   statPath,
 } from "./archive.ts";
-export { Duplex, passOutput } from "./attach.ts";
+export { Duplex, passOutput, relayStream } from "./attach.ts";
 export * from "./containers.ts";
 export * from "./disk-usage.ts";
 export * from "./execs.ts";

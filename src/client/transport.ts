@@ -174,6 +174,11 @@ export class Transport implements Disposable {
     return { wire, isMultiplexed: isMultiplexed(head.fields, this.#apiVersion) };
   }
 
+  /** A connection on which nothing has been said. */
+  dial(): Promise<Wire> {
+    return this.#connect();
+  }
+
   [Symbol.dispose](): void {
     for (const wire of this.#all) wire.close();
     this.#all.clear();
@@ -265,7 +270,7 @@ function requestBytes(
   const isSized = !isChunked && (body !== undefined || method === "POST" || method === "PUT");
   const lines = [
     `${method} ${target} HTTP/1.1`,
-    `Host: ${address.kind === "unix" ? "bunker" : `${address.host}:${address.port}`}`,
+    `Host: ${address.kind === "tcp" ? `${address.host}:${address.port}` : "bunker"}`,
     "User-Agent: bunker",
     ...(body === undefined ? [] : ["Content-Type: application/json"]),
     ...(isSized ? [`Content-Length: ${Buffer.byteLength(text)}`] : []),

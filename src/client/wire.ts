@@ -1,6 +1,7 @@
 import type { Socket } from "bun";
 import { Fault, sentenceOf } from "#errors";
 import type { Address } from "./address.ts";
+import { type Line, SshLine } from "./ssh.ts";
 
 /** Certificates for a daemon behind TLS, as PEM text. */
 export interface TlsKeys {
@@ -19,7 +20,7 @@ const QUEUE_BYTES = 1 << 20;
  * Built on Bun's own sockets: loading node:net alone costs more than a whole `bunker version`.
  */
 export class Wire {
-  #socket: Socket | undefined;
+  #socket: Line | undefined;
   readonly #queue: Uint8Array[] = [];
   #queuedBytes = 0;
   #isPaused = false;
@@ -31,12 +32,13 @@ export class Wire {
   /** @throws Fault `unavailable` when nothing listens there, `denied` when it is not whom the certificates speak of */
   static async open(address: Address, tls?: TlsKeys): Promise<Wire> {
     const wire = new Wire();
-    if (address.kind === "tcp" && tls !== undefined) await wire.#openSecure(address, tls);
+    if (address.kind === "ssh") wire.#socket = new SshLine(address, wire.#lineHandlers());
+    else if (address.kind === "tcp" && tls !== undefined) await wire.#openSecure(address, tls);
     else await wire.#openPlain(address);
     return wire;
   }
 
-  async #openPlain(address: Address): Promise<void> {
+  async #openPlain(address: Exclude<Address, { kind: "ssh" }>): Promise<void> {
     const shared = { allowHalfOpen: true, socket: this.#handlers() };
     try {
       this.#socket = await (address.kind === "unix"
@@ -71,6 +73,14 @@ export class Wire {
     if (problem === undefined) return;
     this.close();
     throw new Fault("denied", `Cannot connect to the bunker daemon at ${address.text} with TLS: ${problem}`);
+  }
+
+  #lineHandlers() {
+    return {
+      data: (bytes: Uint8Array) => this.#receive(bytes),
+      drain: () => this.#wake("writer"),
+      finish: (error?: Error) => this.#finish(error),
+    };
   }
 
   #handlers() {

@@ -23,7 +23,13 @@ describe("an address", () => {
 
   test.each([
     ["unix://relative.sock", "needs an absolute path"],
-    ["ssh://host", "bunker speaks unix:// and tcp://"],
+    ["npipe://x", "bunker speaks unix://, tcp:// and ssh://"],
+    ["ssh://-oProxyCommand=x", "begin with a dash"],
+    ["ssh://-l@host", "begin with a dash"],
+    ["ssh://me:word@host", "plain-text password is not supported"],
+    ["ssh://", "is not ssh://"],
+    ["ssh://host?x=y", "is not ssh://"],
+    ["ssh://host:0", "is not ssh://"],
     ["tcp://host:99999", "is not host:port"],
     ["tcp://a:b:c", "is not host:port"],
   ])("%p is refused", (typed, reason) => {
