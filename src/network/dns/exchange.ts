@@ -34,6 +34,9 @@ export class SocketExchange implements Exchange {
     try {
       socket.send(asking.message);
       return await wait.answer;
+    } catch {
+      // It may not be sent there: by a rule, or because the link has gone.
+      return undefined;
     } finally {
       socket.close();
     }

@@ -1,4 +1,4 @@
-import type { Socket as TcpSocket } from "bun";
+import type { Socket as TcpSocket, udp } from "bun";
 import { inNetworkNamespace } from "#host";
 import { FrameReader, framed } from "./frames.ts";
 import { EMBEDDED_SERVER } from "./upstream.ts";
@@ -16,6 +16,7 @@ export interface Ports {
 /** Bounds for each container. What floods is not answered, so that others are. */
 const MAX_DATAGRAMS_A_SECOND = 150_000;
 const MAX_DATAGRAMS_AT_ONCE = 15_000;
+const SEND_TRIES = 3;
 const MAX_CONNECTIONS = 64;
 const MAX_QUERY_BYTES = 4096;
 /** Of answers that a client does not take. */
@@ -66,14 +67,37 @@ function bind(port: number, handle: Handle) {
         // Nothing can be sent to port 0, which only a forged datagram comes from.
         if (clientPort === 0 || !meter.admits()) return;
         handle(data, "udp", (answer) => {
-          // A client that does not take its answer asks again: nothing is kept for it.
-          if (!socket.closed) socket.send(answer, clientPort, address);
+          if (!socket.closed) send(socket, answer, { port: clientPort, address });
         });
       },
       // The kernel's word that a client has gone.
       error() {},
     },
   });
+}
+
+interface Client {
+  readonly port: number;
+  readonly address: string;
+}
+
+/**
+ * That an earlier client has gone is told to the next one's answer, which is not sent then: so it is tried again. A
+ * client that does not take its own asks again: nothing is kept for it.
+ */
+export function send(
+  socket: Pick<udp.Socket<"buffer">, "send">,
+  answer: Uint8Array,
+  { port, address }: Client,
+): void {
+  for (let tries = 0; tries < SEND_TRIES; tries += 1) {
+    try {
+      socket.send(answer, port, address);
+      return;
+    } catch {
+      // It is told once.
+    }
+  }
 }
 
 /** Admits so many in a second, and not more than so many at once. */
