@@ -9,4 +9,4 @@ export { serveVolume } from "./drivers/local/mounts.ts";
 export { pluginVolumes } from "./drivers/plugin/index.ts";
 export type { FoundDrivers } from "./drivers.ts";
 export { ANONYMOUS_LABEL, checkVolumeName, noSuchVolume } from "./names.ts";
-export { openVolumes, type VolumeOptions } from "./store.ts";
+export { openVolumes, type VolumeOptions } from "./open.ts";

@@ -1,45 +1,23 @@
 import { readdir } from "node:fs/promises";
 import { Fault, sentenceOf } from "#errors";
-import type { GraphDB } from "#graphdb";
 import { checkSame, demandContent, publishNow } from "./checks.ts";
 import type {
   Fill,
   Volume,
   VolumeContent,
   VolumeDriver,
-  VolumeDriverKind,
   Volumes,
   VolumeView,
   WantedVolume,
 } from "./driver.ts";
-import { Drivers, type FoundDrivers } from "./drivers.ts";
+import type { Drivers } from "./drivers.ts";
 import { Holders } from "./holders.ts";
 import { ANONYMOUS_LABEL, checkVolumeName, isVolumeName, noSuchVolume, randomName } from "./names.ts";
+import type { VolumeOptions } from "./open.ts";
 import { VolumeTable } from "./table.ts";
 import { Turns } from "./turns.ts";
 
 const LOCAL = "local";
-
-export interface VolumeOptions {
-  readonly database: GraphDB;
-  /** The folder of all volumes. */
-  readonly root: string;
-  readonly kinds: readonly VolumeDriverKind[];
-  /** Drivers that are not the engine's own. */
-  readonly found?: FoundDrivers;
-  /** Told of what went wrong when there is no caller to throw at. */
-  readonly complain: (sentence: string, cause: unknown) => void;
-}
-
-/** Opens the drivers that work here. */
-export async function openVolumes(options: VolumeOptions): Promise<VolumeStore> {
-  const drivers: VolumeDriver[] = [];
-  for (const kind of options.kinds) {
-    const verdict = await kind.probe(options.root);
-    if (verdict.usable) drivers.push(await kind.open(options.root));
-  }
-  return new VolumeStore(options, new Drivers(drivers, options.found));
-}
 
 /** The records of volumes, and the counts of their users and mounts; what they are is their driver's. */
 export class VolumeStore implements Volumes {
@@ -51,6 +29,8 @@ export class VolumeStore implements Volumes {
   readonly #users = new Holders<true>();
   /** With the host path that each of them was told. */
   readonly #mounts = new Holders<string>();
+  /** Whom a plugin could not be told to unmount for. */
+  readonly #stuck = new Holders<true>();
   /** An earlier daemon was ended before it was done with them. */
   readonly #halfRemoved = new Map<string, Volume>();
 
@@ -81,15 +61,11 @@ export class VolumeStore implements Volumes {
   async discover(name?: string): Promise<readonly string[]> {
     if (name !== undefined && this.#volumes.has(name)) return [];
     const { drivers, warnings } = await this.#drivers.reachable();
-    const failures = await Promise.all(
-      drivers.map((driver) =>
-        this.#settleWith(driver, name).then(
-          () => undefined,
-          (thrown) => `The volumes of the driver ${driver.name} are not known: ${sentenceOf(thrown)}`,
-        ),
-      ),
-    );
-    return [...warnings, ...failures.filter((one) => one !== undefined)];
+    const settled = drivers.map(async (driver) => {
+      const why = await this.#settleWith(driver, name).catch(sentenceOf);
+      return why === undefined ? [] : [`The volumes of the driver ${driver.name} are not known: ${why}`];
+    });
+    return [...warnings, ...(await Promise.all(settled)).flat()];
   }
 
   /** Takes up what the driver has, and forgets what it has no more unless somebody uses it. */
@@ -159,17 +135,8 @@ export class VolumeStore implements Volumes {
     if (fill !== undefined) await publishNow(demandContent(driver, { name, options }), fill);
     const { mountpoint = "" } = (await driver.inspect({ name, options })) ?? {};
     const { scope } = driver;
-    const created = Date.now();
-    const volume: Volume = {
-      name,
-      driver: driverName,
-      mountpoint,
-      labels,
-      options,
-      created,
-      isAnonymous,
-      scope,
-    };
+    const known = { name, driver: driverName, mountpoint, scope, labels, options };
+    const volume: Volume = { ...known, created: Date.now(), isAnonymous };
     this.#table.add(volume, holder);
     undo.move();
     this.#volumes.set(name, volume);
@@ -184,9 +151,9 @@ export class VolumeStore implements Volumes {
         if (force) return;
         throw noSuchVolume(name);
       }
-      const isOwn = this.#drivers.known(volume.driver) !== undefined;
+      const isOwn = this.#isOwn(volume);
+      for (const holder of this.#stuck.of(name)) await this.#unmount(volume, holder);
       const canPass = force && !isOwn;
-      // Of a container that has gone, a plugin that did not answer may have it mounted still.
       const users = new Set([...this.usersOf(name), ...(canPass ? [] : this.holdersOf(name))]);
       if (users.size > 0)
         throw new Fault("conflict", `remove ${name}: volume is in use - [${[...users].join(", ")}]`);
@@ -227,6 +194,7 @@ export class VolumeStore implements Volumes {
     this.#halfRemoved.delete(name);
     this.#users.clear(name);
     this.#mounts.clear(name);
+    this.#stuck.clear(name);
   }
 
   hold(name: string, containerId: string): void {
@@ -267,8 +235,25 @@ export class VolumeStore implements Volumes {
     await this.#turns.take(name, async () => {
       const volume = this.#volumes.get(name);
       if (volume === undefined || this.#mounts.get(name, holder) === undefined) return;
-      await this.#letGo(volume, { driver: await this.#drivers.get(volume.driver), holder });
+      await this.#unmount(volume, holder);
     });
+  }
+
+  /** A container ends whatever a plugin says; what is left is tried again at the next start and before a removal. */
+  async #unmount(volume: Volume, holder: string): Promise<void> {
+    const { name } = volume;
+    try {
+      await this.#letGo(volume, { driver: await this.#drivers.get(volume.driver), holder });
+      this.#stuck.delete(name, holder);
+    } catch (thrown) {
+      if (this.#isOwn(volume)) throw thrown;
+      this.#stuck.set(name, holder, true);
+      this.#complain(`The plugin ${volume.driver} may have the volume ${name} mounted still`, thrown);
+    }
+  }
+
+  #isOwn({ driver }: Volume): boolean {
+    return this.#drivers.known(driver) !== undefined;
   }
 
   /** The row last: until then a later daemon unmounts it. */
@@ -348,10 +333,14 @@ export class VolumeStore implements Volumes {
   async sweep(known: ReadonlySet<string>, running: ReadonlySet<string>): Promise<readonly string[]> {
     const swept: string[] = [];
     for (const volume of [...this.#halfRemoved.values()])
-      await this.#attempt(`Cannot finish the removal of the volume ${volume.name}`, async () => {
-        await this.#finishRemoval(volume);
-        swept.push(volume.name);
-      });
+      await this.#unlessForeign(
+        volume,
+        `Cannot finish the removal of the volume ${volume.name}`,
+        async () => {
+          await this.#turns.take(volume.name, () => this.#finishRemoval(volume));
+          swept.push(volume.name);
+        },
+      );
     await this.#settleMounts(running);
     const deserted = this.#users.keys().filter((name) => this.usersOf(name).some((id) => !known.has(id)));
     for (const name of deserted)
@@ -375,11 +364,23 @@ export class VolumeStore implements Volumes {
   async #settleMounts(running: ReadonlySet<string>): Promise<void> {
     for (const name of this.#mounts.keys())
       for (const holder of this.holdersOf(name).filter((one) => !running.has(one)))
-        await this.#attempt(`Cannot unmount the volume ${name}`, () => this.unmount(name, holder));
+        await this.#unlessForeign(this.#volumes.get(name), `Cannot unmount the volume ${name}`, () =>
+          this.unmount(name, holder),
+        );
     for (const { name, mountpoint } of this.#volumes.values())
       for (const id of this.usersOf(name))
         if (running.has(id) && this.#mounts.get(name, id) === undefined)
           this.#mounts.set(name, id, mountpoint);
+  }
+
+  /** A start does not wait for plugins. */
+  async #unlessForeign(
+    volume: Volume | undefined,
+    sentence: string,
+    work: () => Promise<void>,
+  ): Promise<void> {
+    const attempted = this.#attempt(sentence, work);
+    if (volume === undefined || this.#isOwn(volume)) await attempted;
   }
 
   /** One driver that cannot does not keep the others from it. */
