@@ -31,15 +31,22 @@ interface Extension {
 
 /** Reads tar in all its dialects from chunks of any size and tells the sink. Throws `invalid` on damage. */
 export class TarReader {
-  readonly #parsing: Parsing<void>;
+  readonly #parsing: Parsing<boolean>;
+  #hasEnd = false;
 
   constructor(sink: EntrySink) {
     this.#parsing = parse(new Cursor(), sink);
     this.#parsing.next();
   }
 
+  /** Whether the mark of its end was read, which an archive lacks that was cut off between two entries. */
+  get hasEnd(): boolean {
+    return this.#hasEnd;
+  }
+
   push(chunk: Uint8Array): void {
-    this.#parsing.next(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+    const step = this.#parsing.next(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+    if (step.done === true) this.#hasEnd ||= step.value ?? false;
   }
 
   /** Throws `invalid` when the archive stopped in the middle. */
@@ -48,11 +55,13 @@ export class TarReader {
   }
 }
 
-function* parse(cursor: Cursor, sink: EntrySink): Parsing<void> {
+/** Whether there was a mark of the end. */
+function* parse(cursor: Cursor, sink: EntrySink): Parsing<boolean> {
   let extension: Extension = { records: new Map() };
   for (;;) {
     const block = yield* cursor.take(BLOCK);
-    if (block === undefined || isZeroBlock(block)) return;
+    if (block === undefined) return false;
+    if (isZeroBlock(block)) return true;
     const header = parseHeader(block);
     if (yield* readExtension(header, { cursor, extension })) continue;
     yield* readMember(header, { block, cursor, extension, sink });

@@ -55,6 +55,9 @@ async function serveUnpack([directory = "", style = "", input = ""]: readonly st
     reader.push(chunk);
   }
   reader.end();
+  // It takes the place of what was there: a part of it must not pass for the whole.
+  if (style === "keep" && !reader.hasEnd)
+    throw new Fault("invalid", "Cannot read the archive: it is cut off, or is no tar archive");
   const totals = unpacker.end();
   say({ diffId: `sha256:${hash.digest("hex")}`, expanded, ...totals });
 }

@@ -102,6 +102,12 @@ describe("a volume's content", () => {
     ]);
     expect(await refused("import", "safe", `${directory}/out.tar`)).toContain("leads out of the archive");
     expect(await refused("import", "safe", `${directory}/none.tar`)).toContain("Cannot read");
+    await run(["tar", "-C", directory, "-cf", `${directory}/whole.tar`, "bad.tar", "out.tar"]);
+    // Behind the first entry: a header and 2048 bytes.
+    writeFileSync(`${directory}/part.tar`, readFileSync(`${directory}/whole.tar`).subarray(0, 512 + 2048));
+    writeFileSync(`${directory}/empty.tar`, "");
+    for (const name of ["part", "empty"])
+      expect(await refused("import", "safe", `${directory}/${name}.tar`)).toContain("it is cut off");
     expect(await refused("import", "nothing", `${directory}/bad.tar`)).toContain(
       "get nothing: no such volume",
     );

@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import { VolumeNameBody, VolumeReadQuery } from "#api";
 import { clientGone, type JobRunner, type ServerEnv } from "../environment.ts";
 import { emptyResponse, jsonResponse } from "../json.ts";
+import { bodyStream } from "../request-body.ts";
 import { streamResponse } from "../stream.ts";
 import { toSnapshot, toVolumeInspect } from "../translate/volume.ts";
 import { body, named, query } from "../validate.ts";
@@ -18,8 +19,8 @@ export function volumeContentRoutes(engine: JobRunner): Hono<ServerEnv> {
       return streamResponse(bytes, TAR);
     })
     .post("/bunker/volumes/:name/import", async (c) => {
-      const { body: archive } = c.req.raw;
-      const streams = archive === null ? {} : { input: archive };
+      const archive = bodyStream(c);
+      const streams = archive === undefined ? {} : { input: archive };
       await engine.run("volume.import", { name: named(c, "name") }, { signal: clientGone(c), streams });
       return emptyResponse(204);
     })

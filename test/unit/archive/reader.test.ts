@@ -226,3 +226,21 @@ test.each<[string, Buffer]>([
   expect(() => read(archive)).toThrow("Cannot read the archive");
   expect(() => read(archive, 100)).toThrow("Cannot read the archive");
 });
+
+test.each([
+  ["whole", (archive: Buffer) => archive, true],
+  ["cut off between two entries", (archive: Buffer) => archive.subarray(0, BLOCK * 2), false],
+  ["empty", () => Buffer.alloc(0), false],
+  ["nothing but its end", () => Buffer.alloc(BLOCK), true],
+] as const)("an archive that is %s tells whether it has its end", (_name, part, hasEnd) => {
+  const reader = new TarReader({ begin() {}, data() {}, finish() {} });
+  const archive = part(
+    tarOf([
+      { path: "a", data: "hello" },
+      { path: "b", data: "hello" },
+    ]),
+  );
+  for (let at = 0; at < archive.length; at += 100) reader.push(archive.subarray(at, at + 100));
+  reader.end();
+  expect(reader.hasEnd).toBe(hasEnd);
+});
