@@ -253,6 +253,10 @@ export const ContainerSummary = z.object({
   Labels: StringMap,
   State: z.string(),
   Status: z.string(),
+  /** Since API 1.52. */
+  Health: z
+    .object({ Status: z.enum(["none", "starting", "healthy", "unhealthy"]), FailingStreak: z.number() })
+    .optional(),
   HostConfig: z.object({ NetworkMode: z.string(), Annotations: StringMap.optional() }),
   NetworkSettings: z.object({ Networks: z.record(z.string(), EndpointSettings) }),
   Mounts: z.array(Mount),

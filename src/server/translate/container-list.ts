@@ -1,6 +1,6 @@
-import type { ContainerSummary } from "#api";
+import { type ContainerSummary, isAtLeast } from "#api";
 import type { ContainerView } from "#jobs";
-import { toStatusText } from "./container-state.ts";
+import { toHealthSummary, toStatusText } from "./container-state.ts";
 import { toMounts } from "./mounts.ts";
 import { exposedPorts, toNetworks } from "./network-settings.ts";
 import { toSeconds } from "./time.ts";
@@ -25,6 +25,7 @@ export function toContainerSummary(
     Labels: container.effective.labels,
     State: container.state.status,
     Status: toStatusText(container, now),
+    ...(isAtLeast(version, "1.52") && { Health: toHealthSummary(container) }),
     HostConfig: {
       NetworkMode: networkMode === "default" ? "bridge" : networkMode,
       ...(Object.keys(annotations).length > 0 && { Annotations: annotations }),

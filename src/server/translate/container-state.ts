@@ -1,4 +1,4 @@
-import type { ContainerState } from "#api";
+import type { ContainerState, ContainerSummary } from "#api";
 import type { Container } from "#jobs";
 import { humanDuration } from "./time.ts";
 
@@ -32,6 +32,13 @@ function toHealth({ status, failingStreak, log }: NonNullable<Container["state"]
       Output: output,
     })),
   };
+}
+
+/** In a list, since API 1.52: `none` also for what does not run. */
+export function toHealthSummary({ state }: Container): NonNullable<ContainerSummary["Health"]> {
+  const isRunning = state.status === "running" || state.status === "paused";
+  if (state.health === undefined || !isRunning) return { Status: "none", FailingStreak: 0 };
+  return { Status: state.health.status, FailingStreak: state.health.failingStreak };
 }
 
 function healthText(status: string | undefined): string {

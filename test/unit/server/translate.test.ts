@@ -261,6 +261,20 @@ describe("the status text", () => {
   });
 
   test.each([
+    [{ status: "running" }, "none"],
+    [{ status: "running", health: health("starting") }, "starting"],
+    [{ status: "paused", health: health("unhealthy") }, "unhealthy"],
+    [{ status: "exited", health: health("unhealthy") }, "none"],
+  ] as const)("has its health beside it since 1.52: %j is %p", (state, word) => {
+    const view = containerView({ state });
+    expect(toContainerSummary(view, { now, version: "1.52" }).Health).toEqual({
+      Status: word,
+      FailingStreak: 0,
+    });
+    expect(toContainerSummary(view, { now, version: "1.51" })).not.toHaveProperty("Health");
+  });
+
+  test.each([
     [0.5, "Less than a second"],
     [1, "1 second"],
     [59, "59 seconds"],
