@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { HostPart, PATIENCE, until } from "../fixtures/host-part.ts";
 import { Listener } from "../fixtures/listener.ts";
+import { processesWith } from "../fixtures/processes.ts";
 
 let part: HostPart;
 let listener: Listener;
@@ -43,20 +44,6 @@ const rows = (filter: object = {}) =>
     `/containers/json?all=1&filters=${encodeURIComponent(JSON.stringify(filter))}`,
   );
 const becomes = (id: string, status: string) => listener.next(id, `health_status: ${status}`);
-
-/** Pid and command line of all processes of the host with this word in them. */
-function processesWith(word: string): readonly string[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((pid) => {
-      try {
-        const line = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
-        return line.includes(word) ? [`${pid} ${line}`] : [];
-      } catch {
-        return [];
-      }
-    });
-}
 
 /** Resident, in KiB. */
 function memoryOf(pid: number): number {
