@@ -14,6 +14,10 @@ const CTA_TUPLE_PROTO = 2;
 const CTA_IP = { 4: { source: 1, destination: 2 }, 6: { source: 3, destination: 4 } } as const;
 const CTA_PROTO_NUM = 1;
 const CTA_PROTO_DST_PORT = 3;
+/** What a dump is narrowed by. Source: nf_internals.h. */
+const CTA_FILTER = 25;
+const CTA_FILTER_ORIG_FLAGS = 1;
+const FILTER_BY = { protocol: 1 << 3, destinationPort: 1 << 5 };
 const NLA_F_NESTED = 0x8000;
 const AF = { 4: 2, 6: 10 } as const;
 /** struct nfgenmsg: family, version, resource. */
@@ -31,17 +35,29 @@ export interface TrackedFlow {
   readonly answeredBy: Uint8Array;
 }
 
+/** Which flows are looked at: kernels from 5.8 on tell no others, older ones all. */
+export interface FlowFilter {
+  readonly family: 4 | 6;
+  readonly protocol: number;
+  /** Absent: any. */
+  readonly destinationPort?: number;
+}
+
 /**
  * Makes the kernel forget the flows that `isStale` names, so that their next packet meets today's rules. `netlink`
- * speaks NETLINK_NETFILTER. Returns how many.
+ * speaks NETLINK_NETFILTER. Returns how many. The kernel tracks hundreds of thousands, also at a container's will: a
+ * narrow filter keeps them out of this process.
  */
 export function forgetFlows(
   netlink: Netlink,
-  family: 4 | 6,
+  filter: FlowFilter,
   isStale: (flow: TrackedFlow) => boolean,
 ): number {
+  const { family } = filter;
   let count = 0;
-  for (const body of netlink.dump(GET, Uint8Array.of(AF[family], 0, 0, 0))) {
+  for (const body of netlink.dump(GET, Uint8Array.of(AF[family], 0, 0, 0), (request) =>
+    narrow(request, filter),
+  )) {
     const original = readAttributes(body, BODY_BYTES).get(CTA_TUPLE_ORIG);
     const flow = readFlow(body, family);
     if (original === undefined || flow === undefined || !isStale(flow)) continue;
@@ -52,6 +68,25 @@ export function forgetFlows(
     count += 1;
   }
   return count;
+}
+
+function narrow(request: NetlinkMessage, { protocol, destinationPort }: FlowFilter): void {
+  const hasPort = destinationPort !== undefined;
+  request.nested(CTA_TUPLE_ORIG, () =>
+    request.nested(CTA_TUPLE_PROTO, () => {
+      request.attribute(CTA_PROTO_NUM, Uint8Array.of(protocol));
+      if (hasPort)
+        request.attribute(CTA_PROTO_DST_PORT, Uint8Array.of(destinationPort >> 8, destinationPort & 255));
+    }),
+  );
+  request.nested(
+    CTA_FILTER,
+    () =>
+      void request.number(
+        CTA_FILTER_ORIG_FLAGS,
+        FILTER_BY.protocol | (hasPort ? FILTER_BY.destinationPort : 0),
+      ),
+  );
 }
 
 function readFlow(body: Uint8Array, family: 4 | 6): TrackedFlow | undefined {

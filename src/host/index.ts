@@ -4,7 +4,7 @@
  * Called by every room below `jobs` that needs the machine.
  */
 
-export { forgetFlows, type TrackedFlow } from "./conntrack.ts";
+export { type FlowFilter, forgetFlows, type TrackedFlow } from "./conntrack.ts";
 export * from "./files.ts";
 export * from "./links.ts";
 export { lockFile } from "./lock.ts";

@@ -66,10 +66,11 @@ export class Netlink implements Disposable {
     );
   }
 
-  /** The bodies of all answers to a dump request of this type; `body` is its fixed part. */
-  dump(type: number, body: Uint8Array): Uint8Array[] {
+  /** The bodies of all answers to a dump request of this type; `body` is its fixed part, `fill` says what narrows it. */
+  dump(type: number, body: Uint8Array, fill?: (request: NetlinkMessage) => void): Uint8Array[] {
     const request = new NetlinkMessage(type, NLM_F_REQUEST | NLM_F_DUMP);
     request.fields(...Array.from(body, (byte) => [1, byte] as const));
+    fill?.(request);
     this.#send(request.finish());
     const found: Uint8Array[] = [];
     for (;;) {

@@ -1,8 +1,10 @@
-import { forgetFlows, NETLINK_NETFILTER, Netlink } from "#host";
+import { type FlowFilter, forgetFlows, NETLINK_NETFILTER, Netlink, type TrackedFlow } from "#host";
 import { addressBytes, parseAddress } from "./addresses.ts";
 import type { PublishedPort } from "./driver.ts";
 
 const IPPROTO_UDP = 17;
+/** Each port is looked for by itself, unless there are more than these. */
+const MAX_PORTS_APART = 8;
 
 /**
  * A UDP flow has no beginning: one that was tracked before a port was published, or to the container that had it
@@ -19,8 +21,7 @@ export function forgetStaleFlows(ports: readonly PublishedPort[], keep: readonly
       const bytes = bytesOf(hostAddress);
       return bytes === undefined || (bytes.length === 4) !== (family === 4) ? [] : [{ hostPort, bytes }];
     });
-    if (wanted.length === 0) continue;
-    forgetFlows(netlink, family, (flow) => {
+    const isStale = (flow: TrackedFlow): boolean => {
       if (flow.protocol !== IPPROTO_UDP || kept.some((bytes) => isEqual(flow.answeredBy, bytes)))
         return false;
       return wanted.some(
@@ -28,8 +29,16 @@ export function forgetStaleFlows(ports: readonly PublishedPort[], keep: readonly
           flow.destinationPort === hostPort &&
           (bytes.every((byte) => byte === 0) || isEqual(bytes, flow.destination)),
       );
-    });
+    };
+    const all = { family, protocol: IPPROTO_UDP };
+    for (const filter of filtersFor(all, new Set(wanted.map(({ hostPort }) => hostPort))))
+      forgetFlows(netlink, filter, isStale);
   }
+}
+
+function filtersFor(all: FlowFilter, ports: ReadonlySet<number>): readonly FlowFilter[] {
+  if (ports.size > MAX_PORTS_APART) return [all];
+  return [...ports].map((destinationPort) => ({ ...all, destinationPort }));
 }
 
 function bytesOf(address: string): Uint8Array | undefined {
