@@ -4,5 +4,5 @@
  * Called by `volume` and `network`.
  */
 export { isPluginName, type PluginFolders } from "./discovery.ts";
-export { type Capability, type Plugin, type PluginLimits, PluginRefusal } from "./plugin.ts";
+export { type CallKind, type Capability, type Plugin, type PluginLimits, PluginRefusal } from "./plugin.ts";
 export { Plugins, type PluginsOptions } from "./plugins.ts";

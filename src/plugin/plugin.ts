@@ -20,7 +20,8 @@ export interface PluginLimits {
 
 export const PLUGIN_LIMITS: PluginLimits = { question: 10_000, ending: 30_000, deed: 120_000, retry: 15_000 };
 
-const FIRST_PAUSE_MILLISECONDS = 100;
+/** Before what was in vain is tried again; it doubles. */
+export const FIRST_PAUSE_MILLISECONDS = 100;
 const MAX_REASON_CHARACTERS = 1000;
 const NOT_FOUND = 404;
 

@@ -1,6 +1,13 @@
 import { Fault } from "#errors";
 import { findPlugin, listPlugins, type PluginFolders } from "./discovery.ts";
-import { type Capability, PLUGIN_LIMITS, Plugin, type PluginLimits } from "./plugin.ts";
+import {
+  type CallKind,
+  type Capability,
+  FIRST_PAUSE_MILLISECONDS,
+  PLUGIN_LIMITS,
+  Plugin,
+  type PluginLimits,
+} from "./plugin.ts";
 
 /** How long a plugin may take to say what it is when all are merely shown. */
 const SHOW_MILLISECONDS = 1000;
@@ -27,10 +34,15 @@ export class Plugins {
     return plugin !== undefined && (await plugin.implements(capability)) ? plugin : undefined;
   }
 
-  /** As find, and throws `unavailable` when there is none. */
-  async require(name: string, capability: Capability): Promise<Plugin> {
-    const plugin = await this.find(name, capability);
-    if (plugin !== undefined) return plugin;
+  /** As find, and throws `unavailable` when there is none; for a deed one that is about to start is waited for. */
+  async require(name: string, capability: Capability, kind: CallKind = "question"): Promise<Plugin> {
+    const until = performance.now() + (kind === "deed" ? this.#limits.retry : 0);
+    for (let pause = FIRST_PAUSE_MILLISECONDS; ; pause *= 2) {
+      const plugin = await this.find(name, capability);
+      if (plugin !== undefined) return plugin;
+      if (performance.now() + pause > until) break;
+      await Bun.sleep(pause);
+    }
     throw new Fault(
       "unavailable",
       `Cannot use the plugin ${name} as a ${capability}: there is none by that name on this host; start it, and try again`,

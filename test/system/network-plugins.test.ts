@@ -5,7 +5,7 @@ import { describeInOwnNetwork } from "../fixtures/describe-in-own-network.ts";
 import { port, running } from "../fixtures/network-host.ts";
 import { makeNeighbour } from "../fixtures/network-neighbour.ts";
 import { call, command, type OtherNetwork } from "../fixtures/own-network.ts";
-import { asked, holderOf, NO_POOLS, on, openPluginHost, request } from "../fixtures/plugin-host.ts";
+import { asked, holderOf, NO_POOLS, on, openPluginHost, POOL, request } from "../fixtures/plugin-host.ts";
 
 const linkNames = async () =>
   (await command("ip", "-brief", "link")).split("\n").map((line) => line.split(/[ @]/)[0] ?? "");
@@ -68,6 +68,22 @@ describeInOwnNetwork(import.meta.path, () => {
     await host.networks.remove("far");
     expect(left()).toEqual([0, 0, 0]);
     expect(await linkNames()).toEqual(before);
+  });
+
+  test("with both families it has the routes of both, and on an internal network none", async () => {
+    await using all = await openPluginHost();
+    const { host, networks } = all;
+    const v6 = { ...POOL, family: 6 as const, subnet: "fd70::/64" };
+    const ipam = { driver: "", options: {}, pools: [{ ...POOL, subnet: "10.70.0.0/24" }, v6] };
+    await host.networks.create(request("both", { isIpv6: true, ipam }));
+    await host.networks.create(request("shut", { isInternal: true, ipam: NO_POOLS }));
+    networks.join = { GatewayIPv6: "fd70::1" };
+    await using one = await host.start("one", [], on("both"));
+    expect(one.sandbox.endpoints[0]).toMatchObject({ ipv6Address: "fd70::2", ipv6Gateway: "fd70::1" });
+    expect(await one.network.run("ip", "-6", "route")).toContain("default via fd70::1 dev eth0");
+    networks.join = {};
+    await using two = await host.start("two", [], on("shut"));
+    expect(await two.network.run("ip", "route")).not.toContain("default");
   });
 
   test("a container that runs comes to it and leaves it", async () => {

@@ -87,6 +87,13 @@ describe("plugins", () => {
     expect(await asked).toEqual({ Value: "yes" });
   });
 
+  test("one that is not there yet is waited for before a deed", async () => {
+    await using one = await house({ retry: 60_000 });
+    const asked = one.plugins.require("late", "NetworkDriver", "deed");
+    await using _late = await FakePlugin.start(`${one.root}/run/late.sock`, ANSWERS);
+    expect((await asked).name).toBe("late");
+  });
+
   test("one that is gone for good is waited for no longer than the limit", async () => {
     await using one = await house({ retry: 300 });
     const plugin = await one.plugins.require("fake", "NetworkDriver");

@@ -1,6 +1,6 @@
 import { Fault } from "#errors";
 import type { NetlinkStep } from "#oci";
-import { type Plugin, PluginRefusal, type Plugins } from "#plugin";
+import { type CallKind, type Plugin, PluginRefusal, type Plugins } from "#plugin";
 import { parseAddress } from "../../addresses.ts";
 import type { Endpoint, EndpointRecord, Joined, Network, NetworkDriver, NetworkHost } from "../../driver.ts";
 import { addAddress, addRoute, bringUp, handLinkOver } from "../../netlink-steps.ts";
@@ -37,8 +37,8 @@ export class RemoteDriver implements NetworkDriver {
     this.#links = new HandedLinks(netlink);
   }
 
-  #plugin(): Promise<Plugin> {
-    return this.#plugins.require(this.#name, CAPABILITY);
+  #plugin(kind: CallKind = "ending"): Promise<Plugin> {
+    return this.#plugins.require(this.#name, CAPABILITY, kind);
   }
 
   /** Its options are the plugin's. */
@@ -75,7 +75,7 @@ export class RemoteDriver implements NetworkDriver {
   async join(network: Network, record: EndpointRecord): Promise<Joined> {
     const { endpointId } = record.endpoint;
     this.#stages.set(endpointId, "nothing");
-    const plugin = await this.#plugin();
+    const plugin = await this.#plugin("deed");
     const before = this.#links.present();
     const endpoint = await this.#createEndpoint(plugin, network, record);
     const ids = { NetworkID: network.id, EndpointID: endpointId };
