@@ -90,6 +90,7 @@ async function serve(words: readonly string[]): Promise<void> {
       `Cannot listen on ${flags.listen} with --htpasswd and without TLS: passwords would be read by others; give --tls-cert and --tls-key, or --insecure-http`,
     );
   const hours = wholeNumber("gc-interval", flags["gc-interval"]);
+  process.on("unhandledRejection", (thrown) => log("error", `Nobody handled: ${sentenceOf(thrown)}`));
   await using undo = new AsyncDisposableStack();
   mkdirSync(flags.data, { recursive: true, mode: 0o700 });
   undo.use(lockFile(`${flags.data}/lock`, `the registry's folder ${flags.data}`));

@@ -123,6 +123,18 @@ describe("volumes of mounts", () => {
     });
     expect((await settleMount(volumes, wanted, "c1")).made).toBeUndefined();
   });
+
+  test("tell whether they have a size limit", async () => {
+    const volumes = await volumesIn(`${await folder()}/volumes`);
+    const plain = await volumes.create({ name: "data" });
+    const [wanted] = mounts({ binds: ["data:/d"] });
+    if (wanted === undefined) throw new Error("nothing wanted");
+    const settled = async (options: Readonly<Record<string, string>>) => {
+      const found = { find: () => plain, create: async () => ({ ...plain, options }) };
+      return (await settleMount(found, wanted, "c1")).mount.hasSizeLimit;
+    };
+    expect([await settled({}), await settled({ size: "1m" })]).toEqual([undefined, true]);
+  });
 });
 
 describe("missing sources", () => {
