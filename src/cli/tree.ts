@@ -152,6 +152,10 @@ const save = leaf(
   "Save one or more images to a tar archive (streamed to STDOUT by default)",
   async () => (await import("./commands/save.ts")).save,
 );
+const setupSystemd = leaf(
+  "Print systemd's units for the daemon",
+  async () => (await import("./commands/setup/systemd.ts")).setupSystemd,
+);
 const start = leaf(
   "Start one or more stopped containers",
   async () => (await import("./commands/start.ts")).start,
@@ -314,6 +318,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
       remove: networkRemove,
     },
   },
+  setup: { about: "Set bunker up on this host", commands: { systemd: setupSystemd } },
   system: {
     about: "Manage bunker",
     commands: { df: systemDf, "dial-stdio": dialStdio, events, info, prune: systemPrune },

@@ -19,6 +19,7 @@ import { Plugins } from "#plugin";
 import { openRegistry } from "#registry";
 import { type App, createApp, listen } from "#server";
 import { openVolumes, pluginVolumes } from "#volume";
+import { Activation, inheritedSockets } from "./activation.ts";
 import type { Config } from "./config.ts";
 import { withDemoImage } from "./demo/registry.ts";
 import {
@@ -34,7 +35,7 @@ import { changeableSettings, engineSettings } from "./engine-settings.ts";
 import { FACTS } from "./facts.ts";
 import { networkSettings } from "./network-values.ts";
 import { reloaded } from "./reload.ts";
-import { refuseOpenTcp, serverKeys } from "./tcp.ts";
+import { refuseOpen, refuseOpenTcp, serverKeys } from "./tcp.ts";
 
 /** How long nobody must have asked until memory is given back, code that was compiled included. */
 const QUIET_MILLISECONDS = 5000;
@@ -58,6 +59,15 @@ export async function boot(config: Config, log: AdjustableLog): Promise<Daemon> 
   const fate = { isUp: false };
   await takeRoot(config["data-root"], { what: "data root", mode: 0o710, fate, undo });
   await takeRoot(config["exec-root"], { what: "exec root", mode: 0o711, fate, undo });
+  const activation = undo.use(
+    new Activation(config.hosts.filter(isInherited), {
+      sockets: inheritedSockets(process.env, process.pid),
+      folder: join(config["exec-root"], "activation"),
+      log,
+    }),
+  );
+  refuseOpen(activation.fronts.find(({ isTcp }) => isTcp)?.address, config);
+  await activation.makeFolder();
   await writeFile(config.pidfile, `${process.pid}\n`, { mode: 0o644 });
   undo.defer(() => rm(config.pidfile, { force: true }));
 
@@ -83,19 +93,34 @@ export async function boot(config: Config, log: AdjustableLog): Promise<Daemon> 
   );
   const group = config.group === undefined ? {} : { group: config.group };
   const listening = undo.use(
-    await listen({ app, hosts: config.hosts, ...group, ...(keys === undefined ? {} : { keys }) }),
+    await listen({
+      app,
+      ...group,
+      ...(keys === undefined ? {} : { keys }),
+      hosts: [...config.hosts.filter((host) => !isInherited(host)), ...activation.fronts.map(behind)],
+      secured: activation.fronts.filter(({ isTcp }) => isTcp).map(behind),
+    }),
   );
+  await activation.open();
   void recovery
     .settle()
     .catch((thrown) => log("error", `Cannot settle the containers: ${sentenceOf(thrown)}`));
   fate.isUp = true;
   const owned = undo.move();
   return {
-    addresses: listening.addresses,
+    addresses: [
+      ...listening.addresses.filter(
+        (address) => !activation.fronts.some((front) => behind(front) === address),
+      ),
+      ...activation.fronts.map(({ address }) => address),
+    ],
     reload: reloading(config, { rooms, log }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
+
+const isInherited = (host: string): boolean => host.startsWith("fd://");
+const behind = ({ path }: { readonly path: string }): string => `unix://${path}`;
 
 function reloading(config: Config, { rooms, log }: { rooms: Rooms; log: AdjustableLog }): Daemon["reload"] {
   let current = config;

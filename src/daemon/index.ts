@@ -35,23 +35,23 @@ export async function runDaemon(words: readonly string[]): Promise<void> {
   process.on("unhandledRejection", (thrown) => log("error", `Nobody handled: ${sentenceOf(thrown)}`));
   const daemon = await boot(config, log);
   for (const address of daemon.addresses) log("info", `Listening on ${address}`);
-  await notifySystemd("READY=1");
+  notifySystemd("READY=1");
   process.on("SIGHUP", () => void reload(daemon, words, log));
   log("info", `Stopping after ${await stop}; containers go on`);
-  await notifySystemd("STOPPING=1");
+  notifySystemd("STOPPING=1");
   await daemon[Symbol.asyncDispose]();
   process.exit(0);
 }
 
 /** Flags and file anew; when they are bad, everything stays as it was. */
 async function reload(daemon: Daemon, words: readonly string[], log: Log): Promise<void> {
-  await notifySystemd("RELOADING=1");
+  notifySystemd("RELOADING=1");
   try {
     await daemon.reload(readConfig(words));
   } catch (thrown) {
     log("error", `Cannot reload the configuration, all settings stay as they were: ${sentenceOf(thrown)}`);
   }
-  await notifySystemd("READY=1");
+  notifySystemd("READY=1");
 }
 
 function nextSignal(): Promise<string> {

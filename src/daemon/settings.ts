@@ -20,7 +20,7 @@ export const SETTINGS = [
     flag: "host",
     short: "H",
     kind: "list",
-    help: "Where to listen: unix://PATH or tcp://ADDRESS:PORT",
+    help: "Where to listen: unix://PATH, tcp://ADDRESS:PORT, or fd:// under systemd",
   },
   { key: "group", flag: "group", short: "G", kind: "text", help: "Group that may use the unix socket" },
   {

@@ -61,7 +61,14 @@ function pem(
 
 /** Whoever reaches the API is root on this host, and on loopback that is every user and many a program of theirs. */
 export function refuseOpenTcp(config: TcpConfig): void {
-  const open = config.hosts.find((host) => host.startsWith("tcp://"));
+  refuseOpen(
+    config.hosts.find((host) => host.startsWith("tcp://")),
+    config,
+  );
+}
+
+/** `open`: an address that is reached by tcp, if there is one. */
+export function refuseOpen(open: string | undefined, config: TcpConfig): void {
   if (open === undefined || config["insecure-tcp"] || config.tlsverify !== undefined) return;
   if (config.tls)
     throw new Fault(

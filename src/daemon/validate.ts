@@ -5,7 +5,7 @@ import { refuseOpenTcp, serverKeys } from "./tcp.ts";
 
 /** What can be said of a configuration without changing anything on the host. Throws as the start would. */
 export function validate(config: Config, env: Readonly<Record<string, string | undefined>>): void {
-  for (const host of config.hosts) parseHost(host);
+  for (const host of config.hosts) if (!host.startsWith("fd://")) parseHost(host);
   refuseOpenTcp(config);
   serverKeys(config, env);
   checkGraphDriver(config["storage-driver"]);

@@ -14,6 +14,12 @@ const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_RCVTIMEO = 20;
 const SO_REUSEADDR = 2;
+const SO_TYPE = 3;
+const SO_ACCEPTCONN = 30;
+const SO_DOMAIN = 39;
+const AF_UNIX = 1;
+/** struct sockaddr_un: its family, and the path. Source: unix(7). */
+const UNIX_PATH_BYTES = 108;
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
 const IPPROTO_SCTP = 132;
@@ -25,6 +31,7 @@ function openLibrary() {
     __errno_location: { args: [], returns: "ptr" },
     socket: { args: ["i32", "i32", "i32"], returns: "i32" },
     bind: { args: ["i32", "ptr", "u32"], returns: "i32" },
+    connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
     send: { args: ["i32", "ptr", "u64", "i32"], returns: "i32" },
     recv: { args: ["i32", "ptr", "u64", "i32"], returns: "i32" },
     getsockopt: { args: ["i32", "i32", "i32", "ptr", "ptr"], returns: "i32" },
@@ -62,6 +69,10 @@ export class RawSocket implements Disposable {
 
   bind(address: Uint8Array): number {
     return settle(calls().bind(this.#descriptor, address, address.length));
+  }
+
+  connect(address: Uint8Array): number {
+    return settle(calls().connect(this.#descriptor, address, address.length));
   }
 
   send(message: Uint8Array): number {
@@ -154,4 +165,30 @@ function socketAddress(bytes: Uint8Array, port: number): Uint8Array {
   view.setUint16(2, port);
   address.set(bytes, isV6 ? 8 : 4);
   return address;
+}
+
+/** Sends text to a datagram socket of this host; `@` begins an abstract name. False when nobody listens there. */
+export function sendDatagram(path: string, text: string): boolean {
+  const name = Buffer.from(path.replace(/^@/, "\0"));
+  if (name.length >= UNIX_PATH_BYTES) return false;
+  using socket = new RawSocket(AF_UNIX, SOCK_DGRAM, 0);
+  const address = Buffer.concat([Uint8Array.of(AF_UNIX, 0), name]);
+  return socket.connect(address) === 0 && socket.send(Buffer.from(text)) >= 0;
+}
+
+/** What an open descriptor is, if it is a socket. */
+export function describeSocket(descriptor: number): {
+  readonly isListening: boolean;
+  readonly isUnix: boolean;
+} {
+  const ask = (option: number): number | undefined => {
+    const value = new Int32Array(1);
+    const length = Uint32Array.of(value.byteLength);
+    const result = settle(calls().getsockopt(descriptor, SOL_SOCKET, option, value, length));
+    return result < 0 ? undefined : value[0];
+  };
+  return {
+    isListening: ask(SO_TYPE) === SOCK_STREAM && ask(SO_ACCEPTCONN) === 1,
+    isUnix: ask(SO_DOMAIN) === AF_UNIX,
+  };
 }

@@ -21,8 +21,10 @@ export interface ListenOptions {
   readonly hosts: readonly string[];
   /** The group that may use the unix sockets; absent: `docker`, else `bunker`, if there is one. */
   readonly group?: string;
-  /** For tcp://, which is plain without. */
+  /** For tcp://, which is plain without, and for those of `secured`. */
   readonly keys?: ServerKeys;
+  /** Unix sockets behind which TLS is spoken all the same: somebody carries tcp:// there. */
+  readonly secured?: readonly string[];
   /** How long replies under way may take when listening ends, in milliseconds. */
   readonly graceMilliseconds?: number;
 }
@@ -45,7 +47,8 @@ export async function listen(options: ListenOptions): Promise<Listening> {
   undo.defer(() => ended(sockets, options.graceMilliseconds ?? 1000));
   const addresses: string[] = [];
   for (const host of options.hosts) {
-    const front = streamServer(accept, host.startsWith("tcp:") ? options.keys : undefined);
+    const isSecured = host.startsWith("tcp:") || options.secured?.includes(host);
+    const front = streamServer(accept, isSecured ? options.keys : undefined);
     addresses.push(await bind(front, host, { undo, group: options.group }));
   }
   const held = undo.move();

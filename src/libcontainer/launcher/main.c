@@ -231,6 +231,7 @@ int main(int argc, char **argv) {
   if (strcmp(mode, "netlink") == 0) return netlink_main(argc - 1, argv + 1);
   if (strcmp(mode, "view") == 0) return view_main(argc - 1, argv + 1);
   if (strcmp(mode, "relay") == 0 && relay_main != NULL) return relay_main(argc - 1, argv + 1);
-  static const char usage[] = "usage: launcher supervise|exec|netlink|relay|view\n";
+  if (strcmp(mode, "front") == 0 && front_main != NULL) return front_main(argc - 1, argv + 1);
+  static const char usage[] = "usage: launcher supervise|exec|netlink|relay|front|view\n";
   return write_all(2, usage, sizeof usage - 1) ? 2 : 2;
 }

@@ -130,16 +130,16 @@ static void dispatch(struct relay *relay, struct source *source) {
   }
 }
 
-static int serve(struct relay *relay, struct source *links, const char *link) {
+int relay_serve(struct relay *relay, struct source *links, const char *link) {
   struct epoll_event events[EVENTS];
-  bool was_seen = if_nametoindex(link) != 0;
+  bool was_seen = link != NULL && if_nametoindex(link) != 0;
   for (;;) {
     int count = epoll_wait(relay->epoll, events, EVENTS, udp_sweep(relay));
     if (count < 0 && errno != EINTR) return -errno;
     for (int i = 0; i < count; i++) {
       struct source *source = events[i].data.ptr;
       if (source != links) dispatch(relay, source);
-      else if (link_is_gone(links->fd, link, &was_seen)) return 0;
+      else if (link == NULL || link_is_gone(links->fd, link, &was_seen)) return 0;
     }
     tcp_sweep(relay);
     pause_accepting(relay, relay->connections >= relay->connection_limit);
@@ -147,7 +147,7 @@ static int serve(struct relay *relay, struct source *links, const char *link) {
 }
 
 /* Descriptors bound how much may go on at once. */
-static void set_limits(struct relay *relay) {
+void relay_set_limits(struct relay *relay) {
   struct rlimit limit;
   size_t room = 1024;
   if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
@@ -170,7 +170,7 @@ static int drop_privileges(void) {
 }
 
 /* "ready", or "failed INDEX ERRNO"; then nobody holds the caller's pipe any more. */
-static int announce(size_t index, int error) {
+int relay_announce(size_t index, int error) {
   char line[64];
   int length = error ? snprintf(line, sizeof line, "failed %zu %d\n", index, -error) : snprintf(line, sizeof line, "ready\n");
   int result = write_all(1, line, (size_t)length);
@@ -191,7 +191,7 @@ int relay_main(int argc, char **argv) {
   setsid();
   relay.epoll = epoll_create1(EPOLL_CLOEXEC);
   relay.listeners = calloc(relay.listener_count, sizeof *relay.listeners);
-  set_limits(&relay);
+  relay_set_limits(&relay);
   int error = relay.epoll < 0 || relay.listeners == NULL || chdir("/") < 0 ? -errno : 0;
   if (!error) links.fd = open_links();
   if (!error) error = links.fd < 0 ? links.fd : watch(&relay, &links, EPOLLIN);
@@ -201,6 +201,6 @@ int relay_main(int argc, char **argv) {
     if (error) break;
   }
   if (!error) error = drop_privileges();
-  if (announce(index, error) || error) return 1;
-  return serve(&relay, &links, argv[3]) ? 1 : 0;
+  if (relay_announce(index, error) || error) return 1;
+  return relay_serve(&relay, &links, argv[3]) ? 1 : 0;
 }

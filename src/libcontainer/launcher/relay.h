@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 
 #define MAX_CONNECTIONS 2048
@@ -25,6 +26,7 @@ union address {
   struct sockaddr any;
   struct sockaddr_in v4;
   struct sockaddr_in6 v6;
+  struct sockaddr_un path;
 };
 
 enum source_kind { SOURCE_LINKS, SOURCE_TCP, SOURCE_UDP, SOURCE_END, SOURCE_FLOW };
@@ -52,6 +54,13 @@ struct relay {
 
 /* Level-triggered; without interest the descriptor leaves the set, so that a hang-up does not wake for ever. */
 int watch(const struct relay *relay, struct source *source, uint32_t interest);
+
+/* Descriptors bound how much may go on at once. */
+void relay_set_limits(struct relay *relay);
+/* "ready", or "failed INDEX ERRNO"; then nobody holds the caller's pipe any more. */
+int relay_announce(size_t index, int error);
+/* Until the link of that name goes; without a name, until `links` has something to say. */
+int relay_serve(struct relay *relay, struct source *links, const char *link);
 
 void tcp_accept(struct relay *relay, struct listener *listener);
 void tcp_ready(struct relay *relay, struct source *source);

@@ -275,6 +275,7 @@ void links_close(struct links *links);
 int step_netlink(struct links *links, const struct step *step, char *detail);
 int netlink_main(int argc, char **argv);
 int relay_main(int argc, char **argv) __attribute__((weak));
+int front_main(int argc, char **argv) __attribute__((weak));
 
 /* log.c */
 struct log {
