@@ -1,7 +1,15 @@
 import type { Socket } from "node:net";
 import { Fault } from "#errors";
 import { signalProcess } from "#host";
-import { type Cgroups, compileExecPlan, type Group, launch, openGroup, type Resources } from "#libcontainer";
+import {
+  type Cgroups,
+  compileExecPlan,
+  type Group,
+  launch,
+  openGroup,
+  ownGroups,
+  type Resources,
+} from "#libcontainer";
 import type {
   AttachStreams,
   ExecRequest,
@@ -40,11 +48,13 @@ export class NativeContainer implements RunningContainer {
   readonly #means: Means;
   readonly #address: SupervisorAddress;
   readonly #group: Group;
+  readonly #groupPath: string;
 
   constructor(means: Means, parts: RunningParts) {
     this.#means = means;
     this.#address = parts.address;
     this.#group = openGroup(means.cgroups, parts.groupPath);
+    this.#groupPath = parts.groupPath;
     this.id = parts.id;
     this.pid = parts.record.first.pid;
     this.startTicks = parts.record.first.startTicks;
@@ -117,22 +127,33 @@ export class NativeContainer implements RunningContainer {
     return {
       pid: launched.pid,
       attach: (streams) => openAttach(address, streams),
-      start: () => startExec(address, launched),
+      start: () => startExec(address, launched, () => this.#endOwnGroup(execId)),
       [Symbol.asyncDispose]: () => launched[Symbol.asyncDispose](),
     };
+  }
+
+  /** Of a command whose supervisor was killed before it could. Never rejects. */
+  #endOwnGroup(execId: string): Promise<void> {
+    const groups = ownGroups(this.#means.cgroups, this.#groupPath);
+    return removeGroups(groups.filter((directory) => directory.endsWith(execId)));
   }
 }
 
 async function startExec(
   address: SupervisorAddress,
   launched: { readonly pid: number; readonly startTicks: string; start(): Promise<void> },
+  clean: () => Promise<void>,
 ): Promise<RunningExec> {
   const answer = await waitForExit(address);
   await launched.start();
   const { pid, startTicks } = launched;
   return {
     pid,
-    exited: answer().then((record) => record ?? killedRecord()),
+    exited: answer().then(async (record) => {
+      if (record !== undefined) return record;
+      await clean();
+      return killedRecord();
+    }),
     resize: (size) => resize(address, size),
     signal: async (number) => {
       if (!signalProcess(pid, startTicks, number))

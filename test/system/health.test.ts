@@ -130,6 +130,34 @@ describe("a health check", () => {
   );
 
   test(
+    "F3, F12: whose supervisor is killed takes all of it with it",
+    async () => {
+      const word = `orphan-${process.pid}`;
+      const script = `(setsid sh -c 'sleep 1005; : ${word}' >/dev/null 2>&1 &); echo $$ > /tmp/pid; sleep 1006; : ${word}`;
+      const { id } = await checked(`if mkdir /tmp/begun; then ${script}; fi`, {
+        Interval: 200 * MS,
+        Retries: 1,
+      });
+      await until(
+        () => processesWith(word).filter((line) => !line.includes("/tmp/begun")),
+        (found) => found.length > 0,
+      );
+      const [first = ""] = processesWith("/tmp/begun");
+      const pid = Number(first.split(" ", 1)[0]);
+      const supervisor = /^PPid:\t(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+      process.kill(Number(supervisor), "SIGKILL");
+      await becomes(id, "unhealthy");
+      expect((await healthOf(id))?.Log[0]?.ExitCode).toBe(137);
+      await until(
+        () => processesWith(word).filter((line) => !line.includes("/tmp/begun")),
+        (left) => left.length === 0,
+      );
+      await part.remove(id);
+    },
+    PATIENCE,
+  );
+
+  test(
     "F12: that floods its output is cut, and the daemon does not grow",
     async () => {
       const before = memoryOf(part.daemon.pid);
