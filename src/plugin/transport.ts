@@ -39,8 +39,8 @@ export async function post(address: PluginAddress, request: Request): Promise<Re
       signal,
       keepalive: false,
       timeout: false,
-      // A proxy of the daemon's environment is for registries.
-      proxy: "",
+      // A proxy in the daemon's environment knows no plugins.
+      proxy: false,
       ...(address.kind === "unix" && { unix: address.path }),
       ...(tls !== undefined && { tls }),
     } as RequestInit);

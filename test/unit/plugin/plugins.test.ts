@@ -103,6 +103,23 @@ describe("plugins", () => {
     );
   });
 
+  test("one over TCP is spoken to directly, whatever proxy the environment has", async () => {
+    await using one = await house(QUICK);
+    const answer = () => Response.json({ Implements: ["IpamDriver"] });
+    const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: answer });
+    await writeFile(`${one.root}/far.spec`, `tcp://127.0.0.1:${server.port}`);
+    const before = process.env.HTTP_PROXY;
+    process.env.HTTP_PROXY = `http://127.0.0.1:1`;
+    try {
+      expect((await one.plugins.find("far", "IpamDriver"))?.name).toBe("far");
+      expect(await one.plugins.find("fake", "NetworkDriver")).toBeDefined();
+    } finally {
+      if (before === undefined) delete process.env.HTTP_PROXY;
+      else process.env.HTTP_PROXY = before;
+      await server.stop(true);
+    }
+  });
+
   test("all of a kind, and those that cannot be asked", async () => {
     await using one = await house(QUICK);
     await using other = await FakePlugin.start(`${one.root}/run/other/other.sock`, {
