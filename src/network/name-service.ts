@@ -1,8 +1,10 @@
+import { Fault } from "#errors";
 import type { Log } from "#host";
 import { PREDEFINED_NETWORKS } from "./defaults.ts";
 import { NameTable, type Outlook, Resolver, upstreamsOf } from "./dns/index.ts";
 import type { EndpointRecord, NamespaceHolder, Network, NetworkPeer } from "./driver.ts";
 import { inOrderOfPriority, shortIdOf } from "./endpoint.ts";
+import { HeldNamespace } from "./held-namespace.ts";
 import { readHostResolvConf } from "./resolv-conf.ts";
 import type { NetworkStore, SandboxRecord } from "./store.ts";
 
@@ -32,11 +34,14 @@ export class NameService implements Disposable {
   }
 
   /** From now on it is found, and can ask. Nothing happens to one whose networks have no names. */
-  async enter({ containerId }: SandboxRecord, { pid }: NamespaceHolder): Promise<void> {
+  async enter({ containerId }: SandboxRecord, holder: NamespaceHolder): Promise<void> {
     if (!this.isWanted(containerId)) return;
+    const namespace = HeldNamespace.find(holder);
+    if (namespace === undefined)
+      throw new Fault("conflict", "Cannot enter the container's network: it is not running any more");
     this.publish(containerId);
-    const namespacePath = `/proc/${pid}/ns/net`;
-    await this.#resolver.open({ containerId, namespacePath, ...this.outlook(containerId) });
+    const namespacePath = namespace.path;
+    await this.#resolver.open({ containerId, namespacePath, namespace, ...this.outlook(containerId) });
   }
 
   isServed(containerId: string): boolean {

@@ -77,7 +77,9 @@ export class SocketExchange implements Exchange {
   }
 
   /** Undefined where no socket can be had: no route, or the namespace has ended. */
-  async #from<Socket>({ server }: Asking, open: () => Promise<Socket>): Promise<Socket | undefined> {
+  async #from<Socket>({ server, signal }: Asking, open: () => Promise<Socket>): Promise<Socket | undefined> {
+    // The path may be another's by then.
+    if (signal.aborted) return undefined;
     try {
       return await (server.from === "host" ? open() : inNetworkNamespace(this.#namespacePath, open));
     } catch {

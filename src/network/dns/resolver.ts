@@ -23,8 +23,10 @@ export interface Outlook {
 
 export interface ResolverRequest extends Outlook {
   readonly containerId: string;
-  /** `/proc/PID/ns/net`, with the loopback up. */
+  /** `/proc/PID/ns/net`, or a descriptor of it, with the loopback up. */
   readonly namespacePath: string;
+  /** What keeps the path what it is: let go of when the container is served no longer. */
+  readonly namespace?: Disposable;
 }
 
 export interface ResolverOptions {
@@ -96,12 +98,14 @@ export class Served implements Disposable {
   readonly #closing = new AbortController();
   #outlook: Outlook;
   #links: ReadonlyMap<string, string>;
+  readonly #namespace: Disposable | undefined;
   #inFlight = 0;
   #listener: Listener | undefined;
 
   constructor(request: ResolverRequest, options: ResolverOptions) {
     this.#options = options;
     this.#outlook = request;
+    this.#namespace = request.namespace;
     this.#links = linkMap(request);
     this.#exchange = (options.exchange ?? ((path) => new SocketExchange(path)))(request.namespacePath);
   }
@@ -117,6 +121,8 @@ export class Served implements Disposable {
         this.handle(message, transport, reply),
       );
     const listener = await open(0);
+    // It may have been closed meanwhile, and the path be another's.
+    if (this.#closing.signal.aborted) return listener[Symbol.dispose]();
     try {
       (this.#options.redirect ?? redirectDns)(namespacePath, listener.ports);
       this.#hold(listener);
@@ -184,6 +190,7 @@ export class Served implements Disposable {
     this.#closing.abort();
     this.#listener?.[Symbol.dispose]();
     this.#listener = undefined;
+    this.#namespace?.[Symbol.dispose]();
   }
 }
 
