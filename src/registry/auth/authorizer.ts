@@ -78,10 +78,16 @@ export class Authorizer {
     const given = this.#credentials?.registryToken;
     if (given !== undefined) return { header: `Bearer ${given}`, endsAt: Number.POSITIVE_INFINITY };
     const { token, lifeSeconds } = await requestToken(
-      { ...challenge, scope: challenge.scope ?? scope },
+      { ...challenge, scope: wanted(challenge.scope, scope) },
       this.#credentials,
       { from, signal, http: this.#http },
     );
     return { header: `Bearer ${token}`, endsAt: this.#clock.now() + lifeSeconds * 1000 - MARGIN_MS };
   }
+}
+
+/** The registry knows best what it wants of one repository; what it takes to read a second one it need not say. */
+function wanted(challenged: string | undefined, scope: string): string {
+  if (challenged === undefined || !scope.includes(" ")) return challenged ?? scope;
+  return [...new Set([...challenged.split(" "), ...scope.split(" ")])].join(" ");
 }

@@ -48,11 +48,8 @@ async function mount(
   from: string,
 ): Promise<"mounted" | { readonly location: string } | undefined> {
   try {
-    using answer = await post(
-      transport,
-      push,
-      `?mount=${push.descriptor.digest}&from=${encodeURIComponent(from)}`,
-    );
+    const query = `?mount=${push.descriptor.digest}&from=${encodeURIComponent(from)}`;
+    using answer = await post(transport, push, { query, alsoPulls: from });
     return answer.status === 201 ? "mounted" : { location: locationOf(answer) };
   } catch (thrown) {
     if (thrown instanceof Fault && UNMOUNTABLE.includes(thrown.kind)) return undefined;
@@ -75,13 +72,23 @@ async function hasBlob(transport: Transport, { reference, descriptor, signal }: 
   }
 }
 
-function post(transport: Transport, { reference, signal }: BlobPush, query: string): Promise<Answer> {
-  return transport.ask({ ...pushing(reference), method: "POST", path: `blobs/uploads/${query}`, signal });
+function post(
+  transport: Transport,
+  { reference, signal }: BlobPush,
+  { query, alsoPulls }: { readonly query: string; readonly alsoPulls?: string },
+): Promise<Answer> {
+  return transport.ask({
+    ...pushing(reference),
+    method: "POST",
+    path: `blobs/uploads/${query}`,
+    signal,
+    ...(alsoPulls !== undefined && { alsoPulls }),
+  });
 }
 
 /** Where an upload goes that the registry is ready for. */
 async function begin(transport: Transport, push: BlobPush): Promise<string> {
-  using answer = await post(transport, push, "");
+  using answer = await post(transport, push, { query: "" });
   return locationOf(answer);
 }
 

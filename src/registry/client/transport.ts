@@ -16,6 +16,8 @@ export interface Question {
   readonly method?: "GET" | "HEAD" | "POST" | "PATCH" | "PUT";
   /** What a token must allow; `pull` unless it says otherwise. */
   readonly actions?: "pull" | "pull,push";
+  /** Another repository of the registry that a token must let us read as well. */
+  readonly alsoPulls?: string;
   /** Below `/v2/<name>/`, or a whole path or URL that the registry itself gave. */
   readonly path: string;
   /** Made anew for each time it is sent. */
@@ -82,7 +84,7 @@ export class Transport {
 
   /** A 401 is answered once; a second one is the registry's last word. */
   async #withAuthorization(question: Question): Promise<Answer> {
-    const scope = `repository:${question.reference.path}:${question.actions ?? "pull"}`;
+    const scope = scopeOf(question);
     const sent = this.#authorizer.header(scope);
     const answer = await this.#send(question, sent);
     if (answer.status !== 401) return answer;
@@ -137,6 +139,12 @@ export class Transport {
       http,
     );
   }
+}
+
+/** Source: distribution, token scope documentation. */
+function scopeOf({ reference, actions = "pull", alsoPulls }: Question): string {
+  const own = `repository:${reference.path}:${actions}`;
+  return alsoPulls === undefined ? own : `${own} repository:${alsoPulls}:pull`;
 }
 
 /** Whether the same request may fare better in a moment: a registry that was there may come back. */

@@ -165,6 +165,32 @@ describe("a blob of a neighbour", () => {
     expect(await push(layer, { from: ["neighbour"] })).toEqual({ how: "mounted", from: "neighbour" });
   });
 
+  test.each([
+    ["names both repositories", "repository:app:pull,push repository:neighbour:pull"],
+    ["names its own alone", "repository:app:pull,push"],
+  ])("is mounted with a token that lets it be read, where the challenge %s", async (_name, scope) => {
+    const layer = blob();
+    await push(layer);
+    await store.repositories.addBlob("neighbour", layer.descriptor.digest);
+    await store.repositories.removeBlob("app", layer.descriptor.digest);
+    await using tokens = await FakeRegistry.start();
+    tokens.faults.push(({ request, response }) => {
+      const scopes = new URL(request.path, tokens.url).searchParams.getAll("scope");
+      response.writeHead(200).end(JSON.stringify({ token: btoa(scopes.join(" ")) }));
+      return true;
+    });
+    const challenge = { "WWW-Authenticate": `Bearer realm="${tokens.url}/token",scope="${scope}"` };
+    proxy.faults.push((exchange) => {
+      const { headers, url = "" } = exchange.incoming;
+      const token = atob(headers.authorization?.slice("Bearer ".length) ?? "");
+      const needed = url.includes("mount=") ? "repository:neighbour:pull" : "repository:app:pull,push";
+      if (token.split(" ").includes(needed)) return false;
+      says(401, challenge)(exchange);
+      return true;
+    });
+    expect(await push(layer, { from: ["neighbour"] })).toEqual({ how: "mounted", from: "neighbour" });
+  });
+
   test.each([401, 403, 404])("is sent when the registry answers %d to its mount", async (code) => {
     const layer = blob();
     proxy.faults.push(strikes(9, ["POST", "mount="], says(code, BASIC)));
