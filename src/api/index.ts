@@ -3,6 +3,7 @@
  * Refuses to know what any of it means: `server/translate` turns it into the engine's words.
  * Called by `server` for the schemas, by `client` and `cli` for the types.
  */
+export * from "./auth.ts";
 export * from "./container-reply.ts";
 export * from "./container-request.ts";
 export * from "./disk-usage.ts";

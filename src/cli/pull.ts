@@ -1,5 +1,6 @@
 import { pullImage } from "#client";
 import { Fault } from "#errors";
+import { authFor } from "./login/credentials.ts";
 import { cleanCell } from "./output/clean.ts";
 import { Progress } from "./output/progress.ts";
 import type { Session } from "./session.ts";
@@ -36,6 +37,7 @@ export async function pullTo(
     name: repository,
     ...(isWhole ? {} : { tag }),
     ...(platform ? { platform } : {}),
+    ...(await authFor(session, repository)),
   })) {
     const failure = line.errorDetail?.message ?? line.error;
     if (failure !== undefined) throw new Fault("internal", cleanCell(failure));

@@ -12,6 +12,23 @@ const STDIN = 0;
  * Source: termios(3), cfmakeraw.
  */
 export function enterRawMode(): Disposable {
+  return changeTerminal((settings, { cfmakeraw }) => cfmakeraw(ptr(settings)));
+}
+
+/** Offset of `c_lflag` in struct termios, and in it the bit of echo. Source: Linux, asm-generic/termbits.h. */
+const LOCAL_FLAGS = 12;
+const ECHO = 0o10;
+
+/** What is typed does not show, until `dispose`; lines are lines still. */
+export function silenceTerminal(): Disposable {
+  return changeTerminal((settings) => {
+    settings[LOCAL_FLAGS] = (settings[LOCAL_FLAGS] ?? 0) & ~ECHO;
+  });
+}
+
+function changeTerminal(
+  change: (settings: Uint8Array, calls: { cfmakeraw(settings: ReturnType<typeof ptr>): void }) => void,
+): Disposable {
   const { symbols } = dlopen("libc.so.6", {
     tcgetattr: { args: [FFIType.i32, FFIType.ptr], returns: FFIType.i32 },
     tcsetattr: { args: [FFIType.i32, FFIType.i32, FFIType.ptr], returns: FFIType.i32 },
@@ -20,9 +37,9 @@ export function enterRawMode(): Disposable {
   const before = new Uint8Array(TERMIOS_BYTES);
   if (symbols.tcgetattr(STDIN, ptr(before)) !== 0)
     throw new Fault("internal", "Cannot read the settings of the terminal: standard input is none");
-  const raw = before.slice();
-  symbols.cfmakeraw(ptr(raw));
-  if (symbols.tcsetattr(STDIN, NOW, ptr(raw)) !== 0)
-    throw new Fault("internal", "Cannot put the terminal into raw mode");
+  const after = before.slice();
+  change(after, symbols);
+  if (symbols.tcsetattr(STDIN, NOW, ptr(after)) !== 0)
+    throw new Fault("internal", "Cannot change the settings of the terminal");
   return { [Symbol.dispose]: () => void symbols.tcsetattr(STDIN, NOW, ptr(before)) };
 }

@@ -80,6 +80,8 @@ const load = leaf(
   "Load an image from a tar archive or STDIN",
   async () => (await import("./commands/load.ts")).load,
 );
+const login = leaf("Authenticate to a registry", async () => (await import("./commands/login.ts")).login);
+const logout = leaf("Log out from a registry", async () => (await import("./commands/logout.ts")).logout);
 const logs = leaf("Fetch the logs of a container", async () => (await import("./commands/logs.ts")).logs);
 const networkConnect = leaf(
   "Connect a container to a network",
@@ -222,6 +224,8 @@ export const TOP: Readonly<Record<string, Leaf>> = {
   inspect,
   kill,
   load,
+  login,
+  logout,
   logs,
   pause,
   port,

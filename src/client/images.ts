@@ -20,19 +20,26 @@ export function listImages(
 /** Progress as it comes; a failure arrives as a value with `error`. Leaving the loop cancels the pull. */
 export async function* pullImage(
   transport: Transport,
-  { name, tag, platform }: { name: string; tag?: string; platform?: string },
+  { name, tag, platform, auth }: { name: string; tag?: string; platform?: string; auth?: string },
 ): AsyncGenerator<PullProgress> {
-  const reply = await transport.call("POST", "/images/create", { query: { fromImage: name, tag, platform } });
+  const query = { fromImage: name, tag, platform };
+  const reply = await transport.call("POST", "/images/create", { query, fields: authFields(auth) });
   yield* valuesOf<PullProgress>(reply.body);
 }
 
 /** Every tag of the repository where none is given. Progress as it comes; a failure arrives as a value with `error`. */
 export async function* pushImage(
   transport: Transport,
-  { name, tag }: { name: string; tag?: string },
+  { name, tag, auth }: { name: string; tag?: string; auth?: string },
 ): AsyncGenerator<PullProgress> {
-  const reply = await transport.call("POST", `/images/${imagePath(name)}/push`, { query: { tag } });
+  const path = `/images/${imagePath(name)}/push`;
+  const reply = await transport.call("POST", path, { query: { tag }, fields: authFields(auth) });
   yield* valuesOf<PullProgress>(reply.body);
+}
+
+/** `auth` is the JSON of an AuthConfig. */
+function authFields(auth: string | undefined): Readonly<Record<string, string>> {
+  return auth === undefined ? {} : { "X-Registry-Auth": Buffer.from(auth).toString("base64url") };
 }
 
 export function inspectImage(transport: Transport, name: string): Promise<unknown> {

@@ -46,3 +46,16 @@ export function listJobs(transport: Transport): Promise<JobSummary[]> {
 export async function cancelJob(transport: Transport, id: string): Promise<void> {
   await transport.send("POST", `/bunker/jobs/${segment(id)}/cancel`);
 }
+
+/** Whether a registry takes these credentials; and the token to be kept in the password's place, or nothing. */
+export function checkAuth(
+  transport: Transport,
+  auth: {
+    readonly username: string;
+    readonly password: string;
+    readonly serveraddress: string;
+    readonly identitytoken?: string;
+  },
+): Promise<{ readonly Status: string; readonly IdentityToken?: string }> {
+  return transport.json("POST", "/auth", { body: auth });
+}

@@ -8,6 +8,7 @@ export { parseCredentials } from "./auth/keychain.ts";
 export type { Clock } from "./client/clock.ts";
 export { endpointsOf } from "./client/endpoints.ts";
 export { LIMITS, type Limits } from "./client/limits.ts";
+export { type LoginRequest, logIn } from "./client/login.ts";
 export { type OpenOptions, openRegistry } from "./client/open.ts";
 export { collectGarbage, type Garbage, type GarbageOptions } from "./server/garbage.ts";
 export { Htpasswd } from "./server/htpasswd.ts";

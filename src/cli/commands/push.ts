@@ -1,6 +1,7 @@
 import { pushImage } from "#client";
 import { Fault } from "#errors";
 import { defineCli } from "../command.ts";
+import { authFor } from "../login/credentials.ts";
 import { cleanCell } from "../output/clean.ts";
 import { showProgress, splitName } from "../pull.ts";
 
@@ -31,7 +32,9 @@ export const push = defineCli({
       sink: isQuiet ? undefined : session.console.out,
       descriptor: 1,
     });
-    for await (const line of pushImage(session.daemon, { name: repository, ...(isWhole ? {} : { tag }) })) {
+    const auth = await authFor(session, repository);
+    const lines = pushImage(session.daemon, { name: repository, ...(isWhole ? {} : { tag }), ...auth });
+    for await (const line of lines) {
       const failure = line.errorDetail?.message ?? line.error;
       if (failure !== undefined) throw new Fault("internal", cleanCell(failure));
       progress.show(line);

@@ -2,10 +2,12 @@ import type { Made } from "../made.ts";
 import type { Rooms } from "../rooms.ts";
 import { systemEvents } from "./events.ts";
 import { systemInfo } from "./info.ts";
+import { checkLogin } from "./login.ts";
 import type { SystemJobs } from "./types.ts";
 
 export const systemJobs = (rooms: Rooms) =>
   ({
     "system.events": systemEvents(rooms),
     "system.info": systemInfo(rooms),
+    "system.login": checkLogin(rooms),
   }) satisfies Made<SystemJobs>;

@@ -45,6 +45,11 @@ export interface SystemInfo {
 }
 
 export type SystemJobs = {
+  /** Credentials come in the environment, as for "image.pull". `server` is empty for Docker Hub. */
+  readonly "system.login": {
+    readonly input: { readonly server: string };
+    readonly output: { readonly identityToken?: string };
+  };
   readonly "system.info": { readonly input: Record<string, never>; readonly output: SystemInfo };
   readonly "system.events": {
     readonly input: { readonly since?: bigint; readonly until?: bigint; readonly filters: Filters };

@@ -15,12 +15,15 @@ const TOKEN = /^[\x21-\x7e]+$/;
 const TokenReply = z.object({
   token: z.string().regex(TOKEN).optional(),
   access_token: z.string().regex(TOKEN).optional(),
+  refresh_token: z.string().regex(TOKEN).optional(),
   expires_in: z.number().positive().optional().catch(undefined),
 });
 
 export interface Token {
   readonly token: string;
   readonly lifeSeconds: number;
+  /** Stands for the password from now on; only where it was asked for. */
+  readonly refreshToken?: string;
 }
 
 type Bearer = Extract<Challenge, { scheme: "bearer" }>;
@@ -32,12 +35,23 @@ type Bearer = Extract<Challenge, { scheme: "bearer" }>;
 export async function requestToken(
   challenge: Bearer & { readonly scope: string },
   credentials: Credentials | undefined,
-  { from, signal, http }: { readonly from: URL; readonly signal: AbortSignal; readonly http: HttpSettings },
+  {
+    from,
+    signal,
+    http,
+    isToBeKept = false,
+  }: {
+    readonly from: URL;
+    readonly signal: AbortSignal;
+    readonly http: HttpSettings;
+    /** Whether a refresh token is wanted as well. */
+    readonly isToBeKept?: boolean;
+  },
 ): Promise<Token> {
   const realm = checkRealm(challenge.realm, from, http);
   using answer = await (credentials?.identityToken === undefined
     ? send(
-        withQuestion(realm, challenge),
+        withQuestion(realm, challenge, isToBeKept ? credentials?.username : undefined),
         {
           method: "GET",
           headers: { Accept: "application/json" },
@@ -68,7 +82,12 @@ export async function requestToken(
   const token = reply.data?.token ?? reply.data?.access_token;
   if (token === undefined)
     throw new Fault("unavailable", `Cannot log in at ${realm.host}: its reply holds no token`);
-  return { token, lifeSeconds: reply.data?.expires_in ?? DEFAULT_LIFE };
+  const refreshToken = isToBeKept ? reply.data?.refresh_token : undefined;
+  return {
+    token,
+    lifeSeconds: reply.data?.expires_in ?? DEFAULT_LIFE,
+    ...(refreshToken !== undefined && { refreshToken }),
+  };
 }
 
 /** A registry behind TLS may not send its users' passwords over the open line. */
@@ -83,8 +102,18 @@ function checkRealm(text: string, from: URL, http: HttpSettings): URL {
   throw new Fault("denied", `Cannot log in at ${from.host}: it names a token service that cannot be trusted`);
 }
 
-function withQuestion(realm: URL, { service, scope }: Bearer & { readonly scope: string }): URL {
+/** With an account a refresh token is asked for as well. */
+function withQuestion(
+  realm: URL,
+  { service, scope }: Bearer & { readonly scope: string },
+  account: string | undefined,
+): URL {
   const url = new URL(realm);
+  if (account !== undefined) {
+    url.searchParams.set("account", account);
+    url.searchParams.set("client_id", "bunker");
+    url.searchParams.set("offline_token", "true");
+  }
   if (service !== undefined) url.searchParams.set("service", service);
   for (const one of scope.split(" ").filter(Boolean)) url.searchParams.append("scope", one);
   return url;

@@ -15,7 +15,6 @@ const UNSUPPORTED: readonly (readonly [string, string, string])[] = [
   ],
   ["POST", "/build/prune", "prune the build cache: there is no builder in this version"],
   ["POST", "/build/cancel", "cancel a build: there is no builder in this version"],
-  ["POST", "/auth", "check credentials with a registry: they are checked when an image is pulled"],
   ["POST", "/session", "open a session: there is no builder in this version"],
   ["POST", "/grpc", "open a connection to BuildKit: there is no builder in this version"],
   ["GET", "/images/search", "search a registry"],

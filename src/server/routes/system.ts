@@ -1,5 +1,5 @@
 import { type Context, Hono } from "hono";
-import { DiskUsageQuery, EventsQuery } from "#api";
+import { AuthBody, DiskUsageQuery, EventsQuery } from "#api";
 import { Fault } from "#errors";
 import type { EngineEvent } from "#jobs";
 import { clientGone, type JobRunner, type ServerEnv, type ServerFacts } from "../environment.ts";
@@ -9,7 +9,7 @@ import { type Measured, toDiskUsage } from "../translate/disk-usage.ts";
 import { toEventMessage } from "../translate/event.ts";
 import { EVENT_FILTERS, parseFilters } from "../translate/filters.ts";
 import { toInfo, toVersion } from "../translate/system.ts";
-import { query } from "../validate.ts";
+import { body, query } from "../validate.ts";
 
 /** Builder-Version 1: the classic builder's clients need not try BuildKit. */
 const PING_HEADERS = {
@@ -33,6 +33,16 @@ export function systemRoutes(engine: JobRunner, facts: ServerFacts): Hono<Server
       const { verbose: isVerbose } = query(c, DiskUsageQuery);
       const measured = await measure(engine, c);
       return jsonResponse(toDiskUsage(measured, { version: c.get("version"), now: new Date(), isVerbose }));
+    })
+    .post("/auth", async (c) => {
+      const given = await body(c, AuthBody);
+      const environment = { REGISTRY_AUTH: JSON.stringify(given) };
+      const input = { server: given.serveraddress };
+      const { identityToken = "" } = await engine.run("system.login", input, {
+        signal: clientGone(c),
+        environment,
+      });
+      return jsonResponse({ Status: "Login Succeeded", IdentityToken: identityToken });
     })
     .get("/events", async (c) => {
       const { since, until, filters } = query(c, EventsQuery);

@@ -1,0 +1,12 @@
+import { z } from "zod";
+import { Text } from "./lenient.ts";
+
+/** The body of POST /auth, and what X-Registry-Auth holds. Source: Docker Engine API, AuthConfig. */
+export const AuthBody = z.object({
+  username: Text,
+  password: Text,
+  auth: Text,
+  serveraddress: Text,
+  identitytoken: Text,
+  registrytoken: Text,
+});
