@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
 import {
   type Cgroups,
   compileExecPlan,
@@ -278,6 +279,44 @@ describe("a plan for one more process", () => {
     expect(of(plan, "clone")).toEqual([{ op: "clone", namespaces: [] }]);
     expect(of(plan, "chdir")).toEqual([{ op: "chdir", target: "/", make: false }]);
   });
+
+  const OWN = /\/bunker-own-check$/;
+  test.each([
+    ["v2", { version: 2, mountpoint: "/cg" }, ["/cg"]],
+    [
+      "v1, in the freezer's hierarchy alone",
+      {
+        version: 1,
+        hierarchies: ["memory", "freezer", "pids"].map((name) => ({
+          mountpoint: `/cg/${name}`,
+          controllers: [name],
+        })),
+      },
+      ["/cg/freezer"],
+    ],
+  ] as const)(
+    "has a group of its own below the container's where that is asked, on %s",
+    (_, cgroups, tops) => {
+      // Where this process is, the kernel of a host with the other version says for that version alone.
+      const known = existsSync("/proc/self/cgroup") ? readFileSync("/proc/self/cgroup", "utf8") : "";
+      const isHere = cgroups.version === 2 ? /^0::/m.test(known) : /:freezer:/.test(known);
+      const plain = compileExecPlan({ process: processSpec(["id"]), pid: process.pid }, { cgroups });
+      const own = compileExecPlan(
+        { process: processSpec(["id"]), pid: process.pid, ownGroup: "check" },
+        { cgroups },
+      );
+      expect(of(plain, "cgroup")).toEqual([]);
+      const made = of(own, "cgroup").map(({ path }) => path);
+      expect(made.map((path) => path.slice(0, tops[0].length))).toEqual(isHere ? [...tops] : []);
+      for (const path of made) {
+        expect(path).toMatch(OWN);
+        const joined = of(own, "cgroup-join").map((step) => step.path);
+        expect(joined).toContain(path);
+        expect(joined).not.toContain(path.replace(OWN, ""));
+      }
+      expect(of(own, "cgroup-join").length).toBe(of(plain, "cgroup-join").length);
+    },
+  );
 
   test("is refused when the container has ended", () => {
     const gone = Bun.spawnSync(["true"]);
