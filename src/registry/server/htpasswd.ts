@@ -5,11 +5,13 @@ import { RegistryProblem } from "./problem.ts";
 
 /** bcrypt, the one kind that is worth its name; htpasswd -B makes it. */
 const BCRYPT = /^\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}$/;
-/** A password of nobody: an unknown name takes as long as a wrong password. */
+/** A password of nobody, where there are no users. */
 const NOBODY = "$2b$10$ocDhBEJqLqCoNfctOl8SzuS1xRjdMtDBNdPln86kxHNiAoCiuMdYm";
 /** bcrypt costs a tenth of a second: what was right is remembered, as a digest, so long. */
 const REMEMBERED_MILLISECONDS = 5 * 60 * 1000;
 const MOST_REMEMBERED = 1000;
+/** One password is checked at a time, lest guessing keep every thread busy; so many may wait. */
+const MOST_WAITING = 50;
 
 /** The users of a registry, from a file as Apache's htpasswd makes it; a changed file counts from the next request on. */
 export class Htpasswd {
@@ -17,6 +19,8 @@ export class Htpasswd {
   #changed = 0;
   #users = new Map<string, string>();
   readonly #remembered = new Map<string, number>();
+  readonly #checking = new Map<string, Promise<boolean>>();
+  #last: Promise<unknown> = Promise.resolve();
 
   /** Throws `invalid` naming the line that cannot be used. */
   constructor(path: string) {
@@ -38,13 +42,33 @@ export class Htpasswd {
     const hash = this.#users.get(user);
     const key = createHash("sha256").update(`${hash}\0${user}\0${password}`).digest("base64");
     if ((this.#remembered.get(key) ?? 0) > Date.now()) return true;
-    const isRight = await Bun.password
-      .verify(password, (hash ?? NOBODY).replace(/^\$2[ay]/, "$2b"), "bcrypt")
-      .catch(() => false);
+    const isRight = await (this.#checking.get(key) ?? this.#check(key, password, hash ?? this.#anyHash()));
     if (hash === undefined || !isRight) return false;
     if (this.#remembered.size >= MOST_REMEMBERED) this.#remembered.clear();
     this.#remembered.set(key, Date.now() + REMEMBERED_MILLISECONDS);
     return true;
+  }
+
+  /** For an unknown name: it takes as long as those that are known. */
+  #anyHash(): string {
+    const [first = NOBODY] = this.#users.values();
+    return first;
+  }
+
+  /** Asked for once however many requests wait for it. Throws 429 when too many do. */
+  #check(key: string, password: string, hash: string): Promise<boolean> {
+    if (this.#checking.size >= MOST_WAITING)
+      throw new RegistryProblem(429, "TOOMANYREQUESTS", "too many passwords are being checked", {
+        "Retry-After": "1",
+      });
+    const verify = () => Bun.password.verify(password, hash.replace(/^\$2[ay]/, "$2b"), "bcrypt");
+    const mine = this.#last
+      .then(verify)
+      .catch(() => false)
+      .finally(() => this.#checking.delete(key));
+    this.#checking.set(key, mine);
+    this.#last = mine;
+    return mine;
   }
 
   #load(): void {

@@ -11,6 +11,7 @@ export type ProblemCode =
   | "NAME_UNKNOWN"
   | "RANGE_INVALID"
   | "SIZE_INVALID"
+  | "TOOMANYREQUESTS"
   | "UNAUTHORIZED"
   | "UNSUPPORTED"
   | "UNAVAILABLE"
