@@ -1,6 +1,6 @@
 import { Fault, sentenceOf } from "#errors";
 import type { Log } from "#host";
-import { contains, overlaps, parseAddress, parsePrefix } from "./addresses.ts";
+import { contains, formatSubnet, overlaps, parseAddress, parsePrefix } from "./addresses.ts";
 import type { AddressPool, Endpoint, EndpointRequest, IpamDriver, Network } from "./driver.ts";
 import { macOf, requireMac } from "./endpoint.ts";
 import { ADDRESS_TYPE, GATEWAY_TYPE, requireAddress } from "./ipam.ts";
@@ -220,6 +220,19 @@ function poolsWanted({ ipam, isIpv4, isIpv6 }: Network): readonly AddressPool[] 
     const asked = ipam.pools.filter((pool) => pool.family === family);
     return asked.length > 0 ? asked : [{ family, subnet: "", gateway: "", range: "", auxiliary: {} }];
   });
+}
+
+/** Throws `invalid`, in Docker's words, for a block that is written by an address within it: it may be a slip. */
+export function requireAligned(pools: readonly AddressPool[]): void {
+  for (const { subnet, range } of pools)
+    for (const [what, text] of [
+      ["subnet", subnet],
+      ["ip-range", range],
+    ] as const) {
+      const parsed = parsePrefix(text);
+      if (parsed !== undefined && parsed.address.value !== parsed.subnet.value)
+        throw new Fault("invalid", `invalid ${what} ${text}: it should be ${formatSubnet(parsed.subnet)}`);
+    }
 }
 
 /** Throws `invalid`, in the words of Docker's client, for a gateway or an auxiliary address outside the subnet. */

@@ -1,7 +1,7 @@
 import { Fault, sentenceOf } from "#errors";
 import { findLink, type Log, type Netlink } from "#host";
 import { formatSubnet, overlaps, parsePrefix } from "./addresses.ts";
-import { type Addressing, poolIdOf } from "./addressing.ts";
+import { type Addressing, poolIdOf, requireAligned } from "./addressing.ts";
 import { DEFAULT_BRIDGE, PREDEFINED_NETWORKS } from "./defaults.ts";
 import type { BridgeSettings, EndpointRecord, Network, NetworkDriver, NetworkRequest } from "./driver.ts";
 import { randomId } from "./endpoint.ts";
@@ -120,6 +120,7 @@ export class Definitions {
     // Docker's clients say "default" when nothing was asked for.
     const isDefaultIpam = ["", "default"].includes(request.ipam.driver);
     const defaults = this.#parts.settings.defaultNetworkOptions[driverName] ?? {};
+    requireAligned(request.ipam.pools);
     const families = familiesOf(request, { ...defaults, ...request.options });
     return {
       id: randomId(),

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { GraphDB } from "#graphdb";
 import type { IpamDriver, Network } from "#network";
-import { Addressing } from "../../../src/network/addressing.ts";
+import { Addressing, requireAligned } from "../../../src/network/addressing.ts";
 import { defaultNetwork } from "../../../src/network/defaults.ts";
 import { NetworkStore } from "../../../src/network/store.ts";
 import { scratch } from "../../fakes/scratch.ts";
@@ -52,4 +52,19 @@ test.each([
   expect(driver.asked).toEqual(gateway === "10.7.0.1" ? ["10.7.0.9"] : [gateway, "10.7.0.9"]);
   await addressing.closePools(network);
   expect(driver.returned).toEqual([gateway, "10.7.0.9", "a pool"]);
+});
+
+test.each([
+  ["10.7.0.9/24", "", "invalid subnet 10.7.0.9/24: it should be 10.7.0.0/24"],
+  ["fd07::9/64", "", "invalid subnet fd07::9/64: it should be fd07::/64"],
+  ["10.7.0.0/24", "10.7.0.65/26", "invalid ip-range 10.7.0.65/26: it should be 10.7.0.64/26"],
+])("the subnet %p with the range %p is refused: %s", (subnet, range, words) => {
+  const pool = { family: 4 as const, subnet, range, gateway: "", auxiliary: {} };
+  expect(() => requireAligned([pool])).toThrow(words);
+});
+
+test("blocks that are whole, and none at all, are fine", () => {
+  const pool = { family: 4 as const, gateway: "", auxiliary: {} };
+  const blocks = [["10.7.0.0/24", "10.7.0.64/26"] as const, ["", ""] as const];
+  requireAligned(blocks.map(([subnet, range]) => ({ ...pool, subnet, range })));
 });
