@@ -35,7 +35,7 @@ import { changeableSettings, engineSettings } from "./engine-settings.ts";
 import { FACTS } from "./facts.ts";
 import { networkSettings } from "./network-values.ts";
 import { reloaded } from "./reload.ts";
-import { refuseOpen, refuseOpenTcp, serverKeys } from "./tcp.ts";
+import { openTcpWarnings, refuseOpen, refuseOpenTcp, serverKeys } from "./tcp.ts";
 
 /** How long nobody must have asked until memory is given back, code that was compiled included. */
 const QUIET_MILLISECONDS = 5000;
@@ -55,6 +55,7 @@ export interface Daemon extends AsyncDisposable {
 export async function boot(config: Config, log: AdjustableLog): Promise<Daemon> {
   refuseOpenTcp(config);
   const keys = serverKeys(config, process.env);
+  for (const warning of openTcpWarnings(config)) log("warn", warning);
   await using undo = new AsyncDisposableStack();
   const fate = { isUp: false };
   await takeRoot(config["data-root"], { what: "data root", mode: 0o710, fate, undo });
@@ -219,7 +220,12 @@ async function openRooms(config: Config, log: Log, undo: AsyncDisposableStack): 
     settings: engineSettings(config, {
       execDrivers: [exec.name],
       networkDrivers: kinds.map(({ name }) => (name === "none" ? "null" : name)),
-      warnings: [...networks.warnings(), ...missingPrograms(), ...(await confined)],
+      warnings: [
+        ...openTcpWarnings(config),
+        ...networks.warnings(),
+        ...missingPrograms(),
+        ...(await confined),
+      ],
     }),
   };
 }

@@ -80,3 +80,12 @@ export function refuseOpen(open: string | undefined, config: TcpConfig): void {
     `Cannot listen on ${open}: whoever connects would be root on this host (on loopback that is every user and every program here), and it has no TLS; use a unix socket or --tlsverify, or add --insecure-tcp if all who can connect are trusted`,
   );
 }
+
+/** What everybody should know who looks at this daemon: some of its doors are open. */
+export function openTcpWarnings(config: TcpConfig): readonly string[] {
+  if (config.tlsverify === true) return [];
+  const lacks = usesTls(config) ? "a client certificate" : "encryption and a client certificate";
+  return config.hosts
+    .filter((host) => host.startsWith("tcp://"))
+    .map((host) => `API is reached on ${host} without ${lacks}: whoever connects is root on this host`);
+}

@@ -198,6 +198,11 @@ test(
     await listenOn("tcp://127.0.0.1:23762", { "insecure-tcp": true });
     const outcome = await run([BUNKER, "-H", "tcp://127.0.0.1:23762", "ps", "-q"], PLAIN_TEXT_CLIENTS);
     expect(outcome).toEqual({ code: 0, stdout: "", stderr: "" });
+    const { Warnings } = await daemon.json<{ Warnings: readonly string[] }>("/info");
+    expect(Warnings).toContainEqual(expect.stringMatching(/tcp:\/\/127\.0\.0\.1:23762 without encryption/));
+    await daemon.stop();
+    expect(await daemon.log()).toMatch(/warn API is reached on tcp:\/\/127\.0\.0\.1:23762/);
+    await daemon.start();
   },
   MINUTE,
 );
