@@ -22,8 +22,8 @@ describeInOwnNetwork(import.meta.path, () => {
     for (const table of ["nat", "filter", "raw"]) await command("iptables", "-t", table, "-F");
     await host.networks.restore(running(web));
     expect((await rules()).sort()).toEqual(before.sort());
-    for (const table of ["nat", "filter", "raw"]) await command("iptables", "-t", table, "-F");
-    for (const table of ["nat", "filter", "raw"]) await command("iptables", "-t", table, "-X");
+    // At once, rules and chains: one after another they would be back before all of them are gone.
+    await command("nft", "flush", "ruleset");
     await using other = await host.start("other", [port(80, 8021)]);
     expect(await neighbour.call("tcp", "10.9.0.1", 8020)).toBe("web 10.9.0.2 5");
     expect(other.sandbox.ports[0]?.hostPort).toBe(8021);
