@@ -6,7 +6,7 @@ import { openInput } from "../terminal.ts";
 export const dialStdio = defineCli({
   synopsis: "",
   about: "Proxy the stdio stream to the daemon connection",
-  example: "ssh host bunker system dial-stdio",
+  example: "bunker --host unix:///run/bunker/bunker.sock system dial-stdio",
   flags: {},
   words: { min: 0, max: 0 },
   async run({ session }) {
