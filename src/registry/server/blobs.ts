@@ -1,8 +1,9 @@
 import { constants } from "node:fs";
-import { copyFile, link, mkdir, open, readdir, rename, rm, stat, utimes } from "node:fs/promises";
+import { copyFile, link, mkdir, open, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { dirname } from "node:path";
 import { syncDirectory, writeWhole } from "#host";
 import { type Digest, parseDigest } from "#oci";
+import { undefinedIfMissing } from "./missing.ts";
 
 /** `<hex>.<uuid>.dying` is a blob on its way out: see `removeUnused`. */
 const DYING = /^([0-9a-f]+)\.[0-9a-f-]{36}\.dying$/;
@@ -80,8 +81,7 @@ export class BlobFiles {
   }
 
   async read(digest: Digest): Promise<Uint8Array | undefined> {
-    const file = Bun.file(this.path(digest));
-    return (await file.exists()) ? file.bytes() : undefined;
+    return readFile(this.path(digest)).catch(undefinedIfMissing);
   }
 
   /** Milliseconds since the epoch; undefined where there is none. */

@@ -1,6 +1,7 @@
-import { mkdir, open, readdir, rename, rm, stat, unlink } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rename, rm, stat, unlink } from "node:fs/promises";
 import { syncDirectory } from "#host";
 import { type Descriptor, type Digest, isDigest, isRepositoryPath, isTag, parseDigest } from "#oci";
+import { noneIfMissing, undefinedIfMissing } from "./missing.ts";
 
 /** No part of a repository's name begins so: what does is ours. */
 const BLOBS = "_blobs";
@@ -57,7 +58,7 @@ export class Repositories {
   }
 
   async manifests(name: string): Promise<readonly Digest[]> {
-    return digests(await readdir(`${this.#root}/${name}/${MANIFESTS}`).catch(() => []));
+    return digests(await readdir(`${this.#root}/${name}/${MANIFESTS}`).catch(noneIfMissing));
   }
 
   async addManifest(name: string, digest: Digest, mediaType: string): Promise<void> {
@@ -92,7 +93,7 @@ export class Repositories {
 
   /** In the order of their bytes. Source: OCI distribution specification 1.1, "Listing Tags". */
   async tags(name: string): Promise<readonly string[]> {
-    const names = await readdir(`${this.#root}/${name}/${TAGS}`).catch(() => []);
+    const names = await readdir(`${this.#root}/${name}/${TAGS}`).catch(noneIfMissing);
     return names.filter(isTag).sort();
   }
 
@@ -118,7 +119,7 @@ export class Repositories {
     const folder = this.#place(name, REFERRERS, subject);
     const all: Descriptor[] = [];
     let length = 0;
-    for (const digest of digests(await readdir(folder).catch(() => [])).sort()) {
+    for (const digest of digests(await readdir(folder).catch(noneIfMissing)).sort()) {
       if (digest <= after) continue;
       const text = await readSmall(`${folder}/${fileOf(digest)}`);
       if (text === undefined) continue;
@@ -151,7 +152,7 @@ function digests(names: readonly string[]): Digest[] {
 }
 
 async function collect(folder: string, name: string, found: string[]): Promise<void> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  const entries = await readdir(folder, { withFileTypes: true }).catch(noneIfMissing);
   if (entries.some((entry) => [MANIFESTS, TAGS].includes(entry.name))) found.push(name);
   for (const entry of entries) {
     const inner = name === "" ? entry.name : `${name}/${entry.name}`;
@@ -167,8 +168,7 @@ const isThere = (path: string): Promise<boolean> =>
   );
 
 async function readSmall(path: string): Promise<string | undefined> {
-  const file = Bun.file(path);
-  return (await file.exists()) ? await file.text() : undefined;
+  return readFile(path, "utf8").catch(undefinedIfMissing);
 }
 
 /** A file reaches its name whole: as `writeWhole`, but what it is written to meanwhile cannot be a tag's name. */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { link, mkdtemp, readdir, rename, rm, utimes, writeFile } from "node:fs/promises";
+import { link, mkdtemp, readdir, rename, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Descriptor, type Digest, MEDIA, sha256 } from "#oci";
@@ -120,6 +120,21 @@ describe("garbage", () => {
     expect((await readdir(join(folder, "blobs/sha256"))).filter((name) => name.includes("dying"))).toEqual(
       [],
     );
+  });
+
+  test("is not collected by a list that cannot be read", async () => {
+    const layer = await pushBlob("garbage/unread", "behind what cannot be read");
+    expect(await put("garbage/unread", "v1", documentOf([layer]))).toBe(201);
+    await age(layer.digest);
+    const manifests = join(folder, "repositories/garbage/unread/_manifests");
+    await rename(manifests, `${manifests}.kept`);
+    // A link in a circle is an error that is not "nothing there", for root as well.
+    await symlink(manifests, manifests);
+    await expect(collectGarbage(store, GARBAGE)).rejects.toThrow("ELOOP");
+    await rm(manifests);
+    await rename(`${manifests}.kept`, manifests);
+    await collectGarbage(store, GARBAGE);
+    expect(await status(`/v2/garbage/unread/blobs/${layer.digest}`)).toBe(200);
   });
 
   test("a manifest without a tag that is put again with one meanwhile stays", async () => {
