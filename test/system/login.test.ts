@@ -80,6 +80,18 @@ describe("a registry with passwords", () => {
     expect((await ask(["push", "-q", name])).code).toBe(0);
     expect((await ask(["rmi", name])).code).toBe(0);
     expect((await ask(["pull", "-q", name])).code).toBe(0);
+    const X = Buffer.from(JSON.stringify({ username: "me", password: SECRET })).toString("base64url");
+    const told = await daemon.request("GET", `/distribution/${name}/json`, undefined, {
+      "X-Registry-Auth": X,
+    });
+    expect(await told.json()).toEqual({
+      Descriptor: expect.objectContaining({
+        digest: expect.stringMatching(/^sha256:/),
+        size: expect.any(Number),
+      }),
+      Platforms: [expect.objectContaining({ os: "linux" })],
+    });
+    expect((await daemon.request("GET", `/distribution/${name}/json`)).status).toBe(401);
     expect((await ask(["rmi", name])).code).toBe(0);
     expect((await ask(["run", "--rm", "-q", name, "true"])).code).toBe(0);
     expect((await ask(["login", registry.host])).stdout).toBe(

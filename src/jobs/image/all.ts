@@ -1,5 +1,6 @@
 import type { Made } from "../made.ts";
 import type { Rooms } from "../rooms.ts";
+import { inspectDistribution } from "./distribution.ts";
 import { imageHistory } from "./history.ts";
 import { importImage } from "./import.ts";
 import { inspectImage } from "./inspect.ts";
@@ -16,6 +17,7 @@ import { measureImages } from "./usage.ts";
 
 export const imageJobs = (rooms: Rooms) =>
   ({
+    "image.distribution": inspectDistribution(rooms),
     "image.history": imageHistory(rooms),
     "image.import": importImage(rooms),
     "image.inspect": inspectImage(rooms),

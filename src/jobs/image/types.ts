@@ -1,5 +1,5 @@
 import type { Image } from "#graph";
-import type { Digest } from "#oci";
+import type { Descriptor, Digest, Platform } from "#oci";
 import type { Filters, Ref } from "../shapes.ts";
 
 export interface ImageView extends Image {
@@ -48,6 +48,14 @@ export type ImageJobs = {
   readonly "image.load": {
     readonly input: { readonly quiet: boolean; readonly platform?: string };
     readonly output: { readonly loaded: readonly Digest[] };
+  };
+  /** Asks the registry that the reference names; credentials as for a pull. */
+  readonly "image.distribution": {
+    readonly input: { readonly reference: string };
+    readonly output: {
+      readonly descriptor: Descriptor;
+      readonly platforms: readonly (Platform & { readonly "os.version"?: string })[];
+    };
   };
   /** To the registry that the reference names. Without a tag all tags of the repository go. */
   readonly "image.push": {

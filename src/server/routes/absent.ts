@@ -19,7 +19,6 @@ const UNSUPPORTED: readonly (readonly [string, string, string])[] = [
   ["POST", "/grpc", "open a connection to BuildKit: there is no builder in this version"],
   ["GET", "/images/search", "search a registry"],
   ["GET", "/images/:name{.+}/attestations", "read attestations"],
-  ["GET", "/distribution/:name{.+}/json", "ask a registry about an image: pull it and inspect it"],
   ["GET", "/containers/:id/attach/ws", "attach over a websocket: attach without one"],
   ["GET", "/containers/:id/checkpoints", "list checkpoints"],
   ["POST", "/containers/:id/checkpoints", "make a checkpoint"],

@@ -59,6 +59,15 @@ export function imageRoutes(engine: JobRunner): Hono<ServerEnv> {
         engine.run("image.push", { reference }, { signal, environment, onProgress }),
       );
     })
+    .get("/distribution/:name{.+}/json", async (c) => {
+      const auth = decodeRegistryAuth(c.req.header("x-registry-auth"));
+      const environment: Record<string, string> = auth === undefined ? {} : { REGISTRY_AUTH: auth };
+      const input = { reference: named(c, "name") };
+      const options = { signal: clientGone(c), environment };
+      const { descriptor, platforms } = await engine.run("image.distribution", input, options);
+      const { mediaType, digest, size } = descriptor;
+      return jsonResponse({ Descriptor: { mediaType, digest, size }, Platforms: platforms });
+    })
     .get("/images/json", async (c) => {
       const { all, filters, filter } = query(c, ImageListQuery);
       const wanted = {
