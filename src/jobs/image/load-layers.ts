@@ -15,7 +15,7 @@ const LAYER_TYPES: Readonly<Record<Compression, string>> = {
 };
 
 interface Taking {
-  readonly layers: Pick<Layers, "chain" | "has" | "make" | "obtain">;
+  readonly layers: Pick<Layers, "chain" | "has" | "obtain">;
   readonly spool: Spool;
   readonly context: Pick<JobContext, "report" | "signal">;
   readonly quiet: boolean;
@@ -24,8 +24,8 @@ interface Taking {
 }
 
 /**
- * Makes layers of an archive's files, bottom first, and tells the topmost. A blob that a manifest names stays as it is,
- * and so does what is compressed; other archives are compressed. Throws `invalid` for what is not what it is said to be.
+ * Makes layers of an archive's files, bottom first, and tells the topmost. The files become the blobs as they are: nothing
+ * is compressed, and nothing compressed again. Throws `invalid` for what is not what it is said to be.
  */
 export async function takeLayers(
   taking: Taking,
@@ -61,7 +61,7 @@ interface Place {
   readonly signal: AbortSignal;
 }
 
-/** What is begun goes on beside the layers above it; what is made is there when this resolves. */
+/** What is begun goes on beside the layers above it. */
 async function begin(
   { layers, spool, context, quiet, held }: Taking,
   { file, descriptor: said }: ArchivedLayer,
@@ -70,15 +70,11 @@ async function begin(
   const report = quiet ? () => {} : reporter(diffId, context);
   const above = parent === undefined ? {} : { parent };
   const isHere = layers.has(layers.chain(parent, diffId));
-  const compression = said === undefined && !isHere ? await compressionIn(spool, file) : "none";
-  if (said === undefined && compression === "none" && !isHere) {
-    if (file.digest !== diffId) throw mismatch(diffId, file.digest);
-    const made = await layers.make(spool.stream(file, 0), { ...above, signal, report });
-    held.push(...made.held);
-    return { there: Promise.resolve() };
-  }
+  const known = said === undefined ? await compressionIn(spool, file) : undefined;
+  if (known === "none" && file.digest !== diffId) throw mismatch(diffId, file.digest);
   if (!isHere) await spool.adopt(file);
-  const descriptor = said ?? { mediaType: LAYER_TYPES[compression], digest: file.digest, size: file.size };
+  const mediaType = LAYER_TYPES[known ?? "none"];
+  const descriptor = said ?? { mediaType, digest: file.digest, size: file.size };
   held.push(layers.chain(parent, diffId));
   const open = (offset: number) => spool.stream(file, offset);
   return { there: layers.obtain({ descriptor, diffId, ...above, open }, { signal, report }) };

@@ -22,7 +22,7 @@ interface Needs {
   readonly graph: {
     readonly content: Pick<Graph["content"], "put">;
     readonly images: Pick<Graph["images"], "find" | "register" | "tag">;
-    readonly layers: Pick<Graph["layers"], "chain" | "has" | "make" | "obtain" | "release">;
+    readonly layers: Pick<Graph["layers"], "chain" | "has" | "obtain" | "release">;
     readonly spool: Graph["spool"];
   };
   readonly events: Pick<EventBus, "publish">;
