@@ -1,3 +1,4 @@
+import type { CreateBody, Resources } from "./bodies.ts";
 import { filtersQuery, segment } from "./filters.ts";
 import { valuesOf } from "./lines.ts";
 import type { Reply, Transport, Upgraded } from "./transport.ts";
@@ -5,10 +6,8 @@ import type {
   Change,
   ContainerDetails,
   ContainerSummary,
-  CreateBody,
   Created,
   Filters,
-  Resources,
   StatsSample,
   TopReply,
   WaitReply,

@@ -21,6 +21,7 @@ export {
   statPath,
 } from "./archive.ts";
 export { Duplex, passOutput, relayStream } from "./attach.ts";
+export type * from "./bodies.ts";
 export * from "./containers.ts";
 export * from "./disk-usage.ts";
 export * from "./execs.ts";

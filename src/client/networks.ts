@@ -1,7 +1,8 @@
 import type { NetworkFinding, PublishedPortReport } from "#api";
+import type { EndpointBody, NetworkBody } from "./bodies.ts";
 import { filtersQuery, segment } from "./filters.ts";
 import type { Transport } from "./transport.ts";
-import type { EndpointBody, Filters, NetworkBody, NetworkSummary } from "./types.ts";
+import type { Filters, NetworkSummary } from "./types.ts";
 
 /** The endpoints of networks. */
 export function listNetworks(transport: Transport, filters?: Filters): Promise<NetworkSummary[]> {
