@@ -78,7 +78,13 @@ const ROWS: readonly Row[] = [
   },
   {
     feature: "Network plugins",
-    missing: "remote drivers have no test on the built program yet",
+    tests: {
+      "test/system/plugins.test.ts": ["a plugin that is a program"],
+      "test/system/network-plugins.test.ts": [
+        "a plugin's network has its links, addresses and routes in containers, and can be reached",
+        "of a plugin that is gone, containers end, and its networks go by force alone",
+      ],
+    },
   },
   {
     feature: "IPAM: subnet, gateway, ip-range, aux-address, default-address-pools",

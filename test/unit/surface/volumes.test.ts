@@ -65,6 +65,7 @@ const ROWS: readonly Row[] = [
         "outlives a daemon that is killed",
       ],
       "test/system/host/volume-quota.test.ts": ["size"],
+      "test/system/plugins.test.ts": ["a plugin that is a program"],
     },
   },
   {
