@@ -12,6 +12,8 @@ interface Count {
   skipped: number;
 }
 
+/** Of one test, unless it says otherwise: other engines take their time, and so do slow machines. */
+const PATIENCE_MILLISECONDS = 120_000;
 const total: Count = { passed: 0, failed: 0, skipped: 0 };
 const names = process.argv.slice(2);
 
@@ -44,11 +46,14 @@ process.exit(total.failed === 0 ? 0 : 1);
 async function runFile(path: string): Promise<void> {
   process.stderr.write(`\ntest: ${path}\n`);
   const started = performance.now();
-  const child = Bun.spawn(inOwnNetwork([process.execPath, "test", `./${path}`]), {
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
-  });
+  const child = Bun.spawn(
+    inOwnNetwork([process.execPath, "test", `--timeout=${PATIENCE_MILLISECONDS}`, `./${path}`]),
+    {
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+    },
+  );
   const [out, report, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
   const count = (word: string) => Number(new RegExp(`^\\s*(\\d+) ${word}$`, "m").exec(report)?.[1] ?? 0);
   total.passed += count("pass");
