@@ -1,6 +1,7 @@
 import type { Transform } from "node:stream";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { Fault } from "#errors";
+import { through } from "./through.ts";
 
 export type Compression = "gzip" | "zstd" | "none";
 
@@ -42,14 +43,11 @@ export async function* decompress(source: AsyncIterable<Buffer>): AsyncGenerator
   const all = prepend(first.value, iterator);
   const transform = decompressor(compressionOf(first.value));
   if (transform === undefined) return yield* all;
-  const feeding = feed(all, transform);
-  feeding.catch((thrown) => transform.destroy(thrown));
   try {
-    for await (const chunk of transform) yield chunk;
+    yield* through(all, transform);
   } catch (thrown) {
     throw explain(thrown);
   }
-  await feeding;
 }
 
 async function* prepend(first: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
@@ -59,24 +57,6 @@ async function* prepend(first: Buffer, rest: AsyncIterator<Buffer>): AsyncGenera
   } finally {
     await rest.return?.(); // Whoever gives up in the middle lets go of the source.
   }
-}
-
-async function feed(source: AsyncIterable<Buffer>, into: Transform): Promise<void> {
-  for await (const chunk of source) {
-    if (into.destroyed) return;
-    if (!into.write(chunk)) await drained(into);
-  }
-  into.end();
-}
-
-function drained(stream: Transform): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  stream.once("drain", resolve);
-  stream.once("close", resolve);
-  return promise.finally(() => {
-    stream.off("drain", resolve);
-    stream.off("close", resolve);
-  });
 }
 
 function explain(thrown: unknown): unknown {

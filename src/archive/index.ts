@@ -14,6 +14,7 @@ export type { Placing } from "./placing.ts";
 export { TarReader } from "./reader.ts";
 export { serveArchive } from "./serve.ts";
 export { sync } from "./sync.ts";
+export { through } from "./through.ts";
 export { type Unpacked, type UnpackInput, type UnpackRequest, unpack } from "./unpack.ts";
 export {
   type Entrance,

@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, open, rm } from "node:fs/promises";
-import type { Transform } from "node:stream";
 import { createGzip } from "node:zlib";
-import { type Compression, compressionOf, decompress } from "#archive";
+import { type Compression, compressionOf, decompress, through } from "#archive";
 import { type Descriptor, type Digest, MEDIA } from "#oci";
 import type { Content } from "./content.ts";
 
@@ -120,32 +119,6 @@ async function* hashing(
   }
 }
 
-async function* compressed(bytes: AsyncIterable<Buffer>): AsyncGenerator<Uint8Array> {
-  const gzip = createGzip({ level: GZIP_LEVEL, chunkSize: CHUNK_BYTES });
-  const feeding = feed(bytes, gzip);
-  feeding.catch((thrown) => gzip.destroy(thrown));
-  try {
-    for await (const piece of gzip) yield piece;
-  } finally {
-    gzip.destroy();
-  }
-  await feeding;
-}
-
-async function feed(bytes: AsyncIterable<Buffer>, into: Transform): Promise<void> {
-  for await (const piece of bytes) {
-    if (into.destroyed) return;
-    if (!into.write(piece)) await drained(into);
-  }
-  into.end();
-}
-
-function drained(stream: Transform): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  stream.once("drain", resolve);
-  stream.once("close", resolve);
-  return promise.finally(() => {
-    stream.off("drain", resolve);
-    stream.off("close", resolve);
-  });
+function compressed(bytes: AsyncIterable<Buffer>): AsyncIterable<Uint8Array> {
+  return through(bytes, createGzip({ level: GZIP_LEVEL, chunkSize: CHUNK_BYTES }));
 }

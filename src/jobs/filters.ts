@@ -66,3 +66,10 @@ export function parseMoment(text: string, now: number): number {
     throw new Fault("invalid", `invalid time "${text.slice(0, 60)}": expected a date, a duration or seconds`);
   return moment;
 }
+
+/** The latest moment of making that the filter `until` lets go, in milliseconds since the epoch. Throws `invalid`. */
+export function latestOf(filters: Filters): number {
+  const [until, ...more] = filters.until ?? [];
+  if (more.length > 0) throw new Fault("invalid", "more than one until filter specified");
+  return until === undefined ? Number.POSITIVE_INFINITY : parseMoment(until, Date.now());
+}

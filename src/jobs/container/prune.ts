@@ -2,7 +2,7 @@ import { z } from "zod";
 import { defineJob } from "#engine";
 import { Fault } from "#errors";
 import type { LayerId } from "#graph";
-import { checkFilters, FiltersInput, matchesLabels, parseMoment } from "../filters.ts";
+import { checkFilters, FiltersInput, latestOf, matchesLabels } from "../filters.ts";
 import type { Rooms } from "../rooms.ts";
 import { type RemovalNeeds, removeHeld } from "./removal.ts";
 
@@ -24,9 +24,7 @@ export const pruneContainers = (needs: Needs) =>
 
     async run({ filters }, { signal }) {
       checkFilters(filters, ["label", "label!", "until"]);
-      const [until, ...more] = filters.until ?? [];
-      if (more.length > 0) throw new Fault("invalid", "more than one until filter specified");
-      const latest = until === undefined ? Number.POSITIVE_INFINITY : parseMoment(until, Date.now());
+      const latest = latestOf(filters);
       const deleted: string[] = [];
       let reclaimedBytes = 0;
       for (const { id, state, effective, created } of needs.containers.list()) {

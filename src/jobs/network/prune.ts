@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { defineJob } from "#engine";
 import { Fault } from "#errors";
-import { checkFilters, FiltersInput, matchesLabels, parseMoment } from "../filters.ts";
+import { checkFilters, FiltersInput, latestOf, matchesLabels } from "../filters.ts";
 import type { Rooms } from "../rooms.ts";
 import { announceNetwork } from "./announce.ts";
 import { PREDEFINED } from "./find.ts";
@@ -20,9 +20,7 @@ export const pruneNetworks = (needs: Needs) =>
 
     async run({ filters }, { signal }) {
       checkFilters(filters, ["label", "label!", "until"]);
-      const [until, ...more] = filters.until ?? [];
-      if (more.length > 0) throw new Fault("invalid", "more than one until filter specified");
-      const latest = until === undefined ? Number.POSITIVE_INFINITY : parseMoment(until, Date.now());
+      const latest = latestOf(filters);
       const deleted: string[] = [];
       for (const { id, name, created, labels, scope } of needs.networks.list()) {
         if (signal.aborted) break;
