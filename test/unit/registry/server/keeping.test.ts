@@ -1,40 +1,23 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { link, mkdtemp, readdir, rename, rm, symlink, utimes, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { link, readdir, rename, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Descriptor, type Digest, MEDIA, sha256 } from "#oci";
-import {
-  collectGarbage,
-  openRegistryStore,
-  type RegistryServer,
-  type RegistryStore,
-  serveRegistry,
-} from "#registry";
+import { collectGarbage, openRegistryStore, type RegistryServer, type RegistryStore } from "#registry";
+import { type ServedStore, serveStore } from "./served-store.ts";
 
 const LONG_AGO = new Date(Date.now() - 7200_000);
 const GARBAGE = { grace: 3600_000, removesUntagged: false, isTrial: false };
 let folder: string;
 let store: RegistryStore;
 let server: RegistryServer;
+let served: ServedStore;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "bunker-registry-keeping-"));
-  store = await openRegistryStore(folder);
-  server = serveRegistry({
-    hostname: "127.0.0.1",
-    port: 0,
-    store,
-    mayDelete: true,
-    complain: (sentence, cause) => {
-      throw new Error(sentence, { cause });
-    },
-  });
+  served = await serveStore();
+  ({ folder, store, server } = served);
 });
 
-afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-  await rm(folder, { recursive: true, force: true });
-});
+afterAll(() => served[Symbol.asyncDispose]());
 
 const ask = (method: string, path: string, init: RequestInit = {}): Promise<Response> =>
   fetch(`${server.url}${path}`, { method, ...init });

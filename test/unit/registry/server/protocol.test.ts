@@ -1,39 +1,20 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdtemp, rm, utimes } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { utimes } from "node:fs/promises";
 import { type Descriptor, type Digest, MEDIA, sha256 } from "#oci";
-import {
-  collectGarbage,
-  openRegistryStore,
-  type RegistryServer,
-  type RegistryStore,
-  serveRegistry,
-} from "#registry";
+import { collectGarbage, type RegistryServer, type RegistryStore } from "#registry";
+import { type ServedStore, serveStore } from "./served-store.ts";
 
 const ABSENT = `sha256:${"0".repeat(64)}`;
-let folder: string;
 let store: RegistryStore;
 let server: RegistryServer;
+let served: ServedStore;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "bunker-registry-unit-"));
-  store = await openRegistryStore(folder);
-  server = serveRegistry({
-    hostname: "127.0.0.1",
-    port: 0,
-    store,
-    mayDelete: true,
-    complain: (sentence, cause) => {
-      throw new Error(sentence, { cause });
-    },
-  });
+  served = await serveStore();
+  ({ store, server } = served);
 });
 
-afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-  await rm(folder, { recursive: true, force: true });
-});
+afterAll(() => served[Symbol.asyncDispose]());
 
 function ask(method: string, path: string, init: RequestInit = {}): Promise<Response> {
   const url = path.startsWith("http") ? path : `${server.url}${path}`;
