@@ -1,7 +1,22 @@
-/** Brings the loopback of a new network namespace up, then runs the command given and ends as it does. */
+/**
+ * Brings the loopback of a new network namespace up, then runs the command given and ends as it does; with 1 when the
+ * command succeeded but left links, rules, mounts or processes behind in its namespaces.
+ */
+import { hostDifference, hostState } from "./fixtures/host-state.ts";
+
 const [, , ...command] = process.argv;
 
 const up = Bun.spawnSync(["ip", "link", "set", "lo", "up"], { stderr: "inherit" });
 if (up.exitCode !== 0) throw new Error("Cannot bring the loopback up: ip ended with an error");
+const before = await own();
 const child = Bun.spawn(command, { stdio: ["inherit", "inherit", "inherit"] });
-process.exit(await child.exited);
+const code = await child.exited;
+const left = hostDifference(before, await own());
+for (const line of left) process.stderr.write(`test: not as it was before this file: ${line}\n`);
+process.exit(code === 0 && left.length > 0 ? 1 : code);
+
+/** What cannot be another file's: control groups and folders are the whole machine's, and are compared at the end. */
+async function own() {
+  const { groups: _groups, folders: _folders, ...rest } = await hostState();
+  return rest;
+}

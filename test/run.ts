@@ -14,6 +14,10 @@ interface Count {
 
 /** Of one test, unless it says otherwise: other engines take their time, and so do slow machines. */
 const PATIENCE_MILLISECONDS = 120_000;
+/** So many files at a time. Much of a test is waiting, but a machine that is too busy makes other engines time out. */
+const LANES = Math.max(1, Math.min(navigator.hardwareConcurrency, 4));
+/** Files that take minutes begin first, or all would wait for them at the end. */
+const LONGEST = ["system/vm.test.ts", "system/hostile-images.test.ts", "system/overlay.test.ts"];
 const total: Count = { passed: 0, failed: 0, skipped: 0 };
 const names = process.argv.slice(2);
 
@@ -32,7 +36,11 @@ if (process.getuid?.() === 0) {
   // Only now are there packages that the fixtures import.
   const { prepareFixtures } = await import("./fixtures/index.ts");
   await prepareFixtures(await Promise.all(files.map((file) => Bun.file(`test/${file}`).text())));
-  for (const file of files) await runFile(`test/${file}`);
+  const waiting = [
+    ...LONGEST.filter((file) => files.includes(file)),
+    ...files.filter((file) => !LONGEST.includes(file)),
+  ];
+  await Promise.all(Array.from({ length: LANES }, () => runLane(waiting)));
   const left = hostDifference(before, await hostState());
   for (const line of left) process.stderr.write(`test: the machine is not as it was: ${line}\n`);
   total.failed += left.length > 0 ? 1 : 0;
@@ -42,9 +50,13 @@ if (process.getuid?.() === 0) {
 process.stdout.write(`system: ${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`);
 process.exit(total.failed === 0 ? 0 : 1);
 
-/** A file a process: what one leaves in its process cannot reach the next. */
+/** One file after the other, until none is left. */
+async function runLane(waiting: string[]): Promise<void> {
+  for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) await runFile(`test/${file}`);
+}
+
+/** A file a process: what one leaves in its process cannot reach the next. Said in one piece when it has ended. */
 async function runFile(path: string): Promise<void> {
-  process.stderr.write(`\ntest: ${path}\n`);
   const started = performance.now();
   const child = Bun.spawn(
     inOwnNetwork([process.execPath, "test", `--timeout=${PATIENCE_MILLISECONDS}`, `./${path}`]),
@@ -59,14 +71,27 @@ async function runFile(path: string): Promise<void> {
   total.passed += count("pass");
   total.failed += Math.max(count("fail"), code === 0 ? 0 : 1);
   total.skipped += count("skip") + count("todo");
-  if (code !== 0) process.stderr.write(out.slice(-20000));
-  process.stderr.write(code === 0 ? summary(report) : report.slice(-60000));
-  process.stderr.write(`test: ${path} took ${((performance.now() - started) / 1000).toFixed(1)} s\n`);
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  const said = code === 0 ? summary(report) : `${out.slice(-20000)}${report.slice(-60000)}`;
+  process.stderr.write(`\ntest: ${path}\n${said}test: ${path} took ${seconds} s\n`);
 }
 
-/** Links, rules and ports of a file's daemons live and die with a network namespace of its own, loopback up. */
+/**
+ * Links, rules, ports and mounts of a file's daemons live and die with namespaces of its own, loopback up, so that
+ * files do not see one another's when they run side by side.
+ */
 function inOwnNetwork(command: readonly string[]): string[] {
-  return ["unshare", "--net", "--", process.execPath, "test/in-network.ts", ...command];
+  return [
+    "unshare",
+    "--net",
+    "--mount",
+    "--propagation",
+    "private",
+    "--",
+    process.execPath,
+    "test/in-network.ts",
+    ...command,
+  ];
 }
 
 /** What was skipped is said aloud, with the reason that stands in its name. */
