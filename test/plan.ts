@@ -1,6 +1,7 @@
 /** Who may import whom: a room may call only on the rooms in its line, and every room stands below its callers. */
 export const PLAN: Readonly<Record<string, readonly string[]>> = {
   errors: [],
+  template: [],
   host: ["errors"],
   oci: ["errors"],
   api: ["errors", "oci"],
@@ -17,6 +18,7 @@ export const PLAN: Readonly<Record<string, readonly string[]>> = {
   registry: ["errors", "host", "oci"],
   jobs: [
     "errors",
+    "template",
     "host",
     "oci",
     "api",
@@ -34,7 +36,7 @@ export const PLAN: Readonly<Record<string, readonly string[]>> = {
   ],
   client: ["errors", "api"],
   server: ["errors", "api", "engine", "jobs"],
-  cli: ["errors", "api", "oci", "archive", "client"],
+  cli: ["errors", "template", "api", "oci", "archive", "client"],
   daemon: [
     "errors",
     "host",

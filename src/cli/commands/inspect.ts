@@ -1,9 +1,9 @@
 import { inspectContainer, inspectImage, inspectNetwork, inspectVolume, type Transport } from "#client";
 import { Fault } from "#errors";
+import type { Template } from "#template";
 import { type Command, defineCli, FAILURE_EXIT } from "../command.ts";
 import { cleanText } from "../output/clean.ts";
 import { withTemplate } from "../output/one.ts";
-import type { Template } from "../output/template/index.ts";
 import type { Session } from "../session.ts";
 
 type Kind = "container" | "image" | "network" | "volume";

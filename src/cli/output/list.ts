@@ -1,7 +1,7 @@
+import { HEADER_FUNCTIONS, type Method, type Template } from "#template";
 import { cleanCell } from "./clean.ts";
 import { withTemplate } from "./one.ts";
 import { alignTabs } from "./table.ts";
-import { HEADER_FUNCTIONS, type Method, type Template } from "./template/index.ts";
 
 const JSON_ROW = "{{json .}}";
 /** How docker words a wrong template of a list. */

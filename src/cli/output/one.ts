@@ -1,5 +1,5 @@
 import { Fault } from "#errors";
-import { ExecutionProblem, jsonText, Template, TemplateProblem } from "./template/index.ts";
+import { ExecutionProblem, jsonText, Template, TemplateProblem } from "#template";
 
 /** One value by a `--format`: `json`, or a template; the text has its line end. */
 export function renderOne(value: unknown, format: string): string {

@@ -1,3 +1,7 @@
+/**
+ * Owns templates of Go's text/template language with docker's functions: what is typed after `--format` and in a log's
+ * tag. Refuses to know what they are filled with: values are plain. Called by `cli` and `jobs`.
+ */
 import { execute, type Rules } from "./execute.ts";
 import { FUNCTIONS } from "./functions.ts";
 import { type Node, type Operand, type Parsed, type Pipe, parse } from "./parse.ts";

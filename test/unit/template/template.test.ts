@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { Template } from "../../../src/cli/output/template/index.ts";
+import { Template } from "#template";
 
 const VALUE = {
   Id: "0123",
