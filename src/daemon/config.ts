@@ -3,6 +3,7 @@ import { z } from "zod";
 import { Fault, sentenceOf } from "#errors";
 import type { LogLevel } from "#host";
 import { sha256 } from "#oci";
+import { CERTIFICATE_FOLDERS } from "#registry";
 import { readFlags } from "./flags.ts";
 import { NETWORK_VALUES } from "./network-values.ts";
 import { refusal } from "./refused.ts";
@@ -50,6 +51,7 @@ const Values = z.strictObject({
   "dns-opts": z.array(z.string()).default([]),
   "registry-mirrors": z.array(Mirror).default([]),
   "insecure-registries": z.array(z.string()).default([]),
+  "registry-certs": z.array(z.string()).default([...CERTIFICATE_FOLDERS]),
   "max-concurrent-downloads": z.number().int().min(1).max(64).default(3),
   "storage-driver": z.string().optional(),
   "cgroup-parent": z

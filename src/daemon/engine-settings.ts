@@ -24,6 +24,7 @@ export function changeableSettings(config: Config) {
     labels: config.labels,
     registryMirrors: config["registry-mirrors"],
     insecureRegistries: config["insecure-registries"],
+    certificateFolders: config["registry-certs"],
     defaults: {
       shmSizeBytes: config["default-shm-size"],
       noNewPrivileges: config["no-new-privileges"],

@@ -177,6 +177,13 @@ export const SETTINGS = [
     isReloadable: true,
   },
   {
+    key: "registry-certs",
+    flag: "registry-certs",
+    kind: "list",
+    help: "Folders of registries' certificates, as /etc/docker/certs.d",
+    isReloadable: true,
+  },
+  {
     key: "max-concurrent-downloads",
     flag: "max-concurrent-downloads",
     kind: "number",

@@ -21,6 +21,8 @@ export interface EngineSettings {
   readonly execDrivers: readonly string[];
   readonly registryMirrors: readonly string[];
   readonly insecureRegistries: readonly string[];
+  /** Each with a folder a registry that holds its certificates. */
+  readonly certificateFolders: readonly string[];
   readonly addressPools: readonly { readonly base: string; readonly size: number }[];
   /** What containers get that ask for nothing else. */
   readonly defaults: ContainerDefaults;

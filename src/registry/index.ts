@@ -5,6 +5,7 @@
  * Called by `jobs`; `daemon` runs the server.
  */
 export { parseCredentials } from "./auth/keychain.ts";
+export { CERTIFICATE_FOLDERS } from "./client/certificates.ts";
 export type { Clock } from "./client/clock.ts";
 export { endpointsOf } from "./client/endpoints.ts";
 export { LIMITS, type Limits } from "./client/limits.ts";

@@ -13,6 +13,8 @@ export interface RegistrySettings {
   readonly mirrors: readonly string[];
   /** Hosts or CIDRs that may be spoken to without TLS; 127.0.0.0/8 and ::1 always may. */
   readonly insecure: readonly string[];
+  /** Each with a folder a host that holds its certificates; where Docker's engine looks for them unless it is said. */
+  readonly certificateFolders?: readonly string[];
 }
 
 export interface Resolved {

@@ -10,26 +10,21 @@ import {
   parseJson,
   parseReference,
 } from "#oci";
-import { LIMITS, type OpenRegistry, parseCredentials } from "#registry";
-import type { EngineSettings } from "../rooms.ts";
-
-interface Needs {
-  readonly openRegistry: OpenRegistry;
-  readonly settings: Pick<EngineSettings, "insecureRegistries" | "registryMirrors">;
-}
+import { LIMITS } from "#registry";
+import { clientFor, type RegistryNeeds } from "./registry.ts";
 
 type Offered = Platform & { readonly "os.version"?: string };
 
 /** What a name means at its registry, and for which platforms: nothing is pulled. */
-export const inspectDistribution = ({ openRegistry, settings }: Needs) =>
+export const inspectDistribution = (needs: RegistryNeeds) =>
   defineJob({
     name: "image.distribution",
     input: z.object({ reference: z.string().min(1) }),
 
-    async run({ reference: text }, { signal, environment }) {
+    async run({ reference: text }, context) {
+      const { signal } = context;
       const reference = parseReference(text);
-      const { registryMirrors: mirrors, insecureRegistries: insecure } = settings;
-      const client = openRegistry({ mirrors, insecure }, parseCredentials(environment.REGISTRY_AUTH));
+      const client = clientFor(needs, context);
       const { descriptor, bytes } = await client.document(reference, { signal });
       const document = parseJson(bytes, "the manifest");
       if (INDEX_TYPES.includes(descriptor.mediaType))

@@ -14,21 +14,19 @@ import {
   type Reference,
   withDefaultTag,
 } from "#oci";
-import { LIMITS, type OpenRegistry, parseCredentials, type RegistryClient, type Resolved } from "#registry";
-import type { EngineSettings } from "../rooms.ts";
+import { LIMITS, type RegistryClient, type Resolved } from "#registry";
 import { announceImage } from "./announce.ts";
 import { layersOf } from "./history.ts";
 import { obtainLayers, readConfig } from "./parts.ts";
 import { checkPlatform, isPlatform } from "./platform.ts";
+import { clientFor, type RegistryNeeds } from "./registry.ts";
 
-interface Needs {
+interface Needs extends RegistryNeeds {
   readonly graph: {
     readonly content: Pick<Graph["content"], "put">;
     readonly images: Pick<Graph["images"], "find" | "register">;
     readonly layers: Pick<Graph["layers"], "chain" | "has" | "obtain" | "release">;
   };
-  readonly openRegistry: OpenRegistry;
-  readonly settings: Pick<EngineSettings, "insecureRegistries" | "registryMirrors">;
   readonly events: Pick<EventBus, "publish">;
 }
 
@@ -60,10 +58,7 @@ export const pullImage = (needs: Needs) =>
           "invalid",
           `Cannot pull for the platform "${wanted}": expected os/architecture[/variant]`,
         );
-      const { registryMirrors: mirrors, insecureRegistries: insecure } = needs.settings;
-      const credentials = parseCredentials(context.environment.REGISTRY_AUTH);
-      const client = needs.openRegistry({ mirrors, insecure }, credentials);
-      const errand = { client, platform, context };
+      const errand = { client: clientFor(needs, context), platform, context };
       const pulled = allTags
         ? await pullAll(needs, errand, named)
         : await pullOne(needs, errand, withDefaultTag(named));

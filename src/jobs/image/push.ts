@@ -12,20 +12,18 @@ import {
   repository,
   sha256,
 } from "#oci";
-import { type OpenRegistry, type PushedBlob, parseCredentials, type RegistryClient } from "#registry";
-import type { EngineSettings } from "../rooms.ts";
+import type { PushedBlob, RegistryClient } from "#registry";
 import { announceImage } from "./announce.ts";
 import { manifestOf } from "./manifest.ts";
 import { shortId } from "./progress.ts";
+import { clientFor, type RegistryNeeds } from "./registry.ts";
 
-interface Needs {
+interface Needs extends RegistryNeeds {
   readonly graph: {
     readonly content: Pick<Graph["content"], "has" | "path" | "read">;
     readonly images: Pick<Graph["images"], "configuration" | "list">;
     readonly layers: Pick<Graph["layers"], "blob" | "chain">;
   };
-  readonly openRegistry: OpenRegistry;
-  readonly settings: Pick<EngineSettings, "insecureRegistries" | "registryMirrors">;
   readonly events: Pick<EventBus, "publish">;
 }
 
@@ -45,11 +43,7 @@ export const pushImage = (needs: Needs) =>
       if (named.digest !== undefined)
         throw new Fault("invalid", "cannot push a digest reference: push by tag, the digest follows from it");
       const images = tagged(needs, named);
-      const { registryMirrors: mirrors, insecureRegistries: insecure } = needs.settings;
-      const client = needs.openRegistry(
-        { mirrors, insecure },
-        parseCredentials(context.environment.REGISTRY_AUTH),
-      );
+      const client = clientFor(needs, context);
       context.report({ kind: "status", status: `The push refers to repository [${repository(named)}]` });
       const pushed: { tag: string; digest: Digest }[] = [];
       for (const { image, tag } of images) {

@@ -2,14 +2,10 @@ import { z } from "zod";
 import { defineJob } from "#engine";
 import { Fault } from "#errors";
 import { logIn, parseCredentials } from "#registry";
-import type { EngineSettings } from "../rooms.ts";
-
-interface Needs {
-  readonly settings: Pick<EngineSettings, "insecureRegistries">;
-}
+import { type RegistryNeeds, registrySettings } from "../image/registry.ts";
 
 /** Asks a registry whether it takes the credentials, which come in the environment and are kept nowhere. */
-export const checkLogin = ({ settings }: Needs) =>
+export const checkLogin = ({ settings }: Pick<RegistryNeeds, "settings">) =>
   defineJob({
     name: "system.login",
     input: z.object({ server: z.string() }),
@@ -21,6 +17,6 @@ export const checkLogin = ({ settings }: Needs) =>
           "invalid",
           "Cannot log in: neither a name with a password nor an identity token is given",
         );
-      return logIn({ server, credentials, settings: { insecure: settings.insecureRegistries }, signal });
+      return logIn({ server, credentials, settings: registrySettings(settings), signal });
     },
   });

@@ -120,5 +120,5 @@ const REASONS: Readonly<Record<string, string>> = {
   EAI_AGAIN: "its name cannot be looked up now",
   ENOTFOUND: "no such host",
   ETIMEDOUT: "it timed out",
-  EPROTO: "it does not speak TLS on this port",
+  EPROTO: "it does not speak TLS on this port, or wants a certificate of ours that it does not get",
 };

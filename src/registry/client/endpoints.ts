@@ -38,7 +38,7 @@ function mirrorEndpoint(mirror: string, settings: RegistrySettings): Endpoint {
 }
 
 /** Whether a host (`name`, `name:port`, `[::1]:port`) may be spoken to without TLS or with a certificate nobody vouches for. */
-export function mayBePlain(host: string, { insecure }: RegistrySettings): boolean {
+export function mayBePlain(host: string, { insecure }: Pick<RegistrySettings, "insecure">): boolean {
   const name = hostname(host);
   if (name === "localhost" || isWithin(name, "127.0.0.0/8") || isWithin(name, "::1/128")) return true;
   return insecure.some((entry) =>

@@ -1,5 +1,6 @@
 import { Fault } from "#errors";
 import { Answer, brokenLine, watchSilence } from "./answer.ts";
+import type { Trust } from "./certificates.ts";
 import type { Limits } from "./limits.ts";
 
 declare const BUNKER_VERSION: string | undefined;
@@ -19,6 +20,7 @@ export interface HttpSettings {
   readonly limits: Limits;
   /** Whether a host may be spoken to without TLS, or with a certificate nobody vouches for. */
   mayBePlain(host: string): boolean;
+  trust(host: string): Promise<Trust>;
 }
 
 /**
@@ -73,10 +75,21 @@ function watched(body: NonNullable<HttpRequest["body"]>, watch: { resume(): void
   return touched();
 }
 
+/** Each host is shown its own certificate only, and believed by its own authorities. */
+async function tlsFor(host: string, settings: HttpSettings) {
+  const { authorities, certificate, key, isBound } = await settings.trust(host);
+  return {
+    ca: [...authorities],
+    rejectUnauthorized: isBound || !settings.mayBePlain(host),
+    ...(certificate !== undefined && key !== undefined && { cert: certificate, key }),
+  };
+}
+
 async function exchange(url: URL, request: HttpRequest, settings: HttpSettings): Promise<Answer> {
   const { silence } = settings.limits;
   const controller = new AbortController();
   const { authorization } = request;
+  const tls = url.protocol === "https:" ? { tls: await tlsFor(url.host, settings) } : {};
   using watch = watchSilence(controller, { host: url.host, silence });
   watch.resume();
   try {
@@ -94,7 +107,7 @@ async function exchange(url: URL, request: HttpRequest, settings: HttpSettings):
       decompress: false,
       timeout: false,
       signal: AbortSignal.any([request.signal, controller.signal]),
-      tls: { rejectUnauthorized: !settings.mayBePlain(url.host) },
+      ...tls,
     } as BunFetchRequestInit);
     return new Answer(response, { url, controller, silence });
   } catch (thrown) {

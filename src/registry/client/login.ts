@@ -4,8 +4,9 @@ import { parseChallenge } from "../auth/challenge.ts";
 import { requestToken } from "../auth/token.ts";
 import type { Credentials, RegistrySettings } from "../types.ts";
 import type { Answer } from "./answer.ts";
-import { endpointsOf, mayBePlain } from "./endpoints.ts";
+import { endpointsOf } from "./endpoints.ts";
 import { type HttpSettings, send } from "./http.ts";
+import { httpSettings } from "./http-settings.ts";
 import { LIMITS } from "./limits.ts";
 import { readProblem } from "./problem.ts";
 
@@ -13,7 +14,7 @@ export interface LoginRequest {
   /** `https://index.docker.io/v1/`, `registry.example.org`, `localhost:5000`; empty for Docker Hub. */
   readonly server: string;
   readonly credentials: Credentials;
-  readonly settings: Pick<RegistrySettings, "insecure">;
+  readonly settings: Pick<RegistrySettings, "insecure" | "certificateFolders">;
   readonly signal: AbortSignal;
 }
 
@@ -24,10 +25,9 @@ export interface LoginRequest {
  */
 export async function logIn(request: LoginRequest): Promise<{ readonly identityToken?: string }> {
   const { settings, signal } = request;
-  const all = { mirrors: [], insecure: settings.insecure };
   const domain = domainOf(request.server);
-  const [endpoint] = endpointsOf({ domain, path: "" }, all);
-  const http: HttpSettings = { limits: LIMITS, mayBePlain: (host) => mayBePlain(host, all) };
+  const [endpoint] = endpointsOf({ domain, path: "" }, { mirrors: [], ...settings });
+  const http = httpSettings(settings, LIMITS);
   const bases = endpoint?.bases ?? [];
   for (const [position, base] of bases.entries()) {
     try {
@@ -35,7 +35,8 @@ export async function logIn(request: LoginRequest): Promise<{ readonly identityT
     } catch (thrown) {
       signal.throwIfAborted();
       const isUnreachable = thrown instanceof Fault && thrown.kind === "unavailable";
-      if (!isUnreachable || position + 1 === bases.length) throw thrown;
+      const isBound = (await http.trust(endpoint?.host ?? domain)).isBound;
+      if (!isUnreachable || isBound || position + 1 === bases.length) throw thrown;
     }
   }
   throw new Fault("internal", `Cannot log in at ${domain}: it has no address`);

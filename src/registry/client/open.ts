@@ -12,7 +12,8 @@ import { credentialsFor } from "../auth/keychain.ts";
 import type { Credentials, PushedBlob, RegistryClient, RegistrySettings, Resolved } from "../types.ts";
 import { streamBlob } from "./blobs.ts";
 import { type Clock, systemClock } from "./clock.ts";
-import { endpointsOf, mayBePlain } from "./endpoints.ts";
+import { endpointsOf } from "./endpoints.ts";
+import { httpSettings } from "./http-settings.ts";
 import { LIMITS, type Limits } from "./limits.ts";
 import { ACCEPT, chooseManifest, type Document, readDocument, toResolved } from "./manifests.ts";
 import { pushBlob, pushManifest } from "./push.ts";
@@ -189,8 +190,7 @@ class Client implements RegistryClient {
     const key = repository(reference);
     const known = this.#opened.get(key);
     if (known !== undefined) return known;
-    const limits = this.#limits;
-    const http = { limits, mayBePlain: (host: string) => mayBePlain(host, this.#settings) };
+    const http = httpSettings(this.#settings, this.#limits);
     const transports = endpointsOf(reference, this.#settings).map((endpoint) => {
       const credentials = credentialsFor(endpoint, this.#credentials);
       return new Transport(endpoint, { http, clock: this.#clock, credentials });

@@ -110,7 +110,7 @@ export class Transport {
       } catch (thrown) {
         question.signal.throwIfAborted();
         const isUnreachable = thrown instanceof Fault && thrown.kind === "unavailable";
-        if (isLast || !isUnreachable) throw thrown;
+        if (isLast || !isUnreachable || (await this.#http.trust(this.endpoint.host)).isBound) throw thrown;
       }
     }
     throw new Fault("internal", `Cannot reach ${this.endpoint.host}: it has no address`);

@@ -55,6 +55,7 @@ export async function openHouse() {
       execDrivers: [],
       registryMirrors: [],
       insecureRegistries: [],
+      certificateFolders: [],
       addressPools: [],
       warnings: [],
       defaults: {

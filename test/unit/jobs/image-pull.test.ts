@@ -22,7 +22,7 @@ function setUp(registry: FakeRegistry) {
     pullImage({
       graph,
       events: bus,
-      settings: { registryMirrors: [registry.url], insecureRegistries: [] },
+      settings: { registryMirrors: [registry.url], insecureRegistries: [], certificateFolders: [] },
       openRegistry: (settings, credentials) =>
         openRegistry(settings, credentials, { clock: new FakeClock() }),
     }),

@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { parseReference } from "#oci";
 import { LIMITS } from "#registry";
+import { Certificates } from "../../../src/registry/client/certificates.ts";
 import { send } from "../../../src/registry/client/http.ts";
 import { scratch } from "../../fakes/scratch.ts";
 import { never, open, PLATFORM } from "./context.ts";
@@ -82,7 +83,12 @@ describe.skipIf(!hasOpenssl)(`TLS${hasOpenssl ? "" : " (skipped: openssl is not 
   test("anywhere else wants a certificate that somebody vouches for", async () => {
     await using server = await serve(() => ({ status: 200, headers: {}, body: "{}" }));
     const request = { method: "GET" as const, headers: {}, authorization: "Basic secret", signal: never };
-    const settings = { limits: LIMITS, mayBePlain: () => false };
+    const certificates = new Certificates([]);
+    const settings = {
+      limits: LIMITS,
+      mayBePlain: () => false,
+      trust: (host: string) => certificates.trust(host),
+    };
     await expect(send(new URL(`https://${server.host}/`), request, settings)).rejects.toMatchObject({
       kind: "unavailable",
     });

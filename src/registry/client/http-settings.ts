@@ -1,0 +1,18 @@
+import type { RegistrySettings } from "../types.ts";
+import { Certificates } from "./certificates.ts";
+import { mayBePlain } from "./endpoints.ts";
+import type { HttpSettings } from "./http.ts";
+import type { Limits } from "./limits.ts";
+
+/** What one errand knows of the hosts it may meet. */
+export function httpSettings(
+  settings: Pick<RegistrySettings, "insecure" | "certificateFolders">,
+  limits: Limits,
+): HttpSettings {
+  const certificates = new Certificates(settings.certificateFolders);
+  return {
+    limits,
+    mayBePlain: (host) => mayBePlain(host, settings),
+    trust: (host) => certificates.trust(host),
+  };
+}
