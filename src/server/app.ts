@@ -23,21 +23,26 @@ export interface AppNeeds {
 
 export type App = HijackableApp & {
   fetch(request: Request, bindings?: ServerEnv["Bindings"]): Promise<Response>;
+  /** Every method and path that is answered; `:name` is a part of the path, `:name{.+}` several. */
+  readonly routes: readonly { readonly method: string; readonly path: string }[];
 };
 
+/** Where only the head of a reply may be asked for: elsewhere nobody would end what a reply's body is made of. */
+const HEADS = /^\/(?:_ping|containers\/[^/]+\/archive)$/;
 const VERSIONED = /^\/v(\d+\.\d+)(?=\/|$)/;
 
 /** The Docker Engine API over an engine: version prefix, routes, error boundary, headers on every reply. */
 export function createApp({ engine, facts }: AppNeeds): App {
   const app = new Hono<ServerEnv>({ getPath: (request) => splitPath(request.url).path });
   app.use(async (c, next) => {
-    const { version = API_VERSION } = splitPath(c.req.url);
+    const { path, version = API_VERSION } = splitPath(c.req.url);
     demandSupported(version);
     c.set("version", version);
-    await next();
+    if (c.req.raw.method === "HEAD" && !HEADS.test(path)) return c.notFound();
+    return next();
   });
   app.options("*", (c) => c.body(null, 200));
-  for (const routes of [
+  const tables = [
     systemRoutes(engine, facts),
     jobRoutes(engine),
     containerRoutes(engine),
@@ -49,13 +54,14 @@ export function createApp({ engine, facts }: AppNeeds): App {
     volumeContentRoutes(engine),
     networkRoutes(engine),
     absentRoutes(),
-  ])
-    app.route("/", routes);
+  ];
+  for (const table of tables) app.route("/", table);
   app.notFound(() => problemResponse({ status: 404, message: "page not found" }));
   app.onError((thrown) => problemResponse(problemOf(thrown)));
   const headers = commonHeaders(facts);
   return {
     headers,
+    routes: tables.flatMap(({ routes }) => routes.map(({ method, path }) => ({ method, path }))),
     async fetch(request, bindings = {}) {
       const response = await app.fetch(request, bindings);
       for (const [name, value] of headers) response.headers.set(name, value);

@@ -1,9 +1,11 @@
 import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import type { Context } from "hono";
 import { isAtLeast } from "#api";
 import { DetachFilter, parseDetachKeys } from "./detach-keys.ts";
 import type { ServerEnv } from "./environment.ts";
 import { type LogLine, toWireLine } from "./translate/log.ts";
+import { Unframed } from "./unframed.ts";
 
 const RAW = "application/vnd.docker.raw-stream";
 const MULTIPLEXED = "application/vnd.docker.multiplexed-stream";
@@ -21,6 +23,8 @@ export interface AttachedStream {
   readonly open: Promise<Socket | undefined> | undefined;
   /** Called when the client goes before `open` has settled. */
   readonly cancel?: () => void;
+  /** Where there is nothing to tell the outputs apart by. */
+  readonly isUnframed?: boolean;
 }
 
 /** The content type of output, framed or raw, for this client. Source: Docker Engine API 1.42. */
@@ -37,13 +41,33 @@ export function takeOver(c: Context<ServerEnv>, stream: AttachedStream): Respons
   stream.open?.catch(() => undefined);
   const keys = parseDetachKeys(stream.detachKeys);
   const asked = streamType(c.get("version"), stream.tty);
-  const client = c.env.hijack?.take({ asked, unasked: RAW });
+  const client = takenFrom(c, asked);
   if (client === undefined) return ordinaryReply(c, stream, asked);
+  return joined(client, stream, keys);
+}
+
+function takenFrom(c: Context<ServerEnv>, contentType: string): Socket | undefined {
+  const { hijack } = c.env;
+  if (hijack?.protocol === undefined) return hijack?.take("200 OK", [["Content-Type", RAW]]);
+  return hijack.take("101 UPGRADED", [
+    ["Content-Type", contentType],
+    ["Connection", "Upgrade"],
+    ["Upgrade", hijack.protocol],
+  ]);
+}
+
+/** Gives a websocket to the stream: its messages are the bytes as they come, of whichever output. */
+export function takeOverWebsocket(client: Duplex, stream: AttachedStream): Response {
+  stream.open?.catch(() => undefined);
+  return joined(client, { ...stream, isUnframed: true }, parseDetachKeys(stream.detachKeys));
+}
+
+function joined(client: Duplex, stream: AttachedStream, keys: readonly number[]): Response {
   void join(client, stream, keys).catch(() => farewell(client));
   return new Response(null);
 }
 
-async function join(client: Socket, stream: AttachedStream, keys: readonly number[]): Promise<void> {
+async function join(client: Duplex, stream: AttachedStream, keys: readonly number[]): Promise<void> {
   const { open, cancel = () => {} } = stream;
   client.once("close", cancel);
   if (!stream.stdin) client.resume();
@@ -54,16 +78,18 @@ async function join(client: Socket, stream: AttachedStream, keys: readonly numbe
   if (client.destroyed) return void process.destroy();
   process.on("error", () => process.destroy());
   client.once("close", () => process.destroy());
-  process.once("close", () => farewell(client));
-  process.pipe(client, { end: false });
-  process.once("end", () => farewell(client));
+  // What an end leaves in the pipe goes out before; a connection that breaks has no end.
+  process.once("close", () => process.readableEnded || farewell(client));
+  const output = stream.isUnframed && !stream.tty ? process.pipe(new Unframed()) : process;
+  output.pipe(client, { end: false });
+  output.once("end", () => farewell(client));
   if (!stream.stdin) return;
   if (stream.tty) client.pipe(detachable(client, process, keys)).pipe(process);
   else client.pipe(process);
 }
 
 /** The way of the input through the detach keys: on them this client leaves, and the container goes on. */
-function detachable(client: Socket, process: Socket, keys: readonly number[]): DetachFilter {
+function detachable(client: Duplex, process: Socket, keys: readonly number[]): DetachFilter {
   const filter = new DetachFilter(keys);
   filter.once("detach", () => {
     client.unpipe(filter);
@@ -77,25 +103,33 @@ function detachable(client: Socket, process: Socket, keys: readonly number[]): D
  * Ends the output and closes once the client has done so too. Closing with input unread would make the
  * kernel reset the connection, and the client could lose the last of the output.
  */
-function farewell(client: Socket): void {
+function farewell(client: Duplex): void {
   if (client.writableEnded || client.destroyed) return;
+  const close = () => {
+    if (client.writableFinished) client.destroy();
+    else client.once("finish", () => client.destroy());
+  };
   client.end();
   client.unpipe();
-  if (client.readableEnded) return void client.once("finish", () => client.destroy());
+  if (client.readableEnded) close();
+  else closeOnceEnded(client, close);
+}
+
+function closeOnceEnded(client: Duplex, close: () => void): void {
   const timer = setTimeout(() => client.destroy(), LINGER);
   timer.unref();
   client.once("close", () => clearTimeout(timer));
-  client.once("end", () => client.destroySoon());
+  client.once("end", close);
   client.resume();
 }
 
-async function* backlogOf({ backlog, tty }: AttachedStream): AsyncIterable<Uint8Array> {
-  const format = { tty, timestamps: false, details: false };
+async function* backlogOf({ backlog, tty, isUnframed = false }: AttachedStream): AsyncIterable<Uint8Array> {
+  const format = { tty: tty || isUnframed, timestamps: false, details: false };
   for await (const line of backlog ?? []) yield toWireLine(line, format);
 }
 
 /** Resolves once there is room for more; rejects when the client has gone. */
-async function written(client: Socket, bytes: Uint8Array): Promise<void> {
+async function written(client: Duplex, bytes: Uint8Array): Promise<void> {
   if (client.destroyed) throw new Error("The client has gone");
   if (client.write(bytes)) return;
   const { promise, resolve } = Promise.withResolvers<void>();

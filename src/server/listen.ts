@@ -8,7 +8,7 @@ import { parseHost } from "./host.ts";
 import { problemResponse } from "./problem.ts";
 import { type ServerKeys, streamServer } from "./tls.ts";
 import { bindUnixSocket } from "./unix-socket.ts";
-import { type HijackableApp, mayHijack, serveUpgrade } from "./upgrade.ts";
+import { type HijackableApp, mayUpgrade, serveUpgrade } from "./upgrade.ts";
 
 /** Registry credentials of many registries travel in one header. In bytes. */
 const HEAD_LIMIT = 256 * 1024;
@@ -72,7 +72,7 @@ function httpServer(app: HijackableApp): Server {
     // A client that has sent its request may close its half and still wants the reply.
     httpAllowHalfOpen: true,
     // Java's client offers HTTP/2 with each request: whoever cannot be upgraded is answered as usual.
-    shouldUpgradeCallback: ({ method, url }: IncomingMessage) => mayHijack(method, url),
+    shouldUpgradeCallback: ({ method, url }: IncomingMessage) => mayUpgrade(method, url),
   });
   server.on("upgrade", (incoming, socket, head) => {
     void serveUpgrade(app, { incoming, socket: socket as Socket, head });

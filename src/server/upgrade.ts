@@ -7,8 +7,11 @@ import { problemOf, problemResponse } from "./problem.ts";
 /** The name of the protocol that the front puts into the head of a request that asks for none. */
 export const UNASKED = "bunker-raw";
 
-/** Only these two give the connection away. Source: Docker Engine API, ContainerAttach and ExecStart. */
+/** What gives the connection away unasked. Source: Docker Engine API, ContainerAttach and ExecStart. */
 const HIJACKED = /^\/+(?:v\d+\.\d+\/+)?(?:containers\/+[^/?]+\/+attach|exec\/+[^/?]+\/+start)\/*(?:\?|$)/;
+
+/** What gives it away to a websocket alone. Source: Docker Engine API, ContainerAttachWebsocket. */
+const WEBSOCKET = /^\/+(?:v\d+\.\d+\/+)?containers\/+[^/?]+\/+attach\/+ws\/*(?:\?|$)/;
 
 /** Bytes of the small JSON document that starts an exec. */
 const BODY_LIMIT = 64 * 1024;
@@ -17,25 +20,28 @@ const BODY_LIMIT = 64 * 1024;
 export interface Hijack {
   /** Aborts when the connection is closed. */
   readonly gone: AbortSignal;
+  /** What the client asks to go over to; absent where it named nothing. */
+  readonly protocol?: string;
   /** Sends the head of the reply. From then on the connection is bytes: standard input in, output back. */
-  take(contentTypes: ContentTypes): Socket;
+  take(status: string, fields: HeaderFields): Socket;
 }
 
-/** Of the reply to a client that asked for the upgrade, and to one that did not. */
-export interface ContentTypes {
-  readonly asked: string;
-  readonly unasked: string;
-}
+export type HeaderFields = readonly (readonly [string, string])[];
 
 export interface HijackableApp {
   fetch(request: Request, bindings: ServerEnv["Bindings"]): Promise<Response>;
   /** Part of every reply. */
-  readonly headers: readonly (readonly [string, string])[];
+  readonly headers: HeaderFields;
 }
 
-/** Whether a request of this method and target may take its connection over. */
+/** Whether a request of this method and target takes its connection over, asked or not. */
 export function mayHijack(method: string | undefined, target: string | undefined): boolean {
   return method === "POST" && HIJACKED.test(target ?? "");
+}
+
+/** Whether it may when it asks. */
+export function mayUpgrade(method: string | undefined, target: string | undefined): boolean {
+  return mayHijack(method, target) || (method === "GET" && WEBSOCKET.test(target ?? ""));
 }
 
 /**
@@ -53,12 +59,13 @@ export async function serveUpgrade(
   const headers = new Headers();
   for (let i = 0; i + 1 < incoming.rawHeaders.length; i += 2)
     headers.append(incoming.rawHeaders[i] ?? "", incoming.rawHeaders[i + 1] ?? "");
+  const { upgrade: protocol = UNASKED } = incoming.headers;
   const hijack: Hijack = {
     gone: controller.signal,
-    take(contentTypes) {
+    ...(protocol !== UNASKED && { protocol }),
+    take(status, fields) {
       isTaken = true;
-      const protocol = incoming.headers.upgrade ?? UNASKED;
-      socket.write(replyHead(protocol, contentTypes, app.headers));
+      socket.write(replyHead(status, [...fields, ...app.headers]));
       return socket;
     },
   };
@@ -81,7 +88,7 @@ async function answer(app: HijackableApp, exchange: Exchange): Promise<Response>
     headers.delete("transfer-encoding");
     const url = `http://bunker${incoming.url ?? "/"}`;
     const request = new Request(url, {
-      method: "POST",
+      method: incoming.method ?? "POST",
       headers,
       body: body.length === 0 ? null : new Blob([body]),
     });
@@ -91,11 +98,8 @@ async function answer(app: HijackableApp, exchange: Exchange): Promise<Response>
   }
 }
 
-function replyHead(protocol: string, types: ContentTypes, headers: HijackableApp["headers"]): string {
-  const fields = headers.map(([name, value]) => `${name}: ${value}\r\n`).join("");
-  return protocol === UNASKED
-    ? `HTTP/1.1 200 OK\r\nContent-Type: ${types.unasked}\r\n${fields}\r\n`
-    : `HTTP/1.1 101 UPGRADED\r\nContent-Type: ${types.asked}\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n${fields}\r\n`;
+function replyHead(status: string, fields: HeaderFields): string {
+  return `HTTP/1.1 ${status}\r\n${fields.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n`;
 }
 
 /**

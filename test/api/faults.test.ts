@@ -36,7 +36,7 @@ describe("a fault becomes a status", () => {
     ["POST /build?t=x", 501, "Cannot build an image"],
     ["POST /session", 501, "Cannot open a session"],
     ["GET /images/a/b/attestations", 501, "Cannot read attestations"],
-    ["POST /plugins/pull", 501, "plugins are not supported"],
+    ["POST /plugins/pull", 501, "plugins that are images are not supported"],
     ["HEAD /containers/web/archive?path=/", 501, ""],
     ["POST /containers/web/start?checkpoint=x", 501, "checkpoints are not supported"],
   ])("what is not there says so: %s", async (line, status, message) => {

@@ -1,9 +1,10 @@
 import type { Socket } from "node:net";
 import { Hono } from "hono";
-import { AttachQuery, LogsQuery, StatsQuery, WaitQuery } from "#api";
+import type { z } from "zod";
+import { AttachQuery, isAtLeast, LogsQuery, StatsQuery, WaitQuery } from "#api";
 import { Fault } from "#errors";
 import type { Jobs } from "#jobs";
-import { streamType, takeOver } from "../attach-stream.ts";
+import { type AttachedStream, streamType, takeOver, takeOverWebsocket } from "../attach-stream.ts";
 import { parseDetachKeys } from "../detach-keys.ts";
 import { clientGone, type JobRunner, type ServerEnv } from "../environment.ts";
 import { toJson } from "../json.ts";
@@ -11,25 +12,28 @@ import { streamResponse } from "../stream.ts";
 import { type LogLine, toWireLine } from "../translate/log.ts";
 import { toContainerStats } from "../translate/stats.ts";
 import { named, query } from "../validate.ts";
+import { websocketOf } from "../websocket.ts";
 
 const CONDITIONS = ["not-running", "next-exit", "removed"] as const;
+
+/** Before it a websocket carried all streams, and before that as text. Source: Docker Engine API, version history. */
+const STREAMS_CHOSEN_SINCE = "1.42";
+const BINARY_SINCE = "1.28";
 
 /** What goes on for as long as a container does: attach, logs, wait, stats. */
 export function streamRoutes(engine: JobRunner): Hono<ServerEnv> {
   return new Hono<ServerEnv>()
     .post("/containers/:id/attach", async (c) => {
-      const { detachKeys, ...wanted } = query(c, AttachQuery);
-      const input = { ref: named(c, "id"), ...wanted, detachKeys: detachKeys ?? "" };
-      parseDetachKeys(detachKeys);
-      const attached = await engine.run("container.attach", input);
-      const { tty, backlog, open, cancel } = attached;
-      return takeOver(c, {
-        tty,
-        stdin: wanted.stdin,
-        detachKeys,
-        ...(backlog !== undefined && { backlog }),
-        ...(wanted.stream ? { open, cancel } : unwanted(open, cancel)),
-      });
+      const asked = query(c, AttachQuery);
+      return takeOver(c, await attach(engine, named(c, "id"), asked));
+    })
+    .get("/containers/:id/attach/ws", async (c) => {
+      const asked = query(c, AttachQuery);
+      const version = c.get("version");
+      const accept = websocketOf(c);
+      const all = isAtLeast(version, STREAMS_CHOSEN_SINCE) ? {} : { stdin: true, stdout: true, stderr: true };
+      const attached = await attach(engine, named(c, "id"), { ...asked, ...all });
+      return takeOverWebsocket(accept(isAtLeast(version, BINARY_SINCE) ? "binary" : "text"), attached);
     })
     .get("/containers/:id/logs", async (c) => {
       const { timestamps, details, tail, since, until, ...wanted } = query(c, LogsQuery);
@@ -63,6 +67,23 @@ export function streamRoutes(engine: JobRunner): Hono<ServerEnv> {
         "application/json",
       );
     });
+}
+
+async function attach(
+  engine: JobRunner,
+  ref: string,
+  { detachKeys, ...wanted }: z.output<typeof AttachQuery>,
+): Promise<AttachedStream> {
+  parseDetachKeys(detachKeys);
+  const input = { ref, ...wanted, detachKeys: detachKeys ?? "" };
+  const { tty, backlog, open, cancel } = await engine.run("container.attach", input);
+  return {
+    tty,
+    stdin: wanted.stdin,
+    detachKeys,
+    ...(backlog !== undefined && { backlog }),
+    ...(wanted.stream ? { open, cancel } : unwanted(open, cancel)),
+  };
 }
 
 /** A client that wants only what was logged is not connected. */

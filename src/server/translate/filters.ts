@@ -10,6 +10,7 @@ export const IMAGE_PRUNE_FILTERS = words("dangling label label! until");
 export const VOLUME_FILTERS = words("dangling driver label name");
 export const VOLUME_PRUNE_FILTERS = words("all label label!");
 export const NETWORK_FILTERS = words("dangling driver id label label! name scope type");
+export const PLUGIN_FILTERS = words("capability enabled");
 export const NETWORK_PRUNE_FILTERS = words("label label! until");
 export const EVENT_FILTERS = words(
   "action config container daemon event image label network node plugin scope secret service type volume",

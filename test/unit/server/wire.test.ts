@@ -3,7 +3,7 @@ import { splitPath } from "../../../src/server/app.ts";
 import { DetachFilter, parseDetachKeys } from "../../../src/server/detach-keys.ts";
 import { completed } from "../../../src/server/front.ts";
 import { parseJson, toJson } from "../../../src/server/json.ts";
-import { mayHijack, parseChunked } from "../../../src/server/upgrade.ts";
+import { mayHijack, mayUpgrade, parseChunked } from "../../../src/server/upgrade.ts";
 
 describe("a path", () => {
   test.each([
@@ -97,6 +97,16 @@ describe("a request that takes its connection over", () => {
     ["POST", "/containers/web/attach/ws", false],
   ])("%s %s: %p", (method, target, expected) => {
     expect(mayHijack(method, target)).toBe(expected);
+  });
+
+  test.each([
+    ["GET", "/containers/web/attach/ws", true],
+    ["GET", "/v1.41//containers/web/attach/ws?stream=1", true],
+    ["POST", "/containers/web/attach", true],
+    ["GET", "/containers/web/attach", false],
+    ["POST", "/containers/web/attach/ws", false],
+  ])("%s %s may ask for it: %p", (method, target, expected) => {
+    expect(mayUpgrade(method, target)).toBe(expected);
   });
 
   test("gets the Upgrade it did not ask for, and its bytes stay as they are", () => {
