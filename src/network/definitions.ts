@@ -60,11 +60,32 @@ export class Definitions {
     );
   }
 
-  /** As driverOf, and throws `unavailable` for a network that could not be brought back, with the reason. */
-  usable(network: Network): NetworkDriver {
-    const reason = this.#broken.get(network.id);
-    if (reason === undefined) return this.driverOf(network);
-    throw new Fault("unavailable", `Cannot use network ${network.name}: it was not brought back: ${reason}`);
+  /**
+   * As driverOf. One that could not be brought back at the daemon's start is tried again: its parent interface or its
+   * store may be there now. Throws `unavailable` with the reason when it still cannot.
+   */
+  async usable(network: Network): Promise<NetworkDriver> {
+    if (this.#broken.has(network.id)) await this.#inTurn(this.#queueOf(network), () => this.#retry(network));
+    return this.driverOf(network);
+  }
+
+  async #retry(network: Network): Promise<void> {
+    if (!this.#broken.has(network.id)) return;
+    try {
+      await this.#parts.addressing.restore(network, this.#liveOn(network));
+      await this.#bringBack(network);
+      this.#broken.delete(network.id);
+    } catch (cause) {
+      const reason = sentenceOf(cause);
+      this.#broken.set(network.id, reason);
+      throw new Fault(
+        "unavailable",
+        `Cannot use network ${network.name}: it was not brought back: ${reason}`,
+        {
+          cause,
+        },
+      );
+    }
   }
 
   async create(request: NetworkRequest): Promise<{ readonly network: Network; readonly warning: string }> {

@@ -105,8 +105,9 @@ export class Sandboxes {
     undo: AsyncDisposableStack,
   ): Promise<Claimed> {
     const { sandbox, request, taken } = job;
-    const network = this.#parts.definitions.require(request.network);
-    const driver = this.#parts.definitions.usable(network);
+    const { definitions } = this.#parts;
+    const driver = await definitions.usable(definitions.require(request.network));
+    const network = definitions.require(request.network);
     const interfaceName = driver.isAddressed
       ? chooseLinkName(request, taken, network.options[LINK_PREFIX_OPTION] || undefined)
       : "";

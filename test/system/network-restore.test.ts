@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { listLinks, Netlink } from "#host";
+import { macvlanNetwork } from "#network";
 import { describeInOwnNetwork } from "../fixtures/describe-in-own-network.ts";
-import { Host, port, rules, running } from "../fixtures/network-host.ts";
+import { Host, NOTHING_ASKED, port, rules, running } from "../fixtures/network-host.ts";
 import { makeNeighbour } from "../fixtures/network-neighbour.ts";
 import { call, callInVain, command, type OtherNetwork } from "../fixtures/own-network.ts";
 
@@ -58,6 +59,37 @@ describeInOwnNetwork(import.meta.path, () => {
     host.crash();
     await host.open(running(web));
     expect(await neighbour.call("tcp", "10.9.0.1", 8020)).toBe("web 10.9.0.2 5");
+  });
+
+  test("a network whose parent was missing at the daemon's start is there once the parent is", async () => {
+    const makeParent = () => command("ip", "link", "add", "up0", "type", "veth", "peer", "name", "up1");
+    await makeParent();
+    await using host = await Host.start({}, [macvlanNetwork]);
+    const { network } = await host.networks.create({
+      name: "lan",
+      driver: "macvlan",
+      options: { parent: "up0" },
+      labels: {},
+      isInternal: false,
+      isAttachable: false,
+      ipam: {
+        driver: "",
+        options: {},
+        pools: [{ family: 4, subnet: "10.77.0.0/24", gateway: "", range: "", auxiliary: {} }],
+      },
+    });
+    host.crash();
+    await command("ip", "link", "delete", "up0");
+    await host.open(new Map());
+    const endpoints = [{ ...NOTHING_ASKED, network: "lan" }];
+    const inVain = host.start("early", [], { endpoints });
+    await expect(inVain).rejects.toThrow("-o parent interface was not found on the host: up0");
+    await makeParent();
+    const late = await host.start("late", [], { endpoints });
+    expect(late.address).toBe("10.77.0.2");
+    await late[Symbol.asyncDispose]();
+    await host.networks.remove(network.id);
+    await command("ip", "link", "delete", "up0");
   });
 
   test("a relay ends with the container's link while no daemon looks", async () => {
