@@ -1,18 +1,15 @@
 import { Fault, sentenceOf } from "#errors";
 import { findLink, type Log, type Netlink } from "#host";
 import { formatSubnet, overlaps, parsePrefix } from "./addresses.ts";
-import { type Addressing, poolIdOf, requireAligned } from "./addressing.ts";
+import { type Addressing, poolIdOf } from "./addressing.ts";
+import { isConfiguration, notForContainers, refuseFollowed, requireSource } from "./configuration.ts";
 import { DEFAULT_BRIDGE, PREDEFINED_NETWORKS } from "./defaults.ts";
+import { draftOf, warningOf } from "./draft.ts";
 import type { BridgeSettings, EndpointRecord, Network, NetworkDriver, NetworkRequest } from "./driver.ts";
-import { randomId } from "./endpoint.ts";
 import { blocksOfHost } from "./ipam.ts";
 import type { NetworkDrivers } from "./network-drivers.ts";
 import type { Cursors, NetworkStore } from "./store.ts";
 
-/** Source: libnetwork's restriction of names; without a limit of length there. */
-const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}$/;
-const IPV4_OPTION = "com.docker.network.enable_ipv4";
-const IPV6_OPTION = "com.docker.network.enable_ipv6";
 const BRIDGE_NAME_OPTION = "com.docker.network.bridge.name";
 
 /** Of the engine's own drivers. */
@@ -65,6 +62,7 @@ export class Definitions {
    * store may be there now. Throws `unavailable` with the reason when it still cannot.
    */
   async usable(network: Network): Promise<NetworkDriver> {
+    if (isConfiguration(network)) throw notForContainers(network);
     if (this.#broken.has(network.id)) await this.#inTurn(this.#queueOf(network), () => this.#retry(network));
     return this.driverOf(network);
   }
@@ -89,9 +87,11 @@ export class Definitions {
   }
 
   async create(request: NetworkRequest): Promise<{ readonly network: Network; readonly warning: string }> {
-    const draft = await this.#draft(request);
+    const draft = await draftOf(request, this.#parts);
+    if (isConfiguration(draft)) return this.#keep(draft);
     return this.#inTurn(this.#queueOf(draft), async () => {
       const { store, addressing } = this.#parts;
+      if (draft.configFrom !== undefined) requireSource(draft, store);
       const driver = this.driverOf(draft);
       if (store.named(draft.name) !== undefined)
         throw new Fault("conflict", `network with name ${draft.name} already exists`);
@@ -110,6 +110,13 @@ export class Definitions {
     });
   }
 
+  /** Options for other networks: nothing of it is on the host. */
+  async #keep(network: Network): Promise<{ readonly network: Network; readonly warning: string }> {
+    this.#parts.store.begin(network);
+    this.#parts.store.commit(network);
+    return { network, warning: "" };
+  }
+
   /** What cannot be undone is logged: whoever asked is to read why it was undone. */
   #undo(undo: AsyncDisposableStack, verb: string, work: () => Promise<void>): void {
     undo.defer(() =>
@@ -117,47 +124,6 @@ export class Definitions {
         this.#parts.log("error", `Cannot ${verb} a network that was not made: ${sentenceOf(error)}`),
       ),
     );
-  }
-
-  /** Throws what needs no look at the host. */
-  async #draft(request: NetworkRequest): Promise<Network> {
-    const { name, labels, isInternal, isAttachable } = request;
-    const driverName = request.driver === "" ? "bridge" : request.driver;
-    if (PREDEFINED_NETWORKS.includes(name))
-      throw new Fault("denied", `operation is not permitted on predefined ${name} network`);
-    if (!NAME.test(name))
-      throw new Fault(
-        "invalid",
-        `invalid network name ${JSON.stringify(name.slice(0, 100))}: only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
-      );
-    if (["host", "null", "none"].includes(driverName))
-      throw new Fault("denied", `only one instance of "${driverName}" network is allowed`);
-    const driver = await this.#parts.drivers.find(driverName);
-    if (driver === undefined)
-      throw new Fault(
-        "not_found",
-        `could not find plugin ${driverName} in v1 plugin registry: plugin not found`,
-      );
-    // Docker's clients say "default" when nothing was asked for.
-    const isDefaultIpam = ["", "default"].includes(request.ipam.driver);
-    const defaults = this.#parts.settings.defaultNetworkOptions[driverName] ?? {};
-    requireAligned(request.ipam.pools);
-    const families = familiesOf(request, { ...defaults, ...request.options });
-    return {
-      id: randomId(),
-      name,
-      driver: driverName,
-      created: Date.now(),
-      scope: driver.announce === undefined ? "local" : "global",
-      ipam: {
-        ...request.ipam,
-        driver: isDefaultIpam ? (driver.defaultIpam ?? "default") : request.ipam.driver,
-      },
-      labels,
-      isInternal,
-      isAttachable,
-      ...families,
-    };
   }
 
   /** `force`: what belongs to a plugin that does not answer is forgotten. */
@@ -168,6 +134,7 @@ export class Definitions {
       if (PREDEFINED_NETWORKS.includes(network.name))
         throw new Fault("denied", `${network.name} is a pre-defined network and cannot be removed`);
       refuseUsed(network, store.onNetwork(network.id));
+      refuseFollowed(network, store.networks());
       store.doom(network);
       try {
         await this.#dispose(network, force);
@@ -180,7 +147,8 @@ export class Definitions {
   }
 
   async #dispose(network: Network, force: boolean): Promise<void> {
-    const { drivers, addressing } = this.#parts;
+    const { drivers, addressing, store } = this.#parts;
+    if (isConfiguration(network)) return store.forget(network.id);
     const driver = drivers.get(network.driver);
     const canPass = force && driver?.isForeign === true;
     // First of all it is refused, while containers of other hosts are on it.
@@ -192,7 +160,7 @@ export class Definitions {
       await addressing.restore(network, []).catch(() => {});
       throw error;
     }
-    this.#parts.store.forget(network.id);
+    store.forget(network.id);
     this.#broken.delete(network.id);
   }
 
@@ -215,10 +183,11 @@ export class Definitions {
       await this.#dispose(network, true).catch((error: unknown) =>
         log("error", `Cannot remove what is left of network ${network.name}: ${sentenceOf(error)}`),
       );
+    const networks = store.networks();
     // All before one is chosen: none may be given what is another's.
-    for (const network of store.networks())
+    for (const network of networks)
       await this.#attempt(network, () => addressing.restore(network, this.#liveOn(network)));
-    for (const network of store.networks()) await this.#attempt(network, () => this.#bringBack(network));
+    for (const network of networks) await this.#attempt(network, () => this.#bringBack(network));
     for (const driver of drivers.values()) await driver.restored?.();
   }
 
@@ -357,42 +326,6 @@ function chosenSubnets(asked: Network, { ipam }: Network): Cursors {
       return block === undefined ? [] : [[`subnets/${family}`, formatSubnet(block)] as const];
     }),
   );
-}
-
-/** What the request says of a family goes before what an option says; the option then is not kept. */
-function familiesOf(
-  asked: NetworkRequest,
-  given: Readonly<Record<string, string>>,
-): Pick<Network, "isIpv4" | "isIpv6" | "options"> {
-  const isIpv4 = asked.isIpv4 ?? truthOption(given, IPV4_OPTION) ?? true;
-  const isIpv6 = asked.isIpv6 ?? truthOption(given, IPV6_OPTION) ?? false;
-  if (!isIpv4 && !isIpv6) throw new Fault("invalid", "IPv4 or IPv6 must be enabled");
-  const { [IPV4_OPTION]: ipv4, [IPV6_OPTION]: ipv6, ...rest } = given;
-  return {
-    isIpv4,
-    isIpv6,
-    options: {
-      ...rest,
-      ...(asked.isIpv4 === undefined && ipv4 !== undefined && { [IPV4_OPTION]: ipv4 }),
-      ...(asked.isIpv6 === undefined && ipv6 !== undefined && { [IPV6_OPTION]: ipv6 }),
-    },
-  };
-}
-
-function truthOption(options: Readonly<Record<string, string>>, name: string): boolean | undefined {
-  const value = options[name];
-  if (value === undefined) return undefined;
-  if (/^(1|t|true)$/i.test(value)) return true;
-  if (/^(0|f|false)$/i.test(value)) return false;
-  throw new Fault("invalid", `driver-opt "${name}" is not a valid bool`);
-}
-
-/** Docker passes over such a pool without a word. */
-function warningOf({ ipam, isIpv4, isIpv6 }: Network): string {
-  const unused = ipam.pools.filter(({ family }) => (family === 4 ? !isIpv4 : !isIpv6));
-  return unused
-    .map(({ family, subnet }) => `Subnet ${subnet} is not used: IPv${family} is not enabled on this network`)
-    .join("; ");
 }
 
 function refuseUsed({ name, id }: Network, members: readonly EndpointRecord[]): void {

@@ -129,7 +129,7 @@ class HostNetworks implements Networks {
   }
 
   list(): readonly Network[] {
-    return this.#parts.store.networks();
+    return this.#parts.store.all();
   }
 
   find(text: string): Network | undefined {

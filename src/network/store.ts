@@ -61,7 +61,13 @@ export class NetworkStore {
     this.#endpoints.set(record.containerId, all);
   }
 
+  /** Those that are on the host. */
   networks(): readonly Network[] {
+    return this.all().filter(({ isConfigOnly }) => isConfigOnly !== true);
+  }
+
+  /** With those that are only options for others. */
+  all(): readonly Network[] {
     return [...this.#networks.values()]
       .filter(({ isPending }) => isPending !== true)
       .sort((a, b) => a.created - b.created || (a.name < b.name ? -1 : 1));
@@ -86,7 +92,7 @@ export class NetworkStore {
   find(text: string): Network | undefined {
     const found = this.get(text) ?? this.named(text);
     if (found !== undefined || text === "") return found;
-    const fitting = this.networks().filter(({ id }) => id.startsWith(text));
+    const fitting = this.all().filter(({ id }) => id.startsWith(text));
     if (fitting.length > 1)
       throw new Fault(
         "invalid",

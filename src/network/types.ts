@@ -162,6 +162,10 @@ export interface Network {
   readonly isAttachable: boolean;
   readonly isIpv4: boolean;
   readonly isIpv6: boolean;
+  /** Options for others, which name it; no container can be on it. */
+  readonly isConfigOnly?: boolean;
+  /** The name of the configuration that it was made from. */
+  readonly configFrom?: string;
 }
 
 /** What `network create` asks for. Pools may lack anything but their family. */
@@ -182,6 +186,8 @@ export interface NetworkRequest {
     readonly options: Readonly<Record<string, string>>;
     readonly pools: readonly AddressPool[];
   };
+  readonly isConfigOnly?: boolean;
+  readonly configFrom?: string;
 }
 
 export interface Networks extends AsyncDisposable {

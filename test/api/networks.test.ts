@@ -33,6 +33,8 @@ const CREATES: readonly (readonly [string, object, object])[] = [
   ["1.47", { EnableIPv4: false, EnableIPv6: true }, { isIpv6: true }],
   ["1.56", { EnableIPv4: null, EnableIPv6: null }, {}],
   ["1.56", { IPAM: null, ConfigFrom: null }, {}],
+  ["1.56", { ConfigOnly: true, ConfigFrom: { Network: "" } }, { isConfigOnly: true }],
+  ["1.56", { ConfigFrom: { Network: "base" } }, { configFrom: "base" }],
   [
     "1.56",
     { IPAM: { Driver: "default", Config: [] } },
@@ -84,8 +86,6 @@ describe("a network is asked for", () => {
   });
 
   test.each([
-    [{ ConfigOnly: true }, 501, "--config-only"],
-    [{ ConfigFrom: { Network: "x" } }, 501, "--config-from"],
     [{ Ingress: true, Driver: "overlay" }, 503, "This node is not a swarm manager"],
     [{ Scope: "swarm" }, 503, "This node is not a swarm manager"],
     [{ Scope: "galaxy" }, 400, "galaxy"],

@@ -108,7 +108,11 @@ describe.each(CLIENTS.map((client) => [client.title, client] as const))("%s", (_
       ["network", "create", "--subnet", "10.97.0.0/16", "--ip-range", "10.96.0.0/24", "x"],
       "no matching subnet",
     ],
-    [["network", "create", "--config-only", "x"], "not supported"],
+    [["network", "create", "--config-from", "nosuch", "x"], 'configuration network "nosuch" not found'],
+    [
+      ["network", "create", "--config-from", "bridge", "x"],
+      'network "bridge" is not a configuration network',
+    ],
     [["network", "connect", "nosuch", "nosuch"], /network nosuch not found|No such container: nosuch/],
     [["network", "prune", "-f", "--filter", "colour=red"], /[Ii]nvalid filter 'colour/],
     [["network", "ls", "--filter", "type=x"], /[Ii]nvalid filter/],

@@ -18,6 +18,9 @@ interface Inspected {
   readonly Name: string;
   readonly EnableIPv6: boolean;
   readonly Internal: boolean;
+  readonly Driver: string;
+  readonly ConfigOnly: boolean;
+  readonly ConfigFrom: { readonly Network: string };
   readonly Labels: Record<string, string>;
   readonly Options: Record<string, string>;
   readonly IPAM: { readonly Driver: string; readonly Config: readonly Record<string, unknown>[] };
@@ -46,6 +49,26 @@ async function refusal(method: string, path: string, body?: unknown): Promise<[n
 }
 
 describe("network create", () => {
+  test("--config-only keeps options for networks made --config-from it, and is no network of its own", async () => {
+    const bunker = daemon();
+    await bunker.ok("network", "create", "--config-only", "--subnet=10.124.0.0/24", "--label=a=1", "base");
+    expect(await inspect("base")).toMatchObject({ Driver: "null", ConfigOnly: true, Labels: { a: "1" } });
+    const refused = await bunker.cli("run", "--rm", "--network", "base", "busybox", "true");
+    expect([refused.code, refused.stderr]).toEqual([125, expect.stringContaining("cannot use network base")]);
+    await bunker.ok("network", "create", "--config-from=base", "made");
+    const made = await inspect("made");
+    expect(made).toMatchObject({ Driver: "bridge", ConfigFrom: { Network: "base" }, Labels: { a: "1" } });
+    expect(made.IPAM.Config[0]?.Subnet).toBe("10.124.0.0/24");
+    const inside = ["run", "--rm", "--network=made", "busybox", "ip", "address", "show", "dev", "eth0"];
+    expect(await bunker.ok(...inside)).toContain("inet 10.124.0.2/24");
+    const used = await bunker.cli("network", "rm", "base");
+    expect([used.code, used.stderr]).toEqual([1, expect.stringContaining('"base" is in use by made')]);
+    await bunker.kill();
+    await bunker.start();
+    expect(await bunker.ok(...inside)).toContain("inet 10.124.0.");
+    await bunker.ok("network", "rm", "made", "base");
+  });
+
   test("with every option makes that bridge, gives those addresses, and leaves nothing", async () => {
     const link = linkName(1);
     const flags = [

@@ -30,9 +30,9 @@ export function settleNetworks(
   for (const [written, endpoint] of Object.entries(asked)) {
     const network = networks.find(networkOfMode(written));
     if (network === undefined) throw new Fault("not_found", `network ${written.slice(0, 256)} not found`);
+    checkEndpoint(network, endpoint);
     if (["host", "null"].includes(network.driver) && Object.keys(asked).length > 1)
       throw privateMode(network);
-    checkEndpoint(network, endpoint);
     const isMere = written === mode && settled[network.name] !== undefined;
     if (!isMere) settled[network.name] = endpoint;
   }
@@ -51,6 +51,8 @@ function privateMode({ driver }: Network): Fault {
 /** Throws `invalid`, in Docker's words, for what cannot be asked of that network. */
 export function checkEndpoint(network: Network, endpoint: EndpointSpec): void {
   const { ipv4Address = "", ipv6Address = "", aliases } = endpoint;
+  if (network.isConfigOnly === true)
+    throw new Fault("denied", `cannot use network ${network.name}: it is a configuration for other networks`);
   const isPredefined = ["bridge", "host", "none"].includes(network.name);
   if (aliases.length > 0 && isPredefined)
     throw new Fault(

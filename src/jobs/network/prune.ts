@@ -22,9 +22,10 @@ export const pruneNetworks = (needs: Needs) =>
       checkFilters(filters, ["label", "label!", "until"]);
       const latest = latestOf(filters);
       const deleted: string[] = [];
-      for (const { id, name, created, labels, scope } of needs.networks.list()) {
+      for (const { id, name, created, labels, scope, isConfigOnly } of needs.networks.list()) {
         if (signal.aborted) break;
-        const isKept = PREDEFINED.includes(name) || scope !== "local" || created > latest;
+        const isKept =
+          PREDEFINED.includes(name) || scope !== "local" || isConfigOnly === true || created > latest;
         if (isKept || !matchesLabels(filters, labels) || needs.networks.members(id).length > 0) continue;
         if (await pruneOne(needs, id)) deleted.push(name);
       }

@@ -10,11 +10,12 @@ type Pool = NetworkRequest["ipam"]["pools"][number];
 const SCOPES = ["", "local", "global"];
 
 /**
- * Body of POST /networks/create in the engine's words. Throws `invalid`, and `unsupported` or `unavailable` for what
- * belongs to a swarm or is not there. Addresses are checked where they are given out.
+ * Body of POST /networks/create in the engine's words. Throws `invalid`, and `unavailable` for what belongs to a
+ * swarm. Addresses are checked where they are given out.
  */
 export function toNetworkRequest(body: NetworkCreateBody, version: string): NetworkRequest {
   refuseAbsent(body);
+  const configFrom = body.ConfigFrom?.Network ?? "";
   const isIpv4 = isAtLeast(version, "1.48") ? body.EnableIPv4 : undefined;
   return {
     name: body.Name,
@@ -23,6 +24,8 @@ export function toNetworkRequest(body: NetworkCreateBody, version: string): Netw
     labels: body.Labels,
     isInternal: body.Internal,
     isAttachable: body.Attachable,
+    ...(body.ConfigOnly && { isConfigOnly: true }),
+    ...(configFrom !== "" && { configFrom }),
     ...(isIpv4 != null && { isIpv4 }),
     ...(body.EnableIPv6 != null && { isIpv6: body.EnableIPv6 }),
     ipam: {
@@ -33,13 +36,8 @@ export function toNetworkRequest(body: NetworkCreateBody, version: string): Netw
   };
 }
 
-function refuseAbsent({ Name, Scope, Ingress, ConfigOnly, ConfigFrom }: NetworkCreateBody): void {
+function refuseAbsent({ Name, Scope, Ingress }: NetworkCreateBody): void {
   const cannot = `Cannot create the network ${Name.slice(0, 256)}`;
-  if (ConfigOnly || (ConfigFrom?.Network ?? "") !== "")
-    throw new Fault(
-      "unsupported",
-      `${cannot}: configuration-only networks (--config-only, --config-from) are not supported, give the options to the network itself`,
-    );
   if (Ingress || Scope === "swarm") throw new Fault("unavailable", NO_SWARM);
   if (!SCOPES.includes(Scope))
     throw new Fault("invalid", `${cannot}: the scope "${Scope.slice(0, 100)}" is not local or global`);

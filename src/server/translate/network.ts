@@ -44,8 +44,8 @@ function toNetwork(network: Network, version: string) {
     Internal: network.isInternal,
     Attachable: network.isAttachable,
     Ingress: false,
-    ConfigFrom: { Network: "" },
-    ConfigOnly: false,
+    ConfigFrom: { Network: network.configFrom ?? "" },
+    ConfigOnly: network.isConfigOnly === true,
     Options: askedOptions(network),
     Labels: network.labels,
   };
