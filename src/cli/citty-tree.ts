@@ -29,13 +29,13 @@ function commandTree(session: Session): CommandDef {
         name,
         defineCommand({
           meta: { name, description: about },
-          subCommands: () => bare(branch(commands, `bunker ${name}`)),
+          subCommands: () => bare(branch(commands, `${session.program} ${name}`)),
         }),
       ] as const,
   );
   return defineCommand({
-    meta: { name: "bunker" },
-    subCommands: bare<CommandDef>([...branch(TOP, "bunker"), ...groups]),
+    meta: { name: session.program },
+    subCommands: bare<CommandDef>([...branch(TOP, session.program), ...groups]),
   });
 }
 

@@ -1,6 +1,6 @@
 import { Fault, sentenceOf } from "#errors";
 import { ClosedPipe } from "./console.ts";
-import { type Flags, type FlagTable, parseFlags, UsageProblem } from "./flags.ts";
+import { Flags, type FlagTable, parseFlags, UsageProblem } from "./flags.ts";
 import type { Session } from "./session.ts";
 
 export interface Invocation<T extends FlagTable> {
@@ -22,6 +22,8 @@ export interface Command<T extends FlagTable = FlagTable> {
   readonly words: { readonly min: number; readonly max?: number };
   /** Whether the first word ends the flags: what follows belongs to the container. */
   readonly stopsAtWord?: boolean;
+  /** Whether every word is somebody else's to understand, flags too. */
+  readonly isUnparsed?: boolean;
   /** Returns the exit code. Several words: failures are told as they come, and the code is 1. */
   run(invocation: Invocation<T>): Promise<number>;
 }
@@ -53,7 +55,7 @@ export async function perform(
   { session, path }: { session: Session; path: string },
 ): Promise<number> {
   try {
-    const parsed = parseFlags(command.flags, words, { stopsAtWord: command.stopsAtWord ?? false });
+    const parsed = parsedWords(command, words);
     if (parsed.wantsHelp) {
       const { commandHelp } = await import("./help.ts");
       session.console.out(commandHelp(command, path));
@@ -62,7 +64,7 @@ export async function perform(
     const problem = countProblem(command, parsed.words.length);
     if (problem !== undefined) {
       session.console.err(
-        `bunker: '${path}' ${problem}\n\n${usage(command, path, problem.includes("at least") ? "See" : "Run")}`,
+        `${session.program}: '${path}' ${problem}\n\n${usage(command, path, problem.includes("at least") ? "See" : "Run")}`,
       );
       return FAILURE_EXIT;
     }
@@ -70,6 +72,12 @@ export async function perform(
   } catch (thrown) {
     return settle(thrown, { session, path, usage: usage(command, path) });
   }
+}
+
+function parsedWords({ flags, isUnparsed, stopsAtWord = false }: Command, words: readonly string[]) {
+  const isHelp = ["--help", "-h"].includes(words[0] ?? "");
+  if (isUnparsed && !isHelp) return { flags: new Flags(flags, new Map()), words, wantsHelp: false };
+  return parseFlags(flags, words, { stopsAtWord });
 }
 
 function usage({ synopsis }: Command, path: string, verb = "Run"): string {
@@ -96,7 +104,9 @@ function settle(
       return USAGE_EXIT;
     }
     if (thrown instanceof CommandFailure) {
-      session.console.err(`bunker: ${thrown.message}\n\nRun '${path} --help' for more information\n`);
+      session.console.err(
+        `${session.program}: ${thrown.message}\n\nRun '${path} --help' for more information\n`,
+      );
       return thrown.exitCode;
     }
     if (!(thrown instanceof Fault)) throw thrown;

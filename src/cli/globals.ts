@@ -1,9 +1,19 @@
-import type { TlsKeys, TransportOptions } from "#client";
+import type { TlsKeys } from "#client";
 import { Fault, sentenceOf } from "#errors";
+import { configFolder } from "./config-file.ts";
 import type { Flags } from "./flags.ts";
+import { fs } from "./lazy-fs.ts";
 
 /** The flags that come before the command. */
 export const GLOBAL_FLAGS = {
+  config: { kind: "text", hint: "string", about: "Location of client config files" },
+  context: {
+    kind: "text",
+    short: "c",
+    hint: "string",
+    about:
+      'Name of the context to use to connect to the daemon (overrides DOCKER_HOST and what "context use" set)',
+  },
   host: { kind: "list", short: "H", about: "Daemon socket to connect to" },
   debug: { kind: "bool", short: "D", about: "Show where an unexpected error came from" },
   "log-level": {
@@ -22,30 +32,25 @@ export const GLOBAL_FLAGS = {
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** How to connect, from flags and environment. Source: Docker's DOCKER_TLS, DOCKER_TLS_VERIFY, DOCKER_CERT_PATH, DOCKER_API_VERSION. */
-export async function transportOptions(
-  flags: Flags<typeof GLOBAL_FLAGS>,
-  env: Env,
-): Promise<TransportOptions> {
-  const apiVersion = env.DOCKER_API_VERSION ? { apiVersion: env.DOCKER_API_VERSION } : {};
+/** Certificates, where flags or environment ask for TLS. Source: Docker's DOCKER_TLS, DOCKER_TLS_VERIFY, DOCKER_CERT_PATH. */
+export function tlsFromFlags(flags: Flags<typeof GLOBAL_FLAGS>, env: Env): TlsKeys | undefined {
   const isVerified = flags.has("tlsverify") ? flags.bool("tlsverify") : Boolean(env.DOCKER_TLS_VERIFY);
   // Naming the flag at all turns TLS on: set to false, the daemon's certificate is not looked at.
   const usesTls =
     isVerified || flags.has("tlsverify") || (flags.has("tls") ? flags.bool("tls") : Boolean(env.DOCKER_TLS));
-  if (!usesTls) return apiVersion;
-  return { ...apiVersion, tls: await tlsKeys(flags, { env, isVerified }) };
+  return usesTls ? tlsKeys(flags, { env, isVerified }) : undefined;
 }
 
-async function tlsKeys(
+function tlsKeys(
   flags: Flags<typeof GLOBAL_FLAGS>,
   { env, isVerified }: { env: Env; isVerified: boolean },
-): Promise<TlsKeys> {
-  const folder = env.DOCKER_CERT_PATH || env.DOCKER_CONFIG || `${env.HOME || "/root"}/.docker`;
-  const [ca, cert, key] = await Promise.all([
+): TlsKeys {
+  const folder = env.DOCKER_CERT_PATH || configFolder(env);
+  const [ca, cert, key] = [
     pem(flags.text("tlscacert"), `${folder}/ca.pem`),
     pem(flags.text("tlscert"), `${folder}/cert.pem`),
     pem(flags.text("tlskey"), `${folder}/key.pem`),
-  ]);
+  ];
   if (isVerified && ca === undefined)
     throw new Fault(
       "invalid",
@@ -59,11 +64,10 @@ async function tlsKeys(
   return { isVerified, ...(ca === undefined ? {} : { ca }), ...(cert && key ? { cert, key } : {}) };
 }
 
-async function pem(asked: string, usual: string): Promise<string | undefined> {
-  const file = Bun.file(asked || usual);
-  if (asked === "" && !(await file.exists())) return undefined;
+function pem(asked: string, usual: string): string | undefined {
+  if (asked === "" && !fs().existsSync(usual)) return undefined;
   try {
-    return await file.text();
+    return fs().readFileSync(asked || usual, "utf8");
   } catch (cause) {
     throw new Fault("invalid", `Cannot read the TLS file ${asked || usual}: ${sentenceOf(cause)}`, { cause });
   }

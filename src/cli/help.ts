@@ -3,21 +3,34 @@ import type { Flag, FlagTable } from "./flags.ts";
 import { GLOBAL_FLAGS } from "./globals.ts";
 import { nearest } from "./nearest.ts";
 import type { Session } from "./session.ts";
-import { GROUPS, type Leaf, TOP } from "./tree.ts";
+import { GROUPS, type Leaf, leafAt, TOP } from "./tree.ts";
 
 const WIDTH = 80;
 
 /** The help page of one command. */
 export function commandHelp({ synopsis, about, example, flags }: Command, path: string): string {
   const options = optionLines(flags);
+  const aliases = spellings(path);
   return [
     `Usage:  ${path}${synopsis === "" ? "" : ` ${synopsis}`}`,
     about,
+    ...(aliases.length < 2 ? [] : [`Aliases:\n  ${aliases.join(", ")}`]),
     ...(options === "" ? [] : [`Options:\n${options}`]),
-    `Example:\n  ${example}`,
+    `Example:\n  ${example.replace(/^bunker\b/, path.split(" ", 1)[0] ?? "")}`,
   ]
     .join("\n\n")
     .concat("\n");
+}
+
+/** Every spelling of the command that this path leads to. */
+function spellings(path: string): string[] {
+  const [program = "", ...words] = path.split(" ");
+  const leaf = leafAt(words, program)?.leaf;
+  const inside = Object.entries(GROUPS).flatMap(([group, { commands }]) =>
+    Object.entries(commands).map(([name, found]) => [`${program} ${group} ${name}`, found] as const),
+  );
+  const top = Object.entries(TOP).map(([name, found]) => [`${program} ${name}`, found] as const);
+  return [...inside, ...top].flatMap(([spelling, found]) => (found === leaf ? [spelling] : []));
 }
 
 function optionLines(flags: FlagTable): string {
@@ -63,21 +76,22 @@ const ROLES = {
  */
 export async function explain(session: Session, words: readonly string[]): Promise<void> {
   const [first = "", second = ""] = words;
+  const { program } = session;
   const group = Object.hasOwn(GROUPS, first) ? GROUPS[first] : undefined;
-  if (first === "") return session.console.out(programHelp());
+  if (first === "") return session.console.out(programHelp(program));
   if (Object.hasOwn(ROLES, first))
-    return session.say(`Run 'bunker ${first} --help': the ${first} explains itself.`);
+    return session.say(`Run '${program} ${first} --help': the ${first} explains itself.`);
   if (group !== undefined && (second === "" || second.startsWith("-")))
     return explainGroup(session, first, second);
   const leaves = group?.commands ?? TOP;
   const name = group === undefined ? first : second;
   const leaf = Object.hasOwn(leaves, name) ? leaves[name] : undefined;
-  const path = group === undefined ? "bunker" : `bunker ${first}`;
+  const path = group === undefined ? program : `${program} ${first}`;
   if (leaf !== undefined) return session.console.out(commandHelp(await leaf.load(), `${path} ${name}`));
   const known = [...Object.keys(leaves), ...(group === undefined ? Object.keys(GROUPS) : [])];
   const offered = nearest(name, known);
   session.console.err(
-    `bunker: unknown command: ${path} ${name}\n${offered === undefined ? "" : `Did you mean '${path} ${offered}'?\n`}\nRun '${path} --help' for more information\n`,
+    `${program}: unknown command: ${path} ${name}\n${offered === undefined ? "" : `Did you mean '${path} ${offered}'?\n`}\nRun '${path} --help' for more information\n`,
   );
   session.exitCode = 1;
 }
@@ -85,31 +99,31 @@ export async function explain(session: Session, words: readonly string[]): Promi
 function explainGroup(session: Session, name: string, flag: string): void {
   const isUnknown = flag !== "" && flag !== "--help" && flag !== "-h";
   if (!isUnknown) {
-    session.console.out(groupHelp(name));
+    session.console.out(groupHelp(name, session.program));
     return;
   }
   session.console.err(
-    `unknown flag: ${flag}\n\nUsage:  bunker ${name} COMMAND\n\nRun 'bunker ${name} --help' for more information\n`,
+    `unknown flag: ${flag}\n\nUsage:  ${session.program} ${name} COMMAND\n\nRun '${session.program} ${name} --help' for more information\n`,
   );
   session.exitCode = 125;
 }
 
-function groupHelp(name: string): string {
+function groupHelp(name: string, program: string): string {
   const { about = "", commands = {} } = GROUPS[name] ?? {};
-  return `Usage:  bunker ${name} COMMAND\n\n${about}\n\nCommands:\n${leafLines(commands)}\n\nRun 'bunker ${name} COMMAND --help' for more information on a command.\n`;
+  return `Usage:  ${program} ${name} COMMAND\n\n${about}\n\nCommands:\n${leafLines(commands)}\n\nRun '${program} ${name} COMMAND --help' for more information on a command.\n`;
 }
 
-function programHelp(): string {
+function programHelp(program: string): string {
   const groups = Object.entries(GROUPS).map(([name, { about }]) => [name, about] as const);
   return [
-    "Usage:  bunker [OPTIONS] COMMAND [ARG...]",
+    `Usage:  ${program} [OPTIONS] COMMAND [ARG...]`,
     "A container engine in one file, speaking the Docker Engine API",
     `Commands:\n${leafLines({ ...ROLES, ...TOP })}`,
     `Management Commands:\n${lines(groups)}`,
     `Global Options:\n${optionLines(GLOBAL_FLAGS)}`,
     "Environment:\n  BUNKER_HOST, DOCKER_HOST   Daemon socket to connect to (default unix:///run/bunker/bunker.sock)",
-    "Example:\n  bunker run -d -p 8020:80 httpd",
-    "Run 'bunker COMMAND --help' for more information on a command.\n",
+    `Example:\n  ${program} run -d -p 8020:80 httpd`,
+    `Run '${program} COMMAND --help' for more information on a command.\n`,
   ].join("\n\n");
 }
 

@@ -4,13 +4,12 @@
  * Called by `main.ts`.
  */
 
-import { hostFromEnvironment } from "#client";
 import { Fault } from "#errors";
 import { FAILURE_EXIT, perform, USAGE_EXIT } from "./command.ts";
 import { ClosedPipe, type Console, systemConsole } from "./console.ts";
 import { parseFlags, UsageProblem } from "./flags.ts";
-import { GLOBAL_FLAGS, transportOptions } from "./globals.ts";
-import { CLIENT_VERSION } from "./program.ts";
+import { GLOBAL_FLAGS } from "./globals.ts";
+import { CLIENT_COMMIT, CLIENT_VERSION, type ProgramName, programName } from "./program.ts";
 import { Session } from "./session.ts";
 import { GROUPS, leafAt } from "./tree.ts";
 
@@ -19,26 +18,37 @@ export type { Console } from "./console.ts";
 /** Runs one command line (without the program's name); returns the exit code. */
 export async function runCli(
   words: readonly string[],
-  { console = systemConsole, env = process.env }: { console?: Console; env?: typeof process.env } = {},
+  {
+    console = systemConsole,
+    env = process.env,
+    program = programName(process.argv0),
+  }: { console?: Console; env?: typeof process.env; program?: ProgramName } = {},
 ): Promise<number> {
   try {
     const { flags, words: rest, wantsHelp } = parseFlags(GLOBAL_FLAGS, words, { stopsAtWord: true });
-    const host = flags.list("host").at(-1) ?? hostFromEnvironment(env);
-    using session = new Session(host, { console, env, transport: await transportOptions(flags, env) });
-    if (flags.bool("version")) session.say(`bunker version ${CLIENT_VERSION}`);
+    if (flags.has("host") && flags.has("context"))
+      throw new Fault("invalid", "conflicting options: cannot specify both --host and --context");
+    using session = new Session(flags, { console, env, program });
+    if (flags.bool("version")) session.say(versionLine(program));
     else if (wantsHelp || rest.length === 0) await showHelp(session, []);
     else await dispatch(session, rest);
     return session.exitCode;
   } catch (thrown) {
-    return failure(thrown, console);
+    return failure(thrown, { console, program });
   }
 }
 
-function failure(thrown: unknown, console: Console): number {
+/** Called docker, in the form that programs look for. */
+function versionLine(program: ProgramName): string {
+  if (program !== "docker") return `bunker version ${CLIENT_VERSION}`;
+  return `Docker version ${CLIENT_VERSION}, build ${CLIENT_COMMIT || "unknown"}`;
+}
+
+function failure(thrown: unknown, { console, program }: { console: Console; program: ProgramName }): number {
   if (thrown instanceof ClosedPipe) return 141;
   if (thrown instanceof UsageProblem) {
     console.err(
-      `${thrown.message}\n\nUsage:  bunker [OPTIONS] COMMAND [ARG...]\n\nRun 'bunker --help' for more information\n`,
+      `${thrown.message}\n\nUsage:  ${program} [OPTIONS] COMMAND [ARG...]\n\nRun '${program} --help' for more information\n`,
     );
     return USAGE_EXIT;
   }
@@ -54,7 +64,7 @@ async function dispatch(session: Session, words: readonly string[]): Promise<voi
   if (group !== undefined && ["--help", "-h"].includes(second)) return showHelp(session, words);
   const meansPreset = group?.preset !== undefined && (second === "" || second.startsWith("-"));
   const typed = meansPreset ? [first, group?.preset ?? "", ...words.slice(1)] : words;
-  const found = leafAt(typed);
+  const found = leafAt(typed, session.program);
   if (found === undefined) return searchTree(session, typed);
   const { leaf, path, rest } = found;
   session.exitCode = await perform(await leaf.load(), rest, { session, path });

@@ -1,4 +1,6 @@
+import { BUILDER, build, CHECKPOINT } from "./builder-tree.ts";
 import type { Command } from "./command.ts";
+import { CONTEXT } from "./context-tree.ts";
 import { VOLUME } from "./volume-tree.ts";
 
 export interface Leaf {
@@ -210,6 +212,7 @@ const networkInspect = leaf(
 /** Commands that need no group: the short old spellings. */
 export const TOP: Readonly<Record<string, Leaf>> = {
   attach,
+  build,
   commit,
   cp,
   create,
@@ -251,6 +254,8 @@ export const TOP: Readonly<Record<string, Leaf>> = {
 };
 
 export const GROUPS: Readonly<Record<string, Group>> = {
+  builder: BUILDER,
+  checkpoint: CHECKPOINT,
   container: {
     about: "Manage containers",
     commands: {
@@ -284,9 +289,11 @@ export const GROUPS: Readonly<Record<string, Group>> = {
       wait,
     },
   },
+  context: CONTEXT,
   image: {
     about: "Manage images",
     commands: {
+      build,
       history,
       import: imported,
       inspect: imageInspect,
@@ -333,12 +340,13 @@ export const GROUPS: Readonly<Record<string, Group>> = {
 /** The command that words begin with, the path to it as typed, and the words behind it. */
 export function leafAt(
   words: readonly string[],
+  program: string,
 ): { readonly leaf: Leaf; readonly path: string; readonly rest: readonly string[] } | undefined {
   const [first = "", second = ""] = words;
   const own = <T>(table: Readonly<Record<string, T>>, name: string) =>
     Object.hasOwn(table, name) ? table[name] : undefined;
   const top = own(TOP, first);
-  if (top !== undefined) return { leaf: top, path: `bunker ${first}`, rest: words.slice(1) };
+  if (top !== undefined) return { leaf: top, path: `${program} ${first}`, rest: words.slice(1) };
   const inner = own(own(GROUPS, first)?.commands ?? {}, second);
-  return inner && { leaf: inner, path: `bunker ${first} ${second}`, rest: words.slice(2) };
+  return inner && { leaf: inner, path: `${program} ${first} ${second}`, rest: words.slice(2) };
 }

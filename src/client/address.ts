@@ -73,8 +73,3 @@ function tcpAddress(text: string, rest: string, fallback: number): Address {
   const name = host === "" ? "127.0.0.1" : host;
   return { kind: "tcp", host: name, port, text: `tcp://${bracketed ? `[${name}]` : name}:${port}` };
 }
-
-/** The address that the environment asks for, or the default. */
-export function hostFromEnvironment(env: Readonly<Record<string, string | undefined>>): string {
-  return env.BUNKER_HOST || env.DOCKER_HOST || DEFAULT_HOST;
-}

@@ -60,8 +60,17 @@ export function inspectContainer(transport: Transport, ref: string, size = false
   return transport.json("GET", at(ref, "json"), { query: { size: size ? 1 : undefined } });
 }
 
-export async function startContainer(transport: Transport, ref: string, detachKeys?: string): Promise<void> {
-  await transport.send("POST", at(ref, "start"), { query: { detachKeys } });
+export async function startContainer(
+  transport: Transport,
+  ref: string,
+  {
+    detachKeys,
+    checkpoint,
+    folder,
+  }: { detachKeys?: string; checkpoint?: string /** Of the checkpoint. */; folder?: string } = {},
+): Promise<void> {
+  const query = { detachKeys, checkpoint, "checkpoint-dir": folder };
+  await transport.send("POST", at(ref, "start"), { query });
 }
 
 export async function stopContainer(

@@ -26,6 +26,14 @@ export function pruneContainers(
   return transport.json("POST", "/containers/prune", { query: { filters: filtersQuery(filters) } });
 }
 
+export function pruneBuildCache(
+  transport: Transport,
+  { isAll, keptBytes, filters }: { isAll: boolean; keptBytes?: number; filters: Filters },
+): Promise<{ readonly CachesDeleted?: readonly string[] | null; readonly SpaceReclaimed: number }> {
+  const query = { all: isAll ? 1 : undefined, "keep-storage": keptBytes, filters: filtersQuery(filters) };
+  return transport.json("POST", "/build/prune", { query });
+}
+
 export function pruneImages(
   transport: Transport,
   filters: Filters,

@@ -6,12 +6,18 @@ import type { Filters, HistoryEntry, ImageSummary, PullProgress, RemovedImage } 
 /** The endpoints of images, one function each. */
 export function listImages(
   transport: Transport,
-  { all, digests, filters }: { all?: boolean; digests?: boolean; filters?: Filters },
+  {
+    all,
+    digests,
+    manifests,
+    filters,
+  }: { all?: boolean; digests?: boolean; manifests?: boolean; filters?: Filters },
 ): Promise<ImageSummary[]> {
   return transport.json("GET", "/images/json", {
     query: {
       all: all === true ? 1 : undefined,
       digests: digests === true ? 1 : undefined,
+      manifests: manifests === true ? 1 : undefined,
       filters: filtersQuery(filters),
     },
   });
@@ -42,8 +48,9 @@ function authFields(auth: string | undefined): Readonly<Record<string, string>> 
   return auth === undefined ? {} : { "X-Registry-Auth": Buffer.from(auth).toString("base64url") };
 }
 
-export function inspectImage(transport: Transport, name: string): Promise<unknown> {
-  return transport.json("GET", `/images/${imagePath(name)}/json`);
+/** `platform` is JSON, here and below. */
+export function inspectImage(transport: Transport, name: string, platform?: string): Promise<unknown> {
+  return transport.json("GET", `/images/${imagePath(name)}/json`, { query: { platform } });
 }
 
 export async function tagImage(
@@ -57,12 +64,16 @@ export async function tagImage(
 export function removeImage(
   transport: Transport,
   name: string,
-  { isForced, keepsParents }: { isForced?: boolean; keepsParents?: boolean },
+  {
+    isForced,
+    keepsParents,
+    platforms = [],
+  }: { isForced?: boolean; keepsParents?: boolean; platforms?: readonly string[] },
 ): Promise<RemovedImage[] | null> {
-  const query = { force: isForced ? 1 : undefined, noprune: keepsParents ? 1 : undefined };
+  const query = { force: isForced ? 1 : undefined, noprune: keepsParents ? 1 : undefined, platforms };
   return transport.json("DELETE", `/images/${imagePath(name)}`, { query });
 }
 
-export function imageHistory(transport: Transport, name: string): Promise<HistoryEntry[]> {
-  return transport.json("GET", `/images/${imagePath(name)}/history`);
+export function imageHistory(transport: Transport, name: string, platform?: string): Promise<HistoryEntry[]> {
+  return transport.json("GET", `/images/${imagePath(name)}/history`, { query: { platform } });
 }

@@ -5,7 +5,7 @@
  */
 
 export type { JobSummary, NetworkFinding, PublishedPortReport } from "#api";
-export { DEFAULT_HOST, hostFromEnvironment, parseAddress } from "./address.ts";
+export { DEFAULT_HOST, parseAddress } from "./address.ts";
 export {
   commitContainer,
   exportContainer,
@@ -22,6 +22,7 @@ export {
 } from "./archive.ts";
 export { Duplex, passOutput, relayStream } from "./attach.ts";
 export type * from "./bodies.ts";
+export * from "./checkpoints.ts";
 export * from "./containers.ts";
 export * from "./disk-usage.ts";
 export * from "./execs.ts";

@@ -40,6 +40,8 @@ export interface TransportOptions {
   readonly tls?: TlsKeys;
   /** API version to ask for, such as `1.50`. */
   readonly apiVersion?: string;
+  /** Sent with every call, except for those that the call itself needs. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** The API version whose shapes this client reads. */
@@ -65,14 +67,16 @@ const decoder = new TextDecoder();
 export class Transport implements Disposable {
   readonly address: Address;
   readonly #tls: TlsKeys | undefined;
+  readonly #headers: Readonly<Record<string, string>>;
   #apiVersion: string;
   readonly #idle: Wire[] = [];
   readonly #all = new Set<Wire>();
 
-  constructor(host: string, { tls, apiVersion = API_VERSION }: TransportOptions = {}) {
+  constructor(host: string, { tls, apiVersion = API_VERSION, headers = {} }: TransportOptions = {}) {
     this.address = parseAddress(host, tls !== undefined);
     this.#tls = tls;
     this.#apiVersion = apiVersion;
+    this.#headers = withoutReserved(headers);
   }
 
   get apiVersion(): string {
@@ -85,7 +89,7 @@ export class Transport implements Disposable {
     const wire = await this.#connect();
     const head = await this.#exchange(
       wire,
-      requestBytes(method, this.#target(path, call), this.address, call),
+      requestBytes(method, this.#target(path, call), this.address, this.#dressed(call)),
       call,
     );
     if (head === undefined) {
@@ -129,7 +133,7 @@ export class Transport implements Disposable {
   async upload(method: string, path: string, { stream, ...call }: Upload): Promise<Reply> {
     const wire = await Wire.open(this.address, this.#tls);
     this.#all.add(wire);
-    const fields = { ...call.fields, "Transfer-Encoding": "chunked" };
+    const fields = { ...this.#headers, ...call.fields, "Transfer-Encoding": "chunked" };
     const head = this.#exchange(
       wire,
       requestBytes(method, this.#target(path, call), this.address, { ...call, fields }),
@@ -162,7 +166,7 @@ export class Transport implements Disposable {
   /** Asks the daemon to hand the connection over. Source: Engine API, "stream hijacking". */
   async upgrade(path: string, call: Call = {}): Promise<Upgraded> {
     const wire = await this.#connect();
-    const fields = { ...call.fields, Connection: "Upgrade", Upgrade: "tcp" };
+    const fields = { ...this.#headers, ...call.fields, Connection: "Upgrade", Upgrade: "tcp" };
     const request = requestBytes("POST", this.#target(path, call), this.address, { ...call, fields });
     const head = await this.#exchange(wire, request, call);
     if (head === undefined) throw closedOn(`attach by ${path}`, wire);
@@ -193,6 +197,10 @@ export class Transport implements Disposable {
     const wire = await Wire.open(this.address, this.#tls);
     this.#all.add(wire);
     return wire;
+  }
+
+  #dressed(call: Call): Call {
+    return { ...call, fields: { ...this.#headers, ...call.fields } };
   }
 
   #drop(wire: Wire): void {
@@ -257,6 +265,15 @@ export class Transport implements Disposable {
     this.#apiVersion = newest;
     return true;
   }
+}
+
+/** Fields that frame a request, or say whom it is for, are the transport's own. */
+const RESERVED = new Set(
+  "connection content-length content-type host transfer-encoding upgrade user-agent".split(" "),
+);
+
+function withoutReserved(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !RESERVED.has(name.toLowerCase())));
 }
 
 function requestBytes(

@@ -83,6 +83,19 @@ export interface ImageSummary {
   readonly SharedSize?: number;
   readonly Containers?: number;
   readonly Labels?: Labels | null;
+  /** What it holds for which platform, where that was asked for and the daemon's store knows. */
+  readonly Manifests?: readonly ImageManifest[] | null;
+}
+
+/** Sizes in bytes. */
+export interface ImageManifest {
+  readonly ID: string;
+  readonly Kind: string;
+  readonly Size?: { readonly Total?: number; readonly Content?: number };
+  readonly ImageData?: {
+    readonly Platform?: { readonly os?: string; readonly architecture?: string; readonly variant?: string };
+    readonly Containers?: readonly string[] | null;
+  };
 }
 
 export interface HistoryEntry {

@@ -1,4 +1,5 @@
 import { type Console, runCli } from "#cli";
+import type { ProgramName } from "../../src/cli/program.ts";
 
 export interface Told {
   readonly code: number;
@@ -15,12 +16,14 @@ export async function told(
     terminals = [],
     onOut,
     input = "",
+    program = "bunker",
   }: {
     env?: Record<string, string>;
     terminals?: readonly number[];
     onOut?: (text: string) => void;
     /** What is typed, in lines. */
     input?: string;
+    program?: ProgramName;
   } = {},
 ): Promise<Told> {
   let out = "";
@@ -39,6 +42,6 @@ export async function told(
     isTerminal: (descriptor) => terminals.includes(descriptor),
     line: () => lines.shift() ?? "",
   };
-  const code = await runCli(["-H", host, ...words], { console, env });
+  const code = await runCli(["-H", host, ...words], { console, env, program });
   return { code, out, err };
 }

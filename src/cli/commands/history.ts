@@ -3,6 +3,7 @@ import { defineCli } from "../command.ts";
 import { FORMAT_FLAG } from "../listing.ts";
 import { type Columns, renderList } from "../output/list.ts";
 import { ellipsis, humanDuration, humanSize, shortId } from "../output/units.ts";
+import { platformJson } from "../platform.ts";
 
 const STANDARD = "{{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}";
 const CREATED_BY_WIDTH = 45;
@@ -21,11 +22,16 @@ export const history = defineCli({
       about: "Print sizes and dates in human readable format",
     },
     "no-trunc": { kind: "bool", about: "Don't truncate output" },
+    platform: {
+      kind: "text",
+      hint: "string",
+      about: 'Show history for the given platform, formatted as "os[/arch[/variant]]" (e.g., "linux/amd64")',
+    },
     quiet: { kind: "bool", short: "q", about: "Only show image IDs" },
   },
   words: { min: 1, max: 1 },
   async run({ flags, words: [name = ""], session }) {
-    const rows = await imageHistory(session.daemon, name);
+    const rows = await imageHistory(session.daemon, name, platformJson(flags.text("platform")).platform);
     const columns = columnsOf({
       isShort: !flags.bool("no-trunc"),
       isHuman: flags.bool("human"),

@@ -1,8 +1,11 @@
-import { type ImageSummary, listImages } from "#client";
+import { type Filters, type ImageSummary, listImages } from "#client";
+import { Fault } from "#errors";
 import { defineCli } from "../command.ts";
+import type { Flags } from "../flags.ts";
 import { FILTER_FLAG, FORMAT_FLAG, filtersOf } from "../listing.ts";
 import { type Columns, renderList } from "../output/list.ts";
 import { humanDuration, humanSize, shortId, timeText } from "../output/units.ts";
+import type { Session } from "../session.ts";
 
 const NONE = "<none>";
 const PLAIN = "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
@@ -16,23 +19,27 @@ interface Row {
   readonly digest: string;
 }
 
+const IMAGES_FLAGS = {
+  all: { kind: "bool", short: "a", about: "Show all images (default hides intermediate images)" },
+  digests: { kind: "bool", about: "Show digests" },
+  filter: FILTER_FLAG,
+  format: FORMAT_FLAG,
+  "no-trunc": { kind: "bool", about: "Don't truncate output" },
+  quiet: { kind: "bool", short: "q", about: "Only show image IDs" },
+  tree: { kind: "bool", about: "List multi-platform images as a tree" },
+} as const;
+
 /** `bunker images`. */
 export const images = defineCli({
   synopsis: "[OPTIONS] [REPOSITORY[:TAG]]",
   about: "List images",
   example: "bunker images --filter dangling=true -q",
-  flags: {
-    all: { kind: "bool", short: "a", about: "Show all images (default hides intermediate images)" },
-    digests: { kind: "bool", about: "Show digests" },
-    filter: FILTER_FLAG,
-    format: FORMAT_FLAG,
-    "no-trunc": { kind: "bool", about: "Don't truncate output" },
-    quiet: { kind: "bool", short: "q", about: "Only show image IDs" },
-  },
+  flags: IMAGES_FLAGS,
   words: { min: 0, max: 1 },
   async run({ flags, words: [name], session }) {
     const given = filtersOf(flags.list("filter"));
     const filters = name === undefined ? given : { ...given, reference: [...(given.reference ?? []), name] };
+    if (flags.bool("tree")) return showTree(session, { flags, filters });
     const found = await listImages(session.daemon, {
       all: flags.bool("all"),
       digests: flags.bool("digests"),
@@ -48,6 +55,19 @@ export const images = defineCli({
     return 0;
   },
 });
+
+/** A tree has one form only: what would change the list's form is refused. */
+async function showTree(
+  session: Session,
+  { flags, filters }: { flags: Flags<typeof IMAGES_FLAGS>; filters: Filters },
+): Promise<number> {
+  for (const name of ["quiet", "no-trunc", "digests", "format"] as const)
+    if (flags.has(name)) throw new Fault("invalid", `--${name} is not supported with --tree`);
+  const found = await listImages(session.daemon, { all: flags.bool("all"), manifests: true, filters });
+  const { imageTree } = await import("../output/image-tree.ts");
+  session.console.out(imageTree(found));
+  return 0;
+}
 
 /** The columns of a list of images. `now` is in milliseconds. */
 export function imageColumns(isShort: boolean, now: number): Columns<Row> {

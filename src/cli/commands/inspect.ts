@@ -4,19 +4,20 @@ import type { Template } from "#template";
 import { type Command, defineCli, FAILURE_EXIT } from "../command.ts";
 import { cleanText } from "../output/clean.ts";
 import { withTemplate } from "../output/one.ts";
+import { platformJson } from "../platform.ts";
 import type { Session } from "../session.ts";
 
 type Kind = "container" | "image" | "network" | "volume";
 type Look = (
   transport: Transport,
   name: string,
-  more: { readonly size: boolean; readonly verbose: boolean },
+  more: { readonly size: boolean; readonly verbose: boolean; readonly platform?: string },
 ) => Promise<unknown>;
 
 /** In the order in which a name without a type is tried. */
 const LOOKS: Readonly<Record<Kind, Look>> = {
   container: (transport, name, { size }) => inspectContainer(transport, name, size),
-  image: (transport, name) => inspectImage(transport, name),
+  image: (transport, name, { platform }) => inspectImage(transport, name, platform),
   network: (transport, name, { verbose }) => inspectNetwork(transport, name, verbose),
   volume: (transport, name) => inspectVolume(transport, name),
 };
@@ -31,6 +32,11 @@ const INSPECT_FLAGS = {
   },
   size: { kind: "bool", short: "s", about: "Display total file sizes if the type is container" },
   verbose: { kind: "bool", short: "v", about: "Verbose output for diagnostics" },
+  platform: {
+    kind: "text",
+    hint: "string",
+    about: 'Inspect a specific platform of the multi-platform image, formatted as "os[/arch[/variant]]"',
+  },
   type: { kind: "text", hint: "string", about: "Only inspect objects of the given type" },
 } as const;
 
@@ -69,8 +75,9 @@ const only = (kind: Kind, synopsis: string, about: string): Command =>
     flags: {
       format: INSPECT_FLAGS.format,
       ...(kind === "container" ? { size: INSPECT_FLAGS.size } : {}),
+      ...(kind === "image" ? { platform: INSPECT_FLAGS.platform } : {}),
       ...(kind === "network" ? { verbose: INSPECT_FLAGS.verbose } : {}),
-    } as Pick<typeof INSPECT_FLAGS, "format" | "size" | "verbose">,
+    } as Omit<typeof INSPECT_FLAGS, "type">,
     words: { min: 1 },
     run: ({ flags, words, session }) =>
       show(words, {
@@ -78,6 +85,7 @@ const only = (kind: Kind, synopsis: string, about: string): Command =>
         format: flags.text("format"),
         size: kind === "container" && flags.bool("size"),
         verbose: kind === "network" && flags.bool("verbose"),
+        ...(kind === "image" ? platformJson(flags.text("platform")) : {}),
         kinds: [kind],
       }),
   });
@@ -121,6 +129,7 @@ interface Options {
   readonly size: boolean;
   readonly verbose: boolean;
   readonly kinds: readonly Kind[];
+  readonly platform?: string;
 }
 
 /** Shows what was found even when something was not; then the errors, and exit code 1. */

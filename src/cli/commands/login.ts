@@ -1,7 +1,7 @@
 import { checkAuth } from "#client";
 import { Fault } from "#errors";
 import { defineCli } from "../command.ts";
-import { ConfigFile } from "../login/config-file.ts";
+import { ConfigFile } from "../config-file.ts";
 import { HUB, type Login, registryKey, storedLogin, storeLogin } from "../login/credentials.ts";
 import { readSecret } from "../login/secret.ts";
 import type { Session } from "../session.ts";

@@ -1,5 +1,5 @@
 import { defineCli } from "../command.ts";
-import { ConfigFile } from "../login/config-file.ts";
+import { ConfigFile } from "../config-file.ts";
 import { eraseLogin, registryKey } from "../login/credentials.ts";
 
 /** `bunker logout`. */

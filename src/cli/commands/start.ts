@@ -2,34 +2,42 @@ import { armWait, attachContainer, Duplex, inspectContainer, startContainer, typ
 import { Fault } from "#errors";
 import { Attachment } from "../attachment.ts";
 import { defineCli, FAILURE_EXIT, forEach } from "../command.ts";
+import type { Flags } from "../flags.ts";
 import type { Session } from "../session.ts";
 import { DETACH_KEYS_FLAG, detachKeys } from "../terminal.ts";
+
+const START_FLAGS = {
+  attach: { kind: "bool", short: "a", about: "Attach STDOUT/STDERR and forward signals" },
+  checkpoint: { kind: "text", hint: "string", about: "Restore from this checkpoint" },
+  "checkpoint-dir": { kind: "text", hint: "string", about: "Use a custom checkpoint storage directory" },
+  "detach-keys": DETACH_KEYS_FLAG,
+  interactive: { kind: "bool", short: "i", about: "Attach container's STDIN" },
+} as const;
 
 /** `bunker start`. */
 export const start = defineCli({
   synopsis: "[OPTIONS] CONTAINER [CONTAINER...]",
   about: "Start one or more stopped containers",
   example: "bunker start -ai shell",
-  flags: {
-    attach: { kind: "bool", short: "a", about: "Attach STDOUT/STDERR and forward signals" },
-    "detach-keys": DETACH_KEYS_FLAG,
-    interactive: { kind: "bool", short: "i", about: "Attach container's STDIN" },
-  },
+  flags: START_FLAGS,
   words: { min: 1 },
   async run({ flags, words, session }) {
+    if (flags.has("checkpoint") && words.length > 1)
+      throw new Fault("invalid", "you cannot restore multiple containers at once");
+    const how = startOptions(flags);
     if (flags.bool("attach") || flags.bool("interactive")) {
       if (words.length > 1)
         throw new Fault("invalid", "you cannot start and attach multiple containers at once");
       const [name = ""] = words;
       return startAttached(session, name, {
         wantsInput: flags.bool("interactive"),
-        keys: flags.text("detach-keys"),
+        how,
       });
     }
     const failed: string[] = [];
     await forEach(words, { session, prints: false }, async (name) => {
       try {
-        await startContainer(session.daemon, name, flags.optional("detach-keys"));
+        await startContainer(session.daemon, name, how);
         session.say(name);
       } catch (thrown) {
         failed.push(name);
@@ -42,11 +50,22 @@ export const start = defineCli({
   },
 });
 
+type StartOptions = { readonly [name in "detachKeys" | "checkpoint" | "folder"]?: string };
+
+function startOptions(flags: Flags<typeof START_FLAGS>): StartOptions {
+  const detachKeys = flags.text("detach-keys");
+  return {
+    ...(detachKeys === "" ? {} : { detachKeys }),
+    ...(flags.has("checkpoint") ? { checkpoint: flags.text("checkpoint") } : {}),
+    ...(flags.has("checkpoint-dir") ? { folder: flags.text("checkpoint-dir") } : {}),
+  };
+}
+
 /** Attaches and waits before it starts, as `run` does. */
 async function startAttached(
   session: Session,
   name: string,
-  { wantsInput, keys }: { wantsInput: boolean; keys: string },
+  { wantsInput, how }: { wantsInput: boolean; how: StartOptions },
 ): Promise<number> {
   const details = await inspectContainer(session.daemon, name);
   const isTerminal = details.Config.Tty === true;
@@ -56,7 +75,7 @@ async function startAttached(
       stdin: takesInput,
       stdout: true,
       stderr: true,
-      ...(keys === "" ? {} : { detachKeys: keys }),
+      ...(how.detachKeys === undefined ? {} : { detachKeys: how.detachKeys }),
     }),
     armWait(session.daemon, details.Id, details.HostConfig?.AutoRemove ? "removed" : "next-exit"),
   ]);
@@ -65,11 +84,11 @@ async function startAttached(
     id: details.Id,
     isTerminal,
     takesInput,
-    keys: detachKeys(keys),
+    keys: detachKeys(how.detachKeys ?? ""),
     proxiesSignals: !isTerminal,
   });
   await attachment.forwardInput();
-  await startContainer(session.daemon, details.Id, keys || undefined);
+  await startContainer(session.daemon, details.Id, how);
   attachment.followSize();
   const { isDetached } = await attachment.ended;
   return isDetached ? 0 : exitCode(session, await exit);

@@ -1,7 +1,7 @@
 import { Fault } from "#errors";
 import { DEFAULT_DOMAIN, parseNamed } from "#oci";
+import { ConfigFile } from "../config-file.ts";
 import type { Session } from "../session.ts";
-import { ConfigFile } from "./config-file.ts";
 import { askHelper } from "./helper.ts";
 
 /** Docker Hub's name in configurations and key rings. */

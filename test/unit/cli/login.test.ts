@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { chmod, mkdir, readdir, rm, stat, symlink } from "node:fs/promises";
-import { ConfigFile } from "../../../src/cli/login/config-file.ts";
+import { ConfigFile } from "../../../src/cli/config-file.ts";
 import {
   authFor,
   eraseLogin,

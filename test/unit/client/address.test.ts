@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { hostFromEnvironment, parseAddress } from "#client";
+import { parseAddress } from "#client";
 
 describe("an address", () => {
   test.each([
@@ -35,10 +35,4 @@ describe("an address", () => {
   ])("%p is refused", (typed, reason) => {
     expect(() => parseAddress(typed)).toThrow(reason);
   });
-});
-
-test("BUNKER_HOST wins over DOCKER_HOST, which wins over the usual socket", () => {
-  expect(hostFromEnvironment({ BUNKER_HOST: "a", DOCKER_HOST: "b" })).toBe("a");
-  expect(hostFromEnvironment({ BUNKER_HOST: "", DOCKER_HOST: "b" })).toBe("b");
-  expect(hostFromEnvironment({})).toBe("unix:///run/bunker/bunker.sock");
 });

@@ -1,5 +1,5 @@
 import { Fault, sentenceOf } from "#errors";
-import { fs } from "../lazy-fs.ts";
+import { fs } from "./lazy-fs.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 type Settings = Readonly<Record<string, unknown>>;
@@ -26,8 +26,7 @@ export class ConfigFile {
 
   /** Of BUNKER_CONFIG, DOCKER_CONFIG or the home folder. Throws `invalid` for what cannot be understood. */
   static read(env: Env): ConfigFile {
-    const folder = env.BUNKER_CONFIG || env.DOCKER_CONFIG || `${env.HOME || "/root"}/.docker`;
-    const path = `${folder}/config.json`;
+    const path = `${configFolder(env)}/config.json`;
     try {
       if (fs().statSync(path).size > LIMIT) throw new Error(`it is larger than ${LIMIT} bytes`);
       const settings: unknown = JSON.parse(fs().readFileSync(path, "utf8").trim() || "{}");
@@ -40,6 +39,28 @@ export class ConfigFile {
       const why = cause instanceof SyntaxError ? "it is not JSON" : sentenceOf(cause);
       throw new Fault("invalid", `Cannot read the client's configuration ${path}: ${why}`);
     }
+  }
+
+  /** One with nothing in it, for when the real one cannot be understood. */
+  static empty(env: Env): ConfigFile {
+    return new ConfigFile(`${configFolder(env)}/config.json`, {});
+  }
+
+  /** A setting that is a text; empty when it is not there, or none. */
+  text(key: string): string {
+    const value = this.#settings[key];
+    return typeof value === "string" ? value : "";
+  }
+
+  /** A setting that is an object; empty when it is not there, or none. */
+  table(key: string): Settings {
+    const value = this.#settings[key];
+    return isObject(value) ? value : {};
+  }
+
+  /** Writes the file with this setting, or without it. All else in it stays. */
+  set(key: string, value: string | undefined): void {
+    this.#write({ ...this.#settings, [key]: value });
   }
 
   /** Name of the helper that keeps this registry's credentials; undefined when the file does. */
@@ -69,7 +90,11 @@ export class ConfigFile {
     const key = this.#keyOf(registry);
     if (key !== undefined) delete auths[key];
     if (auth !== undefined) auths[registry] = auth;
-    const text = `${JSON.stringify({ ...this.#settings, auths }, undefined, "\t")}\n`;
+    this.#write({ ...this.#settings, auths });
+  }
+
+  #write(settings: Settings): void {
+    const text = `${JSON.stringify(settings, undefined, "\t")}\n`;
     try {
       fs().mkdirSync(this.path.slice(0, this.path.lastIndexOf("/")), { recursive: true, mode: 0o700 });
       replace(target(this.path), text);
@@ -94,6 +119,11 @@ export class ConfigFile {
   }
 }
 
+/** Where the client's configuration lies, contexts and plugins included. */
+export function configFolder(env: Env): string {
+  return env.BUNKER_CONFIG || env.DOCKER_CONFIG || `${env.HOME || "/root"}/.docker`;
+}
+
 /** The file behind a link: links stay what they are. */
 function target(path: string): string {
   try {
@@ -103,12 +133,13 @@ function target(path: string): string {
   }
 }
 
-function replace(path: string, text: string): void {
+/** Whole or not at all, for the owner alone unless another mode is asked for. */
+export function replace(path: string, content: string | Uint8Array, mode = 0o600): void {
   const side = `${path}.${crypto.randomUUID()}.new`;
   try {
-    const descriptor = fs().openSync(side, "wx", 0o600);
+    const descriptor = fs().openSync(side, "wx", mode);
     try {
-      fs().writeFileSync(descriptor, text);
+      fs().writeFileSync(descriptor, content);
       fs().fsyncSync(descriptor);
     } finally {
       fs().closeSync(descriptor);
