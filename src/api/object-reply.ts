@@ -59,6 +59,16 @@ export const ImagesPruned = z.object({
 });
 export type ImagesPruned = z.infer<typeof ImagesPruned>;
 
+/** A repository that a search found. */
+export const ImageFound = z.object({
+  star_count: z.number(),
+  is_official: z.boolean(),
+  name: z.string(),
+  is_automated: z.boolean(),
+  description: z.string(),
+});
+export type ImageFound = z.infer<typeof ImageFound>;
+
 /** One line of a pull's reply. */
 export const ProgressLine = z.object({
   stream: z.string().optional(),

@@ -101,6 +101,7 @@ export const PullQuery = z.object({
   tag: QueryText,
   platform: QueryText,
 });
+export const SearchQuery = z.object({ term: QueryText, limit: QueryInteger, filters: QueryText });
 export const PushQuery = z.object({ tag: QueryText, platform: QueryText });
 export const ImageLoadQuery = z.object({ quiet: QueryFlag, platform: QueryText });
 export const DiskUsageQuery = z.object({ verbose: QueryFlag });

@@ -156,6 +156,10 @@ const save = leaf(
   "Save one or more images to a tar archive (streamed to STDOUT by default)",
   async () => (await import("./commands/save.ts")).save,
 );
+const search = leaf(
+  "Search Docker Hub for images",
+  async () => (await import("./commands/search.ts")).search,
+);
 const setupSystemd = leaf(
   "Print systemd's units for the daemon",
   async () => (await import("./commands/setup/systemd.ts")).setupSystemd,
@@ -242,6 +246,7 @@ export const TOP: Readonly<Record<string, Leaf>> = {
   rmi,
   run,
   save,
+  search,
   start,
   stats,
   stop,

@@ -1,3 +1,4 @@
+import type { ImageFound } from "#api";
 import { filtersQuery, imagePath } from "./filters.ts";
 import { valuesOf } from "./lines.ts";
 import type { Transport } from "./transport.ts";
@@ -31,6 +32,15 @@ export async function* pullImage(
   const query = { fromImage: name, tag, platform };
   const reply = await transport.call("POST", "/images/create", { query, fields: authFields(auth) });
   yield* valuesOf<PullProgress>(reply.body);
+}
+
+/** `auth` is the JSON of an AuthConfig. */
+export function searchImages(
+  transport: Transport,
+  { term, limit, filters, auth }: { term: string; limit?: number; filters?: Filters; auth?: string },
+): Promise<ImageFound[] | null> {
+  const query = { term, limit, filters: filtersQuery(filters) };
+  return transport.json("GET", "/images/search", { query, fields: authFields(auth) });
 }
 
 /** Every tag of the repository where none is given. Progress as it comes; a failure arrives as a value with `error`. */

@@ -4,7 +4,7 @@
  * Called by `cli`.
  */
 
-export type { JobSummary, NetworkFinding, PublishedPortReport } from "#api";
+export type { ImageFound, JobSummary, NetworkFinding, PublishedPortReport } from "#api";
 export { DEFAULT_HOST, parseAddress } from "./address.ts";
 export {
   commitContainer,

@@ -11,6 +11,7 @@ export { endpointsOf } from "./client/endpoints.ts";
 export { LIMITS, type Limits } from "./client/limits.ts";
 export { type LoginRequest, logIn } from "./client/login.ts";
 export { type OpenOptions, openRegistry } from "./client/open.ts";
+export { type SearchRequest, searchRegistry } from "./client/search.ts";
 export { collectGarbage, type Garbage, type GarbageOptions } from "./server/garbage.ts";
 export { Htpasswd } from "./server/htpasswd.ts";
 export { Origin } from "./server/origin.ts";

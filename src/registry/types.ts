@@ -82,6 +82,15 @@ export interface RegistryPusher {
   ): Promise<void>;
 }
 
+/** A repository that a search found. */
+export interface Found {
+  readonly name: string;
+  readonly description: string;
+  readonly stars: number;
+  readonly isOfficial: boolean;
+  readonly isAutomated: boolean;
+}
+
 export type OpenRegistry = (
   settings: RegistrySettings,
   credentials: Credentials | undefined,

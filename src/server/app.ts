@@ -10,6 +10,7 @@ import { execRoutes } from "./routes/exec.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { jobRoutes } from "./routes/jobs.ts";
 import { networkRoutes } from "./routes/networks.ts";
+import { registryRoutes } from "./routes/registry.ts";
 import { streamRoutes } from "./routes/streams.ts";
 import { systemRoutes } from "./routes/system.ts";
 import { volumeContentRoutes } from "./routes/volume-content.ts";
@@ -50,6 +51,7 @@ export function createApp({ engine, facts }: AppNeeds): App {
     archiveRoutes(engine),
     execRoutes(engine),
     imageRoutes(engine),
+    registryRoutes(engine),
     volumeRoutes(engine),
     volumeContentRoutes(engine),
     networkRoutes(engine),

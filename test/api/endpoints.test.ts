@@ -139,6 +139,21 @@ const ENDPOINTS: readonly Row[] = [
     ["image.remove", { ref: "a/b", force: true, prune: false }],
     api.ImageRemoved.array(),
   ],
+  [
+    "GET /images/search?term=a/b&limit=5&filters=%7B%22stars%22%3A%5B%223%22%5D%7D",
+    undefined,
+    200,
+    ["image.search", { term: "a/b", limit: 5, filters: { stars: ["3"] } }],
+    api.ImageFound.array(),
+  ],
+  [
+    "GET /images/search?term=httpd",
+    undefined,
+    200,
+    ["image.search", { term: "httpd", limit: 25, filters: {} }],
+  ],
+  ["GET /images/search", undefined, 400, undefined],
+  ["GET /distribution/a/b:1/json", undefined, 200, ["image.distribution", { reference: "a/b:1" }]],
   ["POST /images/prune", undefined, 200, ["image.prune", { filters: {} }], api.ImagesPruned],
   ["GET /volumes", undefined, 200, ["volume.list", { filters: {} }], api.VolumeList],
   [

@@ -135,6 +135,13 @@ export const JOBS: FakeJobs = {
   "image.history": () => [
     { id: IMAGE_ID, created: "2026-01-01T00:00:00Z", createdBy: "x", size: 1, comment: "", tags: [] },
   ],
+  "image.search": () => [
+    { name: "httpd", description: "A server", stars: 9, isOfficial: true, isAutomated: false },
+  ],
+  "image.distribution": () => ({
+    descriptor: { mediaType: "application/x", digest: IMAGE_ID as never, size: 9 },
+    platforms: [{ os: "linux", architecture: "amd64" }],
+  }),
   "image.tag": () => ({}),
   "image.remove": () => ({ untagged: ["httpd:latest"], deleted: [IMAGE_ID] }),
   "image.prune": () => ({ untagged: [], deleted: [IMAGE_ID], reclaimedBytes: 5 }),

@@ -1,3 +1,4 @@
+import { searchRegistry } from "#registry";
 import type { Made } from "../made.ts";
 import type { Rooms } from "../rooms.ts";
 import { inspectDistribution } from "./distribution.ts";
@@ -11,6 +12,7 @@ import { pullImage } from "./pull.ts";
 import { pushImage } from "./push.ts";
 import { removeImage } from "./remove.ts";
 import { saveImages } from "./save.ts";
+import { searchImages } from "./search.ts";
 import { tagImage } from "./tag.ts";
 import type { ImageJobs } from "./types.ts";
 import { measureImages } from "./usage.ts";
@@ -28,6 +30,7 @@ export const imageJobs = (rooms: Rooms) =>
     "image.push": pushImage(rooms),
     "image.remove": removeImage(rooms),
     "image.save": saveImages(rooms),
+    "image.search": searchImages({ ...rooms, searchRegistry }),
     "image.tag": tagImage(rooms),
     "image.usage": measureImages(rooms),
   }) satisfies Made<ImageJobs>;

@@ -1,5 +1,6 @@
 import type { Image } from "#graph";
 import type { Descriptor, Digest, Platform } from "#oci";
+import type { Found } from "#registry";
 import type { Filters, Ref } from "../shapes.ts";
 
 export interface ImageView extends Image {
@@ -43,6 +44,11 @@ export type ImageJobs = {
   readonly "image.save": {
     readonly input: { readonly names: readonly string[]; readonly platform?: string };
     readonly output: AsyncIterable<Uint8Array>;
+  };
+  /** Repositories of Docker Hub, or of the registry that the term names; credentials as for a pull. */
+  readonly "image.search": {
+    readonly input: { readonly term: string; readonly limit: number; readonly filters: Filters };
+    readonly output: readonly Found[];
   };
   /** Out of the input stream. Tells in text what was loaded, and unless `quiet` how it goes. */
   readonly "image.load": {

@@ -59,7 +59,7 @@ const MESSAGES: Readonly<Record<string, string>> = {
   TOOMANYREQUESTS: "too many requests",
 };
 
-export type Subject = "manifest" | "blob" | "tags" | "push";
+export type Subject = "manifest" | "blob" | "tags" | "push" | "search";
 
 /** What was asked for, and how the registry answered. */
 export interface Refusal extends Problem {
@@ -76,6 +76,8 @@ export function faultOf(reference: Reference, refusal: Refusal): Fault {
   const cause = `${word}: ${refusal.message || (MESSAGES[code] ?? "no reason given")}`;
   const name = familiarRepository(reference);
   if (refusal.subject === "push") return pushFault(refusal, { word, cause, name });
+  if (refusal.subject === "search")
+    return new Fault(KINDS[status] ?? "unavailable", `Cannot search ${host} for ${reference.path}: ${cause}`);
   if (code === "DENIED" || status === 403)
     return new Fault(
       "not_found",
@@ -104,6 +106,7 @@ const MISSING = {
   blob: "BLOB_UNKNOWN",
   tags: "NAME_UNKNOWN",
   push: "BLOB_UNKNOWN",
+  search: "",
 } as const;
 
 function codeOf({ status, subject }: Refusal): string {

@@ -16,6 +16,8 @@ export interface Question {
   readonly method?: "GET" | "HEAD" | "POST" | "PATCH" | "PUT";
   /** What a token must allow; `pull` unless it says otherwise. */
   readonly actions?: "pull" | "pull,push";
+  /** What a token must allow, where that is nothing of a repository. */
+  readonly scope?: string;
   /** Another repository of the registry that a token must let us read as well. */
   readonly alsoPulls?: string;
   /** Below `/v2/<name>/`, or a whole path or URL that the registry itself gave. */
@@ -142,7 +144,8 @@ export class Transport {
 }
 
 /** Source: distribution, token scope documentation. */
-function scopeOf({ reference, actions = "pull", alsoPulls }: Question): string {
+function scopeOf({ reference, actions = "pull", alsoPulls, scope }: Question): string {
+  if (scope !== undefined) return scope;
   const own = `repository:${reference.path}:${actions}`;
   return alsoPulls === undefined ? own : `${own} repository:${alsoPulls}:pull`;
 }

@@ -4,6 +4,7 @@ import { blobRoutes } from "./blob-routes.ts";
 import { type AppOptions, page, type Routes } from "./call.ts";
 import { manifestRoutes } from "./manifest-routes.ts";
 import { problemResponse, RegistryProblem } from "./problem.ts";
+import { search } from "./search.ts";
 import type { RegistryStore } from "./store.ts";
 
 /** A repository's name may have slashes, so the address is read from its end. */
@@ -24,6 +25,8 @@ export function registryApp(options: AppOptions): Hono {
   app.get("/v2/", () => Response.json({}));
   app.get("/v2", () => Response.json({}));
   app.get("/v2/_catalog", (context) => catalog(options.store, new URL(context.req.url)));
+  app.get("/v1/_ping", () => Response.json(true));
+  app.get("/v1/search", (context) => search(options.store, new URL(context.req.url)));
   app.all("/v2/*", (context) => dispatch(routes, options, context.req.raw));
   app.notFound(() => problemResponse(new RegistryProblem(404, "UNSUPPORTED", "no such address")));
   app.onError((thrown) => {

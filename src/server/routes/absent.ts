@@ -65,7 +65,6 @@ const REFUSED: readonly (readonly [string, string, FaultKind, string])[] = [
   ["POST", "/build/cancel", "unsupported", `Cannot cancel a build: ${NO_BUILDER}`],
   ["POST", "/session", "unsupported", `Cannot open a session: ${NO_BUILDER}`],
   ["POST", "/grpc", "unsupported", `Cannot open a connection to BuildKit: ${NO_BUILDER}`],
-  ["GET", "/images/search", "unsupported", "Cannot search a registry"],
   ["GET", "/images/:name{.+}/attestations", "unsupported", "Cannot read attestations: they are not kept"],
   ["GET", "/containers/:id/checkpoints", "unsupported", `Cannot list checkpoints: ${NO_CHECKPOINTS}`],
   ["POST", "/containers/:id/checkpoints", "unsupported", `Cannot make a checkpoint: ${NO_CHECKPOINTS}`],

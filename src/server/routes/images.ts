@@ -18,7 +18,7 @@ import { IMAGE_FILTERS, IMAGE_PRUNE_FILTERS, parseFilters } from "../translate/f
 import { toImageHistory, toImageInspect, toImageSummary, toImagesRemoved } from "../translate/image.ts";
 import { platformText } from "../translate/platform.ts";
 import { isPinned, joinReference } from "../translate/reference.ts";
-import { decodeRegistryAuth } from "../translate/registry-auth.ts";
+import { registryEnvironment } from "../translate/registry-auth.ts";
 import { named, query } from "../validate.ts";
 
 export function imageRoutes(engine: JobRunner): Hono<ServerEnv> {
@@ -29,8 +29,7 @@ export function imageRoutes(engine: JobRunner): Hono<ServerEnv> {
       if (fromImage === "") throw new Fault("invalid", "Cannot pull: fromImage must name an image");
       const reference = joinReference(fromImage.replace(/:$/, ""), tag);
       const input = { reference, allTags: !isPinned(reference), ...(platform !== "" && { platform }) };
-      const auth = decodeRegistryAuth(c.req.header("x-registry-auth"));
-      const environment: Record<string, string> = auth === undefined ? {} : { REGISTRY_AUTH: auth };
+      const environment = registryEnvironment(c.req.header("x-registry-auth"));
       const signal = clientGone(c);
       return progressResponse((onProgress) =>
         engine.run("image.pull", input, { signal, environment, onProgress }),
@@ -52,21 +51,11 @@ export function imageRoutes(engine: JobRunner): Hono<ServerEnv> {
     .post("/images/:name{.+}/push", async (c) => {
       const { tag = "" } = query(c, PushQuery);
       const reference = joinReference(named(c, "name"), tag);
-      const auth = decodeRegistryAuth(c.req.header("x-registry-auth"));
-      const environment: Record<string, string> = auth === undefined ? {} : { REGISTRY_AUTH: auth };
+      const environment = registryEnvironment(c.req.header("x-registry-auth"));
       const signal = clientGone(c);
       return progressResponse((onProgress) =>
         engine.run("image.push", { reference }, { signal, environment, onProgress }),
       );
-    })
-    .get("/distribution/:name{.+}/json", async (c) => {
-      const auth = decodeRegistryAuth(c.req.header("x-registry-auth"));
-      const environment: Record<string, string> = auth === undefined ? {} : { REGISTRY_AUTH: auth };
-      const input = { reference: named(c, "name") };
-      const options = { signal: clientGone(c), environment };
-      const { descriptor, platforms } = await engine.run("image.distribution", input, options);
-      const { mediaType, digest, size } = descriptor;
-      return jsonResponse({ Descriptor: { mediaType, digest, size }, Platforms: platforms });
     })
     .get("/images/json", async (c) => {
       const { all, filters, filter } = query(c, ImageListQuery);

@@ -6,6 +6,7 @@ export const CONTAINER_FILTERS = words(
 );
 export const CONTAINER_PRUNE_FILTERS = words("label label! until");
 export const IMAGE_FILTERS = words("before dangling label label! reference since until");
+export const SEARCH_FILTERS = words("is-automated is-official stars");
 export const IMAGE_PRUNE_FILTERS = words("dangling label label! until");
 export const VOLUME_FILTERS = words("dangling driver label name");
 export const VOLUME_PRUNE_FILTERS = words("all label label!");

@@ -1,4 +1,11 @@
-import { type ImageHistory, type ImageInspect, type ImageRemoved, type ImageSummary, isAtLeast } from "#api";
+import {
+  type ImageFound,
+  type ImageHistory,
+  type ImageInspect,
+  type ImageRemoved,
+  type ImageSummary,
+  isAtLeast,
+} from "#api";
 import type { HistoryEntry, ImageView, Jobs } from "#jobs";
 import { familiar } from "./reference.ts";
 import { toSeconds, toWireTime } from "./time.ts";
@@ -55,6 +62,17 @@ export function toImageHistory(entry: HistoryEntry): ImageHistory {
     Tags: entry.tags.length === 0 ? null : entry.tags,
     Size: entry.size,
     Comment: entry.comment,
+  };
+}
+
+/** One row of GET /images/search. */
+export function toImageFound(found: Jobs["image.search"]["output"][number]): ImageFound {
+  return {
+    star_count: found.stars,
+    is_official: found.isOfficial,
+    name: found.name,
+    is_automated: found.isAutomated,
+    description: found.description,
   };
 }
 

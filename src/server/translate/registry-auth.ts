@@ -16,3 +16,9 @@ export function decodeRegistryAuth(header: string | undefined): string | undefin
     return undefined;
   }
 }
+
+/** The environment of a job that asks a registry, out of the request's X-Registry-Auth. */
+export function registryEnvironment(header: string | undefined): Readonly<Record<string, string>> {
+  const auth = decodeRegistryAuth(header);
+  return auth === undefined ? {} : { REGISTRY_AUTH: auth };
+}

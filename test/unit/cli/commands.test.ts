@@ -378,3 +378,39 @@ function ported() {
     },
   };
 }
+
+describe("bunker search", () => {
+  const FOUND = [
+    { name: "few", description: "two\nlines", star_count: 3, is_official: false, is_automated: false },
+    {
+      name: "httpd",
+      description: "The Apache HTTP Server Project, and a tail that is long",
+      star_count: 4000,
+      is_official: true,
+      is_automated: false,
+    },
+  ];
+
+  test("shows what was found as docker does, the most loved first", async () => {
+    await using daemon = await answering({ "GET /images/search": FOUND });
+    const { out, code } = await told(daemon.host, ["search", "-f", "stars=3", "--limit", "5", "http"]);
+    expect([code, out]).toEqual([
+      0,
+      `NAME      DESCRIPTION                                     STARS     OFFICIAL
+httpd     The Apache HTTP Server Project, and a tail t…   4000      [OK]
+few       two lines                                       3         
+`,
+    ]);
+    const target = decodeURIComponent(daemon.requests[0]?.target ?? "");
+    expect(target).toBe('/images/search?term=http&limit=5&filters={"stars":{"3":true}}');
+  });
+
+  test.each([
+    [["--format", "{{.Name}} {{.IsOfficial}}"], "httpd [OK]\nfew \n"],
+    [["--no-trunc", "--format", "{{.Description}}"], `${FOUND[1]?.description}\ntwo lines\n`],
+    [["--format", "{{json .IsOfficial}}"], '"true"\n"false"\n'],
+  ])("%j", async (flags, text) => {
+    await using daemon = await answering({ "GET /images/search": FOUND });
+    expect((await told(daemon.host, ["search", ...flags, "http"])).out).toBe(text);
+  });
+});
