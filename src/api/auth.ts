@@ -10,3 +10,7 @@ export const AuthBody = z.object({
   identitytoken: Text,
   registrytoken: Text,
 });
+
+/** Reply of POST /auth. The token is empty where the registry gave none. */
+export const AuthReply = z.object({ Status: z.string(), IdentityToken: z.string() });
+export type AuthReply = z.infer<typeof AuthReply>;

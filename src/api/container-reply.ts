@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { MountReply } from "./mount-reply.ts";
+import { HealthConfig } from "./object-reply.ts";
 
 const Strings = z.array(z.string()).readonly();
 const StringsOrNull = Strings.nullable();
@@ -112,7 +114,7 @@ export const HostConfig = z.object({
   AutoRemove: z.boolean(),
   VolumeDriver: z.string(),
   VolumesFrom: StringsOrNull,
-  Mounts: z.array(z.looseObject({ Type: z.string(), Target: z.string() })).optional(),
+  Mounts: z.array(MountReply).optional(),
   ConsoleSize: z.tuple([z.number(), z.number()]),
   Annotations: StringMap.optional(),
   CapAdd: StringsOrNull,
@@ -145,6 +147,9 @@ export const HostConfig = z.object({
   ReadonlyPaths: StringsOrNull,
   CpuShares: z.number(),
   Memory: z.number(),
+  /** These two below API 1.42, and always none: kernels have no such limits any more. */
+  KernelMemory: z.number().optional(),
+  KernelMemoryTCP: z.number().optional(),
   NanoCpus: z.number(),
   CgroupParent: z.string(),
   BlkioWeight: z.number(),
@@ -190,7 +195,7 @@ export const ContainerConfig = z.object({
   StdinOnce: z.boolean(),
   Env: Strings,
   Cmd: StringsOrNull,
-  Healthcheck: z.looseObject({ Test: Strings }).optional(),
+  Healthcheck: HealthConfig.optional(),
   Image: z.string(),
   Volumes: EmptySet.nullable(),
   WorkingDir: z.string(),
@@ -198,7 +203,8 @@ export const ContainerConfig = z.object({
   NetworkDisabled: z.boolean().optional(),
   /** Below API 1.52. */
   MacAddress: z.string().optional(),
-  OnBuild: z.null(),
+  /** Below API 1.52. */
+  OnBuild: z.null().optional(),
   Labels: StringMap,
   StopSignal: z.string().optional(),
   StopTimeout: z.number().optional(),

@@ -9,6 +9,7 @@ export * from "./container-request.ts";
 export * from "./disk-usage.ts";
 export * from "./host-config.ts";
 export { ZERO_TIME } from "./lenient.ts";
+export * from "./mount-reply.ts";
 export * from "./network-reply.ts";
 export * from "./network-request.ts";
 export * from "./object-reply.ts";

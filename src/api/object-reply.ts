@@ -3,6 +3,47 @@ import { z } from "zod";
 const Strings = z.array(z.string()).readonly();
 const StringMap = z.record(z.string(), z.string()).readonly();
 
+/** A command that tells how a container does. Times in nanoseconds; what is not said is the default. */
+export const HealthConfig = z.object({
+  Test: Strings.optional(),
+  Interval: z.number().optional(),
+  Timeout: z.number().optional(),
+  StartPeriod: z.number().optional(),
+  StartInterval: z.number().optional(),
+  Retries: z.number().optional(),
+});
+export type HealthConfig = z.infer<typeof HealthConfig>;
+
+const EmptySet = z.record(z.string(), z.object({})).readonly();
+
+/** What an image says of its containers. From API 1.52 on only what it does say; below 1.50 with fields of old. */
+export const ImageSettings = z.object({
+  User: z.string().optional(),
+  ExposedPorts: EmptySet.optional(),
+  Env: Strings.nullable().optional(),
+  Cmd: Strings.nullable().optional(),
+  Healthcheck: HealthConfig.optional(),
+  ArgsEscaped: z.boolean().optional(),
+  Volumes: EmptySet.nullable().optional(),
+  WorkingDir: z.string().optional(),
+  Entrypoint: Strings.nullable().optional(),
+  OnBuild: Strings.nullable().optional(),
+  Labels: StringMap.nullable().optional(),
+  StopSignal: z.string().optional(),
+  Shell: Strings.optional(),
+  /** The rest is for clients below API 1.50, and always empty. */
+  Hostname: z.literal("").optional(),
+  Domainname: z.literal("").optional(),
+  AttachStdin: z.literal(false).optional(),
+  AttachStdout: z.literal(false).optional(),
+  AttachStderr: z.literal(false).optional(),
+  Tty: z.literal(false).optional(),
+  OpenStdin: z.literal(false).optional(),
+  StdinOnce: z.literal(false).optional(),
+  Image: z.literal("").optional(),
+});
+export type ImageSettings = z.infer<typeof ImageSettings>;
+
 export const ImageSummary = z.object({
   Id: z.string(),
   ParentId: z.string(),
@@ -23,16 +64,22 @@ export const ImageInspect = z.object({
   Id: z.string(),
   RepoTags: Strings,
   RepoDigests: Strings,
+  /** Parent and DockerVersion below API 1.52 only, and always empty: they are of a builder of old. */
   Parent: z.string().optional(),
-  Comment: z.string(),
-  Created: z.string(),
+  Comment: z.string().optional(),
+  Created: z.string().optional(),
   DockerVersion: z.string().optional(),
-  Author: z.string(),
-  Config: z.looseObject({}),
+  Author: z.string().optional(),
+  Config: ImageSettings,
+  /** These two below API 1.45 only, and always empty. */
+  Container: z.string().optional(),
+  ContainerConfig: ImageSettings.optional(),
   Architecture: z.string(),
   Variant: z.string().optional(),
   Os: z.string(),
+  OsVersion: z.string().optional(),
   Size: z.number(),
+  /** Below API 1.44. */
   VirtualSize: z.number().optional(),
   GraphDriver: z.object({ Name: z.string(), Data: StringMap.nullable() }),
   RootFS: z.object({ Type: z.string(), Layers: Strings }),
@@ -69,6 +116,21 @@ export const ImageFound = z.object({
 });
 export type ImageFound = z.infer<typeof ImageFound>;
 
+/** Reply of GET /distribution/{name}/json: what a name means at its registry. */
+export const DistributionInspect = z.object({
+  Descriptor: z.object({ mediaType: z.string(), digest: z.string(), size: z.number() }),
+  Platforms: z.array(
+    z.object({
+      architecture: z.string(),
+      os: z.string(),
+      "os.version": z.string().optional(),
+      "os.features": Strings.optional(),
+      variant: z.string().optional(),
+    }),
+  ),
+});
+export type DistributionInspect = z.infer<typeof DistributionInspect>;
+
 /** One line of a pull's reply. */
 export const ProgressLine = z.object({
   stream: z.string().optional(),
@@ -104,7 +166,6 @@ export const UsageSummary = z.object({
   TotalCount: z.number(),
   Reclaimable: z.number(),
   TotalSize: z.number(),
-  Items: z.array(z.unknown()).optional(),
 });
 export type UsageSummary = z.infer<typeof UsageSummary>;
 

@@ -105,7 +105,12 @@ export const SearchQuery = z.object({ term: QueryText, limit: QueryInteger, filt
 export const PushQuery = z.object({ tag: QueryText, platform: QueryText });
 export const ImageLoadQuery = z.object({ quiet: QueryFlag, platform: QueryText });
 export const DiskUsageQuery = z.object({ verbose: QueryFlag });
-export const ImageListQuery = z.object({ all: QueryFlag, filters: QueryText, filter: QueryText });
+export const ImageListQuery = z.object({
+  all: QueryFlag,
+  filters: QueryText,
+  filter: QueryText,
+  "shared-size": QueryFlag,
+});
 export const ImageTagQuery = z.object({ repo: QueryText, tag: QueryText });
 export const ImageRemoveQuery = z.object({ force: QueryFlag, noprune: QueryFlag });
 export const VolumeReadQuery = z.object({ live: QueryFlag });

@@ -21,7 +21,17 @@ export const Version = z.object({
 });
 export type Version = z.infer<typeof Version>;
 
-export const Info = z.looseObject({
+/** Of a program that containers are made by, and that is none of this engine. */
+const Commit = z.object({ ID: z.string(), Expected: z.string().optional() });
+
+const IndexInfo = z.object({
+  Name: z.string(),
+  Mirrors: Strings,
+  Secure: z.boolean(),
+  Official: z.boolean(),
+});
+
+export const Info = z.object({
   ID: z.string(),
   Containers: z.number(),
   ContainersRunning: z.number(),
@@ -31,23 +41,70 @@ export const Info = z.looseObject({
   Driver: z.string(),
   DriverStatus: z.array(z.tuple([z.string(), z.string()]).readonly()).readonly(),
   DockerRootDir: z.string(),
-  Plugins: z.object({
-    Volume: Strings,
-    Network: Strings,
-    Authorization: z.null(),
-    Log: Strings,
-  }),
+  Plugins: z.object({ Volume: Strings, Network: Strings, Authorization: z.null(), Log: Strings }),
+  MemoryLimit: z.boolean(),
+  SwapLimit: z.boolean(),
+  CpuCfsPeriod: z.boolean(),
+  CpuCfsQuota: z.boolean(),
+  CPUShares: z.boolean(),
+  CPUSet: z.boolean(),
+  PidsLimit: z.boolean(),
+  OomKillDisable: z.boolean(),
+  IPv4Forwarding: z.boolean(),
+  /** These two below API 1.50. */
+  BridgeNfIptables: z.boolean().optional(),
+  BridgeNfIp6tables: z.boolean().optional(),
+  Debug: z.boolean(),
+  NFd: z.number(),
+  NGoroutines: z.number(),
+  NEventsListener: z.number(),
+  SystemTime: z.string(),
+  LoggingDriver: z.string(),
   CgroupDriver: z.string(),
   CgroupVersion: z.string(),
   KernelVersion: z.string(),
   OperatingSystem: z.string(),
+  OSVersion: z.string(),
   OSType: z.string(),
   Architecture: z.string(),
   NCPU: z.number(),
   MemTotal: z.number(),
+  IndexServerAddress: z.string(),
+  RegistryConfig: z.object({
+    /** These two below API 1.49. */
+    AllowNondistributableArtifactsCIDRs: z.null().optional(),
+    AllowNondistributableArtifactsHostnames: z.null().optional(),
+    InsecureRegistryCIDRs: Strings,
+    IndexConfigs: z.record(z.string(), IndexInfo),
+    Mirrors: Strings.nullable(),
+  }),
+  GenericResources: z.null(),
+  HttpProxy: z.string(),
+  HttpsProxy: z.string(),
+  NoProxy: z.string(),
   Name: z.string(),
+  Labels: Strings,
+  ExperimentalBuild: z.boolean(),
   ServerVersion: z.string(),
+  Runtimes: z.record(z.string(), z.object({ path: z.string() })),
+  DefaultRuntime: z.string(),
+  Swarm: z.object({
+    NodeID: z.string(),
+    NodeAddr: z.string(),
+    LocalNodeState: z.string(),
+    ControlAvailable: z.boolean(),
+    Error: z.string(),
+    RemoteManagers: z.null(),
+  }),
+  LiveRestoreEnabled: z.boolean(),
+  Isolation: z.string(),
+  InitBinary: z.string(),
+  ContainerdCommit: Commit,
+  RuncCommit: Commit,
+  InitCommit: Commit,
   SecurityOptions: Strings,
+  DefaultAddressPools: z.array(z.object({ Base: z.string(), Size: z.number() })).optional(),
+  CDISpecDirs: Strings,
   Warnings: Strings.nullable(),
 });
 export type Info = z.infer<typeof Info>;
@@ -88,7 +145,8 @@ const BlkioEntries = z
 export const ContainerStats = z.object({
   id: z.string(),
   name: z.string(),
-  os_type: z.string(),
+  /** Since API 1.52. */
+  os_type: z.string().optional(),
   read: z.string(),
   preread: z.string(),
   num_procs: z.number(),

@@ -11,19 +11,16 @@ export class ProtocolError extends Error {
   readonly code = PROTOCOL_ERROR;
 }
 
-/** An unmasked frame, as servers send them: whole, or its head alone when only a length is given. */
-export function frame(
-  opcode: number,
-  payload: Uint8Array = new Uint8Array(),
-  length = payload.length,
-): Buffer {
+/** A frame as servers send them: unmasked. */
+export function frame(opcode: number, payload: Uint8Array): Buffer {
+  const { length } = payload;
   const short = length < 126 ? length : length < 65_536 ? 126 : 127;
   const head = Buffer.alloc(short < 126 ? 2 : short === 126 ? 4 : 10);
   head[0] = 0x80 | opcode;
   head[1] = short;
   if (short === 126) head.writeUInt16BE(length, 2);
   if (short === 127) head.writeBigUInt64BE(BigInt(length), 2);
-  return payload.length === 0 ? head : Buffer.concat([head, payload]);
+  return Buffer.concat([head, payload]);
 }
 
 /** Who hears of what comes. The bytes of a message come in as many pieces as they arrive in. */

@@ -51,6 +51,9 @@ class WebSocketStream extends Duplex {
   readonly #socket: Socket;
   readonly #opcode: number;
   readonly #reader: FrameReader;
+  /** Of the chunk that is being read, the bytes and how the client ended with it. */
+  #arrived: Buffer[] = [];
+  #end: number | undefined;
   /** Either side closes once, and says nothing after that. */
   #hasClosed = false;
   #isInputOver = false;
@@ -60,9 +63,11 @@ class WebSocketStream extends Duplex {
     this.#socket = socket;
     this.#opcode = OPCODE[payload];
     this.#reader = new FrameReader({
-      data: (bytes) => void (this.push(bytes) || socket.pause()),
+      data: (bytes) => this.#arrived.push(bytes),
       ping: (bytes) => void (this.#hasClosed || socket.write(frame(OPCODE.pong, bytes))),
-      close: () => this.#leave(NORMAL_CLOSURE),
+      close: () => {
+        this.#end = NORMAL_CLOSURE;
+      },
     });
     this.on("error", () => undefined);
     socket.on("data", (chunk: Buffer) => this.#take(chunk));
@@ -75,7 +80,7 @@ class WebSocketStream extends Duplex {
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
     if (this.#hasClosed) done();
-    else this.#send(chunk, done);
+    else this.#socket.write(frame(this.#opcode, chunk), done);
   }
 
   override _final(done: () => void): void {
@@ -88,20 +93,18 @@ class WebSocketStream extends Duplex {
     done(error);
   }
 
-  #send(chunk: Buffer, done: (error?: Error | null) => void): void {
-    this.#socket.cork();
-    this.#socket.write(frame(this.#opcode, undefined, chunk.length));
-    this.#socket.write(chunk, done);
-    this.#socket.uncork();
-  }
-
+  /** A push may bring the next chunk before it returns: so it comes last, and once for each chunk. */
   #take(chunk: Buffer): void {
     try {
       this.#reader.feed(chunk);
     } catch (thrown) {
       if (!(thrown instanceof ProtocolError)) throw thrown;
-      this.#leave(thrown.code);
+      this.#end = thrown.code;
     }
+    const [bytes, end] = [Buffer.concat(this.#arrived), this.#end];
+    this.#arrived = [];
+    if (bytes.length > 0 && !this.push(bytes)) this.#socket.pause();
+    if (end !== undefined) this.#leave(end);
   }
 
   /** The client has said its last: the connection is for the server to end. */

@@ -46,7 +46,7 @@ describe("the route table", () => {
     const missing = ENDPOINTS.filter(([, , priority, answer]) => priority !== "C" && answer !== "served");
     const kinds = missing.map(([, path]) => path.split("/")[1] ?? "");
     expect([...new Set(kinds)].sort()).toEqual(
-      ["build", "configs", "containers", "grpc", "images", "nodes", "plugins"].concat([
+      ["build", "configs", "containers", "grpc", "nodes", "plugins"].concat([
         "secrets",
         "services",
         "session",

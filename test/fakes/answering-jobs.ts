@@ -99,7 +99,6 @@ const INFO: Jobs["system.info"]["output"] = {
   labels: [],
   debug: false,
   descriptors: 1,
-  jobs: 0,
   eventListeners: 0,
   liveRestore: true,
   defaultAddressPools: [],
@@ -132,6 +131,7 @@ export const JOBS: FakeJobs = {
   "exec.resize": () => ({}),
   "image.list": () => [IMAGE],
   "image.inspect": () => IMAGE,
+  "image.usage": () => ({ layersBytes: 10, images: [{ image: IMAGE, sharedBytes: 7 }] }),
   "image.history": () => [
     { id: IMAGE_ID, created: "2026-01-01T00:00:00Z", createdBy: "x", size: 1, comment: "", tags: [] },
   ],

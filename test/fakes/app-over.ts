@@ -1,5 +1,6 @@
 import { createApp } from "#server";
 import { type FakeJobs, fakeEngine } from "./jobs.ts";
+import { heldToSchemas } from "./replies.ts";
 import { FACTS } from "./served.ts";
 
 export const JSON_TYPE = { "Content-Type": "application/json" };
@@ -7,7 +8,7 @@ export const JSON_TYPE = { "Content-Type": "application/json" };
 /** The app over fake jobs, in-process: `ask` takes a method and a path, `send` a body as JSON as well. */
 export function appOver(jobs: FakeJobs) {
   const engine = fakeEngine(jobs);
-  const app = createApp({ engine, facts: FACTS });
+  const app = heldToSchemas(createApp({ engine, facts: FACTS }));
   const ask = (line: string, init: RequestInit = {}) => {
     const [method = "GET", path = "/"] = line.split(" ");
     return app.fetch(new Request(`http://d${path}`, { ...init, method }));

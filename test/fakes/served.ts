@@ -2,6 +2,7 @@ import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { type App, createApp, listen } from "#server";
 import { type FakeEngine, type FakeJobs, fakeEngine } from "./jobs.ts";
+import { heldToSchemas } from "./replies.ts";
 import { scratch } from "./scratch.ts";
 
 export const FACTS = {
@@ -27,7 +28,7 @@ export async function served(jobs: FakeJobs): Promise<Served> {
   const place = await scratch();
   const path = join(place.path, "bunker.sock");
   const engine = fakeEngine(jobs);
-  const app = createApp({ engine, facts: FACTS });
+  const app = heldToSchemas(createApp({ engine, facts: FACTS }));
   const listening = await listen({
     app,
     hosts: [`unix://${path}`, "tcp://127.0.0.1:0"],

@@ -15,7 +15,6 @@ type Needs = Pick<Rooms, "settings" | "plugins"> & {
     readonly images: Pick<Rooms["graph"]["images"], "list">;
     readonly driver: Pick<Rooms["graph"]["driver"], "name" | "status">;
   };
-  readonly engine: Pick<Rooms["engine"], "list">;
   readonly events: { readonly listenerCount: number };
   readonly volumes: Pick<Rooms["volumes"], "drivers">;
 };
@@ -48,7 +47,6 @@ export const systemInfo = (needs: Needs) =>
         registry: { mirrors: settings.registryMirrors, insecure: settings.insecureRegistries },
         labels: settings.labels,
         debug: settings.debug,
-        jobs: needs.engine.list().filter(({ status }) => status === "running").length,
         eventListeners: needs.events.listenerCount,
         // Containers always outlive the daemon.
         liveRestore: true,

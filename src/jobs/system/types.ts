@@ -34,7 +34,6 @@ export interface SystemInfo {
   readonly labels: readonly string[];
   readonly debug: boolean;
   readonly descriptors: number;
-  readonly jobs: number;
   readonly eventListeners: number;
   readonly liveRestore: boolean;
   readonly defaultAddressPools: readonly { readonly base: string; readonly size: number }[];

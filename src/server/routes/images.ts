@@ -58,13 +58,20 @@ export function imageRoutes(engine: JobRunner): Hono<ServerEnv> {
       );
     })
     .get("/images/json", async (c) => {
-      const { all, filters, filter } = query(c, ImageListQuery);
+      const { all, filters, filter, "shared-size": sharedSize } = query(c, ImageListQuery);
       const wanted = {
         ...parseFilters(filters, IMAGE_FILTERS),
         ...(filter !== undefined && filter !== "" && { reference: [filter] }),
       };
-      const images = await engine.run("image.list", { all, filters: wanted });
-      return jsonResponse(images.map((image) => toImageSummary(image, c.get("version"))));
+      const [images, usage] = await Promise.all([
+        engine.run("image.list", { all, filters: wanted }),
+        sharedSize ? engine.run("image.usage", {}, { signal: clientGone(c) }) : undefined,
+      ]);
+      const shared = new Map(usage?.images.map(({ image, sharedBytes }) => [image.id, sharedBytes]));
+      const version = c.get("version");
+      return jsonResponse(
+        images.map((image) => toImageSummary(image, { version, sharedBytes: shared.get(image.id) })),
+      );
     })
     .post("/images/prune", async (c) => {
       const filters = parseFilters(query(c, FiltersQuery).filters, IMAGE_PRUNE_FILTERS);

@@ -56,6 +56,7 @@ export function streamRoutes(engine: JobRunner): Hono<ServerEnv> {
     })
     .get("/containers/:id/stats", async (c) => {
       const { stream = true, "one-shot": oneShot } = query(c, StatsQuery);
+      const version = c.get("version");
       if (stream && oneShot) throw new Fault("invalid", "Cannot have stream=true and one-shot=true");
       const samples = await engine.run(
         "container.stats",
@@ -63,7 +64,7 @@ export function streamRoutes(engine: JobRunner): Hono<ServerEnv> {
         { signal: clientGone(c) },
       );
       return streamResponse(
-        mapped(samples, (sample) => `${toJson(toContainerStats(sample))}\n`),
+        mapped(samples, (sample) => `${toJson(toContainerStats(sample, version))}\n`),
         "application/json",
       );
     });

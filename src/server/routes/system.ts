@@ -28,7 +28,7 @@ export function systemRoutes(engine: JobRunner, facts: ServerFacts): Hono<Server
       return new Response(isHead ? null : "OK", { headers });
     })
     .get("/version", () => jsonResponse(toVersion(facts)))
-    .get("/info", async () => jsonResponse(toInfo(await engine.run("system.info", {}))))
+    .get("/info", async (c) => jsonResponse(toInfo(await engine.run("system.info", {}), c.get("version"))))
     .get("/system/df", async (c) => {
       const { verbose: isVerbose } = query(c, DiskUsageQuery);
       const measured = await measure(engine, c);

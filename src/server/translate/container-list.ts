@@ -28,7 +28,7 @@ export function toContainerSummary(
     ...(isAtLeast(version, "1.52") && { Health: toHealthSummary(container) }),
     HostConfig: {
       NetworkMode: networkMode === "default" ? "bridge" : networkMode,
-      ...(Object.keys(annotations).length > 0 && { Annotations: annotations }),
+      ...(isAtLeast(version, "1.46") && Object.keys(annotations).length > 0 && { Annotations: annotations }),
     },
     NetworkSettings: { Networks: briefNetworks(view, version) },
     Mounts: toMounts(container.mounts),

@@ -13,8 +13,9 @@ export interface Measured {
 }
 
 const ACTIVE = ["running", "paused", "restarting"];
-/** From here on there are sums as well. */
+/** From the first of them on there are sums, and with the second they are all there is. */
 const SUMS_SINCE = "1.52";
+const SUMS_ALONE_SINCE = "1.53";
 
 /** GET /system/df. Source: Docker Engine API 1.50 and 1.52, SystemDataUsage. There is no builder, so that its cache is empty. */
 export function toDiskUsage(
@@ -24,8 +25,8 @@ export function toDiskUsage(
   const layersBytes = measured.images?.layersBytes ?? 0;
   const images = measured.images?.images.map(
     ({ image, sharedBytes }): ImageSummary => ({
-      ...toImageSummary(image, version),
-      SharedSize: sharedBytes,
+      ...toImageSummary(image, { version, sharedBytes }),
+      Containers: image.containers,
     }),
   );
   const containers = measured.containers?.map((view) => toContainerSummary(view, { now, version }));
@@ -49,7 +50,8 @@ export function toDiskUsage(
     VolumeUsage: volumes && withItems(volumeSum(volumes), volumes, isVerbose),
     BuildCacheUsage: buildCache && withItems(NOTHING, buildCache, isVerbose),
   };
-  return { ...plain, ...Object.fromEntries(Object.entries(sums).filter(([, sum]) => sum !== undefined)) };
+  const asked = Object.fromEntries(Object.entries(sums).filter(([, sum]) => sum !== undefined));
+  return isVerbose || isAtLeast(version, SUMS_ALONE_SINCE) ? asked : { ...plain, ...asked };
 }
 
 const NOTHING: UsageSummary = { ActiveCount: 0, TotalCount: 0, Reclaimable: 0, TotalSize: 0 };

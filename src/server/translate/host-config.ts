@@ -1,4 +1,4 @@
-import type { HostConfig } from "#api";
+import { type HostConfig, isAtLeast } from "#api";
 import type { ContainerView } from "#jobs";
 import type { HostSpec, ResourceSpec } from "./host-spec.ts";
 import { toMountBody } from "./mounts.ts";
@@ -21,7 +21,7 @@ const MASKED_PATHS = [
 const READONLY_PATHS = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
 /** HostConfig as it was given, in full, with Docker's defaults for the rest. */
-export function toHostConfig({ container, links = [] }: ContainerView): HostConfig {
+export function toHostConfig({ container, links = [] }: ContainerView, version: string): HostConfig {
   const { host } = container.spec;
   return {
     ...toStorage(host),
@@ -29,6 +29,7 @@ export function toHostConfig({ container, links = [] }: ContainerView): HostConf
     Links: orNull(links),
     ...toSecurity(host),
     ...toResources(host),
+    ...(!isAtLeast(version, "1.42") && { KernelMemory: 0, KernelMemoryTCP: 0 }),
     ContainerIDFile: "",
     LogConfig: { Type: host.logConfig.type || "json-file", Config: host.logConfig.options },
     RestartPolicy: {

@@ -3,43 +3,54 @@ import {
   type ImageHistory,
   type ImageInspect,
   type ImageRemoved,
+  ImageSettings,
   type ImageSummary,
   isAtLeast,
+  ZERO_TIME,
 } from "#api";
 import type { HistoryEntry, ImageView, Jobs } from "#jobs";
 import { familiar } from "./reference.ts";
 import { toSeconds, toWireTime } from "./time.ts";
 
-/** One row of GET /images/json. */
-export function toImageSummary(image: ImageView, version: string): ImageSummary {
+/** One row of GET /images/json. `sharedBytes` where it was asked for. */
+export function toImageSummary(
+  image: ImageView,
+  { version, sharedBytes = -1 }: { readonly version: string; readonly sharedBytes?: number | undefined },
+): ImageSummary {
+  const isOld = !isAtLeast(version, "1.43");
   return {
     Id: image.id,
     ParentId: "",
-    RepoTags: image.tags.map(familiar),
-    RepoDigests: image.digests.map(familiar),
+    RepoTags: orNone(image.tags.map(familiar), isOld ? "<none>:<none>" : undefined),
+    RepoDigests: orNone(image.digests.map(familiar), isOld ? "<none>@<none>" : undefined),
     Created: toSeconds(image.config.created),
     Size: image.size,
-    SharedSize: -1,
+    SharedSize: sharedBytes,
     ...(!isAtLeast(version, "1.44") && { VirtualSize: image.size }),
     Labels: image.config.config?.Labels ?? {},
-    Containers: image.containers,
+    Containers: isAtLeast(version, "1.51") ? image.containers : -1,
   };
+}
+
+function orNone(names: readonly string[], none: string | undefined): readonly string[] {
+  return names.length === 0 && none !== undefined ? [none] : names;
 }
 
 /** GET /images/{name}/json. */
 export function toImageInspect(image: Jobs["image.inspect"]["output"], version: string): ImageInspect {
   const { config } = image;
+  const { "os.version": osVersion } = config;
   return {
     Id: image.id,
     RepoTags: image.tags.map(familiar),
     RepoDigests: image.digests.map(familiar),
-    Comment: config.history?.at(-1)?.comment ?? "",
-    Created: config.created ?? "",
-    Author: config.author ?? "",
-    Config: toConfig(config.config ?? {}),
+    ...toOrigin(config, version),
+    Config: toSettings(config.config ?? {}, version),
+    ...(!isAtLeast(version, "1.45") && { Container: "", ContainerConfig: toSettings({}, version) }),
     Architecture: config.architecture,
     ...(config.variant !== undefined && { Variant: config.variant }),
     Os: config.os,
+    ...(typeof osVersion === "string" && osVersion !== "" && { OsVersion: osVersion }),
     Size: image.size,
     ...(!isAtLeast(version, "1.44") && { VirtualSize: image.size }),
     GraphDriver: { Name: image.driver, Data: image.graphData },
@@ -48,10 +59,68 @@ export function toImageInspect(image: Jobs["image.inspect"]["output"], version: 
   };
 }
 
-/** The lists that Go prints as null when they are absent, and what the image itself says. */
-function toConfig(config: NonNullable<ImageView["config"]["config"]>): ImageInspect["Config"] {
-  const plain = { User: "", Env: null, Cmd: null, WorkingDir: "", Entrypoint: null, Volumes: null };
-  return { ...plain, OnBuild: null, ...config, Labels: config.Labels ?? null };
+/** Where it comes from. Before API 1.52 what nobody has said is empty, from then on absent. */
+function toOrigin({ author = "", created, history }: ImageView["config"], version: string) {
+  const comment = history?.at(-1)?.comment ?? "";
+  const time = created ?? (isAtLeast(version, "1.44") ? "" : ZERO_TIME);
+  const isFull = !isAtLeast(version, "1.52");
+  return {
+    ...(isFull && { Parent: "", DockerVersion: "" }),
+    ...((isFull || comment !== "") && { Comment: comment }),
+    ...((isFull || author !== "") && { Author: author }),
+    ...(time !== "" && { Created: time }),
+  };
+}
+
+type Settings = NonNullable<ImageView["config"]["config"]>;
+
+/** What Docker's older replies print when there is nothing to say. */
+const UNSAID = {
+  User: "",
+  Env: null,
+  Cmd: null,
+  Volumes: null,
+  WorkingDir: "",
+  Entrypoint: null,
+  OnBuild: null,
+  Labels: null,
+};
+/** Fields that a container has and an image never had, which were printed all the same. */
+const OF_CONTAINERS = {
+  Hostname: "",
+  Domainname: "",
+  AttachStdin: false,
+  AttachStdout: false,
+  AttachStderr: false,
+  Tty: false,
+  OpenStdin: false,
+  StdinOnce: false,
+  Image: "",
+} as const;
+
+/** Config: what the image says, and of that what the API has a word for. */
+function toSettings(config: Settings, version: string): ImageSettings {
+  const { User, ExposedPorts, Env, Cmd, Volumes, WorkingDir, Entrypoint, Labels, StopSignal, Shell } = config;
+  const { Healthcheck, OnBuild, ArgsEscaped } = LATER.safeParse(config).data ?? {};
+  const said = { User, Env, Cmd, Healthcheck, WorkingDir, Entrypoint, OnBuild, Labels, StopSignal, Shell };
+  const sets = { ExposedPorts: toSet(ExposedPorts), Volumes: toSet(Volumes) };
+  return {
+    ...(!isAtLeast(version, "1.50") && OF_CONTAINERS),
+    ...(!isAtLeast(version, "1.52") && UNSAID),
+    ...Object.fromEntries(Object.entries({ ...said, ...sets }).filter(([, value]) => isFilled(value))),
+    ...(ArgsEscaped === true && { ArgsEscaped }),
+  };
+}
+
+/** Docker's additions, which are believed only when they are what they should be. */
+const LATER = ImageSettings.pick({ Healthcheck: true, OnBuild: true, ArgsEscaped: true });
+
+function isFilled(value: unknown): boolean {
+  return typeof value === "object" && value !== null ? Object.keys(value).length > 0 : Boolean(value);
+}
+
+function toSet(keys: Readonly<Record<string, unknown>> | null | undefined) {
+  return Object.fromEntries(Object.keys(keys ?? {}).map((key) => [key, {}]));
 }
 
 export function toImageHistory(entry: HistoryEntry): ImageHistory {

@@ -1,4 +1,4 @@
-import { type ContainerStats, type CpuStats, ZERO_TIME } from "#api";
+import { type ContainerStats, type CpuStats, isAtLeast, ZERO_TIME } from "#api";
 import type { Jobs } from "#jobs";
 import { rfc3339Nano } from "./log.ts";
 
@@ -22,11 +22,14 @@ const NO_CPU: CpuStats = {
 };
 
 /** One sample as Docker shows it: clients compute percentages from it and the one before. Empty when stopped. */
-export function toContainerStats({ id, name, statistics, previous }: Sample): ContainerStats {
+export function toContainerStats(
+  { id, name, statistics, previous }: Sample,
+  version: string,
+): ContainerStats {
   return {
     id,
     name: name.startsWith("/") ? name : `/${name}`,
-    os_type: "linux",
+    ...(isAtLeast(version, "1.52") && { os_type: "linux" }),
     read: statistics === undefined ? ZERO_TIME : rfc3339Nano(statistics.readAt),
     preread: previous === undefined ? ZERO_TIME : rfc3339Nano(previous.readAt),
     num_procs: 0,

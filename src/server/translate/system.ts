@@ -1,4 +1,4 @@
-import { API_VERSION, type Info, MINIMUM_API_VERSION, type Version } from "#api";
+import { API_VERSION, type Info, isAtLeast, MINIMUM_API_VERSION, type Version } from "#api";
 import type { SystemInfo } from "#jobs";
 import type { ServerFacts } from "../environment.ts";
 
@@ -30,8 +30,17 @@ export function toVersion(facts: ServerFacts): Version {
   };
 }
 
+const NO_SWARM: Info["Swarm"] = {
+  NodeID: "",
+  NodeAddr: "",
+  LocalNodeState: "inactive",
+  ControlAvailable: false,
+  Error: "",
+  RemoteManagers: null,
+};
+
 /** GET /info. */
-export function toInfo(info: SystemInfo): Info {
+export function toInfo(info: SystemInfo, version: string): Info {
   const { containers } = info;
   return {
     ID: info.id,
@@ -48,14 +57,14 @@ export function toInfo(info: SystemInfo): Info {
       Authorization: null,
       Log: info.logDrivers,
     },
-    ...toKernelFacts(info),
-    ...toRegistryFacts(info),
-    ...toEngineFacts(info),
+    ...toKernelFacts(info, version),
+    ...toRegistryFacts(info, version),
+    ...toEngineFacts(info, version),
     Warnings: info.warnings.length === 0 ? null : info.warnings,
   };
 }
 
-function toKernelFacts(info: SystemInfo) {
+function toKernelFacts(info: SystemInfo, version: string) {
   const has = (controller: string) => info.cgroupControllers.includes(controller);
   return {
     MemoryLimit: has("memory"),
@@ -67,8 +76,10 @@ function toKernelFacts(info: SystemInfo) {
     PidsLimit: has("pids"),
     OomKillDisable: info.cgroupVersion === "1" && has("memory"),
     IPv4Forwarding: info.ipForward,
-    BridgeNfIptables: info.bridgeNfIptables,
-    BridgeNfIp6tables: info.bridgeNfIp6tables,
+    ...(!isAtLeast(version, "1.50") && {
+      BridgeNfIptables: info.bridgeNfIptables,
+      BridgeNfIp6tables: info.bridgeNfIp6tables,
+    }),
     CgroupDriver: info.cgroupDriver,
     CgroupVersion: info.cgroupVersion,
     KernelVersion: info.kernelVersion,
@@ -82,13 +93,17 @@ function toKernelFacts(info: SystemInfo) {
   };
 }
 
-function toRegistryFacts({ registry }: SystemInfo) {
+function toRegistryFacts({ registry }: SystemInfo, version: string) {
   const isCidr = (host: string) => host.includes("/");
   const insecure = registry.insecure.filter((host) => !isCidr(host));
   const configs = insecure.map((name) => [name, { Name: name, Mirrors: [], Secure: false, Official: false }]);
   return {
     IndexServerAddress: "https://index.docker.io/v1/",
     RegistryConfig: {
+      ...(!isAtLeast(version, "1.49") && {
+        AllowNondistributableArtifactsCIDRs: null,
+        AllowNondistributableArtifactsHostnames: null,
+      }),
       InsecureRegistryCIDRs: [...registry.insecure.filter(isCidr), "::1/128", "127.0.0.0/8"],
       IndexConfigs: {
         ...Object.fromEntries(configs),
@@ -99,7 +114,9 @@ function toRegistryFacts({ registry }: SystemInfo) {
   };
 }
 
-function toEngineFacts(info: SystemInfo) {
+/** Goroutines there are none, and no program of others makes the containers. */
+function toEngineFacts(info: SystemInfo, version: string) {
+  const commit = { ID: "", ...(!isAtLeast(version, "1.49") && { Expected: "" }) };
   const runtimes = info.execDrivers.map((name) => [name, { path: name }]);
   return {
     Name: info.name,
@@ -107,7 +124,7 @@ function toEngineFacts(info: SystemInfo) {
     ServerVersion: info.version,
     Debug: info.debug,
     NFd: info.descriptors,
-    NGoroutines: info.jobs,
+    NGoroutines: 0,
     NEventsListener: info.eventListeners,
     SystemTime: info.systemTime,
     LoggingDriver: info.logDriver,
@@ -118,13 +135,13 @@ function toEngineFacts(info: SystemInfo) {
     ExperimentalBuild: false,
     Runtimes: Object.fromEntries(runtimes),
     DefaultRuntime: info.execDrivers[0] ?? "",
-    Swarm: { NodeID: "", NodeAddr: "", LocalNodeState: "inactive", ControlAvailable: false, Error: "" },
+    Swarm: NO_SWARM,
     LiveRestoreEnabled: info.liveRestore,
     Isolation: "",
     InitBinary: "",
-    ContainerdCommit: { ID: "" },
-    RuncCommit: { ID: "" },
-    InitCommit: { ID: "" },
+    ContainerdCommit: commit,
+    RuncCommit: commit,
+    InitCommit: commit,
     ...(info.defaultAddressPools.length > 0 && {
       DefaultAddressPools: info.defaultAddressPools.map(({ base, size }) => ({ Base: base, Size: size })),
     }),

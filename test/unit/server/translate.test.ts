@@ -363,7 +363,7 @@ describe("a sample of statistics", () => {
   };
 
   test("has the shape of the API, and the first has nothing before it", () => {
-    const sample = ContainerStats.parse(toContainerStats({ id: "c", name: "web", statistics }));
+    const sample = ContainerStats.parse(toContainerStats({ id: "c", name: "web", statistics }, "1.56"));
     expect(sample.precpu_stats.system_cpu_usage).toBeUndefined();
     expect(sample.preread).toBe("0001-01-01T00:00:00Z");
     expect(sample.cpu_stats.cpu_usage.total_usage).toBe(10n ** 18n + 1n);
@@ -373,7 +373,7 @@ describe("a sample of statistics", () => {
   });
 
   test("of a stopped container is empty", () => {
-    const sample = ContainerStats.parse(toContainerStats({ id: "c", name: "web" }));
+    const sample = ContainerStats.parse(toContainerStats({ id: "c", name: "web" }, "1.56"));
     expect([sample.memory_stats, sample.networks, sample.read]).toEqual([
       {},
       undefined,
