@@ -13,12 +13,13 @@ import type {
   RunningContainer,
   Statistics,
 } from "#exec";
+import { processStartTicks } from "#host";
 
 /** A process that ends when the test says so. */
 export class FakeProcess implements RunningContainer {
   readonly id: string;
   readonly pid: number;
-  readonly startTicks = "1";
+  readonly startTicks = processStartTicks(process.pid) ?? "";
   readonly exited: Promise<ExitRecord>;
   readonly signals: number[] = [];
   readonly attached: AttachStreams[] = [];
@@ -32,7 +33,8 @@ export class FakeProcess implements RunningContainer {
   #isPaused = false;
   #hasEnded = false;
 
-  constructor(id: string, pid: number) {
+  /** The test's own process, which is one of the kernel's and lives, unless a test says otherwise. */
+  constructor(id: string, pid = process.pid) {
     this.id = id;
     this.pid = pid;
     const { promise, resolve } = Promise.withResolvers<ExitRecord>();
@@ -149,16 +151,16 @@ export class FakeExecDriver implements ExecDriver {
   async prepare(request: LaunchRequest): Promise<Prepared> {
     if (this.prepareFailure !== undefined) throw this.prepareFailure;
     this.requests.push(request);
-    const process = new FakeProcess(request.id, 1000 + this.processes.length);
+    const made = new FakeProcess(request.id);
     let isStarted = false;
     return {
-      pid: process.pid,
-      attach: (streams) => process.attach(streams),
+      pid: made.pid,
+      attach: (streams) => made.attach(streams),
       start: async () => {
         if (this.startFailure !== undefined) throw this.startFailure;
         isStarted = true;
-        this.processes.push(process);
-        return process;
+        this.processes.push(made);
+        return made;
       },
       [Symbol.asyncDispose]: async () => {
         if (!isStarted) this.undone.push(request.id);

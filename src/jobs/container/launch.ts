@@ -24,7 +24,7 @@ import { prober } from "./health-probe.ts";
 import { imageTrees } from "./image-trees.ts";
 import { linkedParts, tellLinked, withEnvironment } from "./links.ts";
 import { logSpec } from "./log-options.ts";
-import { isContainerMode, networkMode, runningOther, sharingOther } from "./modes.ts";
+import { donorsOf, isContainerMode, networkMode, requireAlive, runningOther, sharingOther } from "./modes.ts";
 import { original } from "./original.ts";
 import { makeOverlays } from "./overlays.ts";
 import { portRequests } from "./ports.ts";
@@ -113,6 +113,7 @@ async function acquire(
   const container = await mountVolumes(needs, job.container);
   undo.defer(() => unmountVolumes(needs, container));
   const others = namespaces(needs, container);
+  const donors = donorsOf(needs, container);
   const sources = await makeSources(container.mounts);
   undo.defer(async () => {
     // Once it runs, the folders made for its binds are the user's.
@@ -147,6 +148,7 @@ async function acquire(
     throw portTaken(needs, thrown) ?? thrown;
   });
   signal?.throwIfAborted();
+  requireAlive(donors);
   const startTicks = processStartTicks(prepared.pid) ?? "";
   await sandbox.enter({ pid: prepared.pid, startTicks });
   await needs.attachments.connect(container.id, prepared);

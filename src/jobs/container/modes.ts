@@ -1,5 +1,6 @@
 import type { Container, ContainerSpec, Containers } from "#container";
 import { Fault } from "#errors";
+import { isAlive } from "#host";
 import type { NetworkMode, Networks } from "#network";
 import { settleNetworks } from "./endpoints.ts";
 
@@ -92,6 +93,35 @@ export function sharingOther(needs: StartNeeds, mode: string): { readonly id: st
     "invalid",
     `cannot join the IPC namespace of container ${name}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`,
   );
+}
+
+/** A container whose namespace another joins, as its process was when the joining began. */
+export interface Donor {
+  readonly name: string;
+  readonly pid: number;
+  readonly startTicks: string;
+}
+
+export function donorsOf(needs: StartNeeds, { spec }: Pick<Container, "spec">): readonly Donor[] {
+  const { networkMode: network, pidMode, ipcMode } = spec.host;
+  const modes = [spec.networkDisabled ? "" : network, pidMode, ipcMode].filter(isContainerMode);
+  return modes.map((mode) => {
+    const { name, state } = needs.containers.find(otherRef(mode));
+    return { name, pid: state.pid, startTicks: state.startTicks };
+  });
+}
+
+/**
+ * To be asked once the namespaces have been joined: they are found by pid, and a pid that was given again meanwhile
+ * would have led into a stranger's. Throws `conflict`.
+ */
+export function requireAlive(donors: readonly Donor[]): void {
+  const ended = donors.find(({ pid, startTicks }) => !isAlive(pid, startTicks));
+  if (ended !== undefined)
+    throw new Fault(
+      "conflict",
+      `cannot join a namespace of container ${ended.name}: it has ended meanwhile; start it first`,
+    );
 }
 
 function otherRef(mode: string): string {

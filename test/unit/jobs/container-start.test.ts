@@ -12,7 +12,7 @@ describe("starting", () => {
     expect(house.containers.find(id).state).toMatchObject({
       status: "running",
       pid: process.pid,
-      startTicks: "1",
+      startTicks: process.startTicks,
     });
     expect(house.networks.requests[0]).toMatchObject({
       containerId: id,
@@ -77,8 +77,26 @@ describe("starting", () => {
     );
     await house.run("container.start", { ref: other.id });
     await house.run("container.start", { ref: id });
-    expect(house.networks.requests.at(-1)?.mode).toEqual({ kind: "container", id: other.id, pid: 1000 });
+    expect(house.networks.requests.at(-1)?.mode).toEqual({
+      kind: "container",
+      id: other.id,
+      pid: process.pid,
+    });
   });
+
+  test.each(["networkMode", "pidMode", "ipcMode"] as const)(
+    "with the %s of a container whose pid is another process's by then runs nothing",
+    async (mode) => {
+      await using house = await openHouse();
+      const other = await house.create({ ipcMode: "shareable" }, {}, "other");
+      await house.run("container.start", { ref: other.id });
+      house.containers.change(other.id, (one) => ({ ...one, state: { ...one.state, startTicks: "1" } }));
+      const { id } = await house.create({ [mode]: "container:other" });
+      const failure = await house.run("container.start", { ref: id }).catch((e) => e);
+      expect(failure.message).toContain("cannot join a namespace of container other: it has ended meanwhile");
+      expect(house.containers.find(id).state.status).toBe("created");
+    },
+  );
 });
 
 describe("the IPC namespace of another container", () => {
