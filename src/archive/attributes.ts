@@ -5,7 +5,8 @@ import { textOf } from "./names.ts";
 
 /** What would steer overlayfs or the host's policy from inside an image. */
 const BARRED = ["trusted.overlay.", "user.overlay.", "security.selinux"];
-const VALUE_LIMIT = 64 * 1024;
+/** Source: Linux, include/uapi/linux/limits.h, XATTR_SIZE_MAX; EROFS keeps one less. */
+export const VALUE_LIMIT = 0xffff;
 
 export function isBarred(name: ByteString): boolean {
   return BARRED.some((barred) => name.startsWith(barred));

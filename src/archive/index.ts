@@ -7,6 +7,7 @@ export type { CopyStyle } from "./copier.ts";
 export { type CopyRequest, copyTree, measureTree } from "./copy.ts";
 export { type Compression, compressionOf, decompress } from "./decompress.ts";
 export type { ByteString, Entry, EntrySink, EntryType, Segment } from "./entry.ts";
+export { EROFS_IMAGE } from "./erofs/unpacker.ts";
 export { type PackRequest, pack, packListed } from "./pack.ts";
 export type { PackStyle, Resource } from "./packer.ts";
 export { insidePath, keepEnd, namesContent, namesDirectory, splitPath } from "./paths.ts";
@@ -15,7 +16,7 @@ export { TarReader } from "./reader.ts";
 export { serveArchive } from "./serve.ts";
 export { sync } from "./sync.ts";
 export { through } from "./through.ts";
-export { type Unpacked, type UnpackInput, type UnpackRequest, unpack } from "./unpack.ts";
+export { type Unpacked, type UnpackInput, type UnpackRequest, type UnpackStyle, unpack } from "./unpack.ts";
 export {
   type Entrance,
   type Looked,

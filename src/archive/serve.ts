@@ -4,6 +4,7 @@ import { Fault, sentenceOf } from "#errors";
 import { AT_FDCWD, changeRoot, close, must, openAt, syncFileSystem } from "#host";
 import { serveCopy, serveMeasure } from "./copy.ts";
 import { decompress } from "./decompress.ts";
+import { EROFS_IMAGE, ErofsUnpacker } from "./erofs/unpacker.ts";
 import { followFile, lines, readStdin } from "./input.ts";
 import { writeArchive } from "./output.ts";
 import { type Listed, packList, packTree } from "./packer.ts";
@@ -42,10 +43,11 @@ export async function serveArchive([verb = "", ...words]: readonly string[]): Pr
 
 /** `unpack DIRECTORY STYLE INPUT`, where INPUT is `file` for one that grows, open as descriptor 3, or `stream`. */
 async function serveUnpack([directory = "", style = "", input = ""]: readonly string[]): Promise<void> {
-  if (!isStyle(style)) throw new Fault("invalid", `Cannot unpack: "${style}" is no way to express whiteouts`);
+  if (style !== "erofs" && !isStyle(style))
+    throw new Fault("invalid", `Cannot unpack: "${style}" is no way to express whiteouts`);
   const source = input === "file" ? followFile(BLOB_DESCRIPTOR) : readStdin();
   enter(directory);
-  const unpacker = new Unpacker(style);
+  const unpacker = style === "erofs" ? new ErofsUnpacker(EROFS_IMAGE) : new Unpacker(style);
   const reader = new TarReader(unpacker);
   const hash = createHash("sha256");
   let expanded = 0;

@@ -6,9 +6,12 @@ import { failureOf, killer } from "./child.ts";
 import { lines, WHOLE } from "./input.ts";
 import type { WhiteoutStyle } from "./whiteouts.ts";
 
+/** `erofs`: no tree is made, but a file with an image of what overlay would get, named EROFS_IMAGE. */
+export type UnpackStyle = WhiteoutStyle | "erofs";
+
 export interface UnpackRequest {
   readonly directory: string;
-  readonly whiteouts: WhiteoutStyle;
+  readonly whiteouts: UnpackStyle;
   readonly input: UnpackInput;
   readonly signal?: AbortSignal;
   /** Compressed bytes consumed so far. */

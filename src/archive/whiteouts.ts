@@ -19,6 +19,20 @@ export interface Whiteouts {
   replacedByDirectory(path: ByteString): void;
 }
 
+/** What a whiteout's name says: that something is gone, that a directory hides what lies below it, or nothing to us. */
+export type Mark =
+  | { readonly kind: "gone"; readonly path: ByteString }
+  | { readonly kind: "opaque"; readonly directory: ByteString }
+  | { readonly kind: "other" };
+
+/** Undefined when the path is no mark. Throws `invalid` when it marks no name. */
+export function markOf(path: ByteString): Mark | undefined {
+  const base = baseOf(path);
+  if (!base.startsWith(PREFIX)) return undefined;
+  if (base === OPAQUE) return { kind: "opaque", directory: parentOf(path) };
+  return base.startsWith(META) ? { kind: "other" } : { kind: "gone", path: hiddenBy(path, base) };
+}
+
 /** `made` tells what this archive itself has brought: whiteouts speak of the layers below only. */
 export function whiteoutsFor(style: WhiteoutStyle, made: (path: ByteString) => boolean): Whiteouts {
   if (style === "keep") return { apply: () => false, replacedByDirectory: () => {} };
@@ -27,11 +41,10 @@ export function whiteoutsFor(style: WhiteoutStyle, made: (path: ByteString) => b
   const empty = isOverlay ? markOpaque : (directory: ByteString) => removeChildren(directory, made);
   return {
     apply(path) {
-      const base = baseOf(path);
-      if (!base.startsWith(PREFIX)) return false;
-      if (base === OPAQUE) empty(parentOf(path));
-      else if (!base.startsWith(META)) hide(hiddenBy(path, base));
-      return true;
+      const mark = markOf(path);
+      if (mark?.kind === "opaque") empty(mark.directory);
+      else if (mark?.kind === "gone") hide(mark.path);
+      return mark !== undefined;
     },
     replacedByDirectory(path) {
       if (isOverlay) markOpaque(path);
