@@ -1,6 +1,6 @@
 import { Fault } from "#errors";
 import { type ExecDriver, type ExecDriverKind, type ExecDriverOptions, nativeKind } from "#exec";
-import { type GraphDriverKind, overlay2, vfs } from "#graph";
+import { erofs, type GraphDriverKind, overlay2, vfs } from "#graph";
 import type { GraphDB } from "#graphdb";
 import type { Log } from "#host";
 import {
@@ -20,7 +20,7 @@ import type { Config } from "./config.ts";
 import { REPLACED_DRIVERS } from "./settings.ts";
 
 /** In order of preference. */
-const GRAPH_DRIVERS: readonly GraphDriverKind[] = [overlay2, vfs];
+const GRAPH_DRIVERS: readonly GraphDriverKind[] = [overlay2, erofs, vfs];
 const EXEC_DRIVERS: readonly ExecDriverKind[] = [nativeKind];
 export const VOLUME_DRIVERS: readonly VolumeDriverKind[] = [localVolumes];
 

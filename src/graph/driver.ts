@@ -26,7 +26,8 @@ export interface GraphDriver extends AsyncDisposable {
   has(layer: LayerId): Promise<boolean>;
   /**
    * Fills a new layer. `unpack` is given the directory to write into and how a whiteout is expressed there
-   * ("overlay": 0:0 devices and trusted.overlay.opaque; "delete": the parent's content is there, remove it).
+   * ("overlay": 0:0 devices and trusted.overlay.opaque; "delete": the parent's content is there, remove it; "erofs":
+   * not as a tree at all, but as overlay would have it in an image).
    * The layer appears whole when `unpack` resolves and not at all when it throws or the process dies. The
    * parent must be there by then, or before where `fillsInOrder` says so.
    */
@@ -58,7 +59,7 @@ export interface GraphDriver extends AsyncDisposable {
 
 export interface UnpackTarget {
   readonly directory: string;
-  readonly whiteouts: "overlay" | "delete";
+  readonly whiteouts: "overlay" | "delete" | "erofs";
 }
 
 export interface GraphDriverKind {

@@ -55,6 +55,8 @@ function layersOf(kind: GraphDriverKind): void {
     await first[Symbol.asyncDispose]();
     expect(await readFile(`${second.path}/motd`, "utf8")).toBe("hello");
     await second[Symbol.asyncDispose]();
+    expect(mountsBelow(scene.root)).not.toContain(second.path);
+    await scene.driver[Symbol.asyncDispose]();
     expect(mountsBelow(scene.root)).toEqual([]);
   });
 
@@ -153,7 +155,8 @@ function contentsOf(kind: GraphDriverKind): void {
     expect(getAttribute(`${next.path}/d/file`, "user.note")).toEqual(new Uint8Array(Buffer.from("hi")));
     expect(getAttribute(`${next.path}/d/file`, "security.capability")).toEqual(new Uint8Array(capability));
     const holes = lstatSync(`${next.path}/d/holes`);
-    expect([holes.size, holes.blocks < 1000]).toEqual([50_000_000, true]);
+    // Holes of an EROFS image cost nothing, but the kernel does not leave them out of what it says a file takes.
+    expect([holes.size, holes.blocks < 1000 || kind.name === "erofs"]).toEqual([50_000_000, true]);
     const tail = await Bun.file(`${next.path}/d/holes`).slice(40_000_000, 40_000_003).text();
     expect(tail).toBe("end");
     expect(lstatSync(`${next.path}/d/${"ümlaut \u{1f40b} ".repeat(8)}`).size).toBe(1);

@@ -7,7 +7,7 @@ export interface TarMember extends Partial<Omit<Entry, "path" | "target" | "attr
   readonly target?: string;
   readonly data?: string | Uint8Array;
   readonly attributes?: Readonly<Record<string, string | Uint8Array>>;
-  readonly segments?: readonly { readonly offset: number; readonly data: string }[];
+  readonly segments?: readonly { readonly offset: number; readonly data: string | Uint8Array }[];
 }
 
 /** A tar archive of these members, in this order. */
@@ -16,7 +16,9 @@ export function tarOf(members: readonly TarMember[]): Buffer {
 }
 
 function member(given: TarMember): Buffer {
-  const parts = given.segments?.map(({ data }) => Buffer.from(data)) ?? [Buffer.from(given.data ?? "")];
+  const parts = given.segments?.map(({ data }) => Buffer.from(data as string)) ?? [
+    Buffer.from(given.data ?? ""),
+  ];
   const data = Buffer.concat(parts);
   const entry: Entry = {
     type: given.type ?? "file",

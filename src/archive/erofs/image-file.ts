@@ -1,4 +1,5 @@
 import { constants } from "node:fs";
+import { dirname } from "node:path";
 import { Fault } from "#errors";
 import { AT_FDCWD, close, must, openAt, seek, truncate, write } from "#host";
 import { SpaceGuard } from "../space.ts";
@@ -13,7 +14,7 @@ const STRETCH_BYTES = 64 * 1024;
 /** The image: space is handed out once, from the start to the end, and written in any order. */
 export class ImageFile {
   readonly #descriptor: number;
-  readonly #space = new SpaceGuard(".");
+  readonly #space: SpaceGuard;
   readonly #buffer = Buffer.alloc(BUFFER_BYTES);
   readonly #stretch = Buffer.alloc(STRETCH_BYTES);
   #bufferAt = 0;
@@ -23,9 +24,10 @@ export class ImageFile {
   #end: number;
 
   /** The first `reserved` bytes are the caller's. */
-  constructor(name: string, reserved: number) {
+  constructor(path: string, reserved: number) {
+    this.#space = new SpaceGuard(dirname(path));
     const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
-    this.#descriptor = must(openAt(AT_FDCWD, name, flags, 0o600), "make the image");
+    this.#descriptor = must(openAt(AT_FDCWD, path, flags, 0o600), "make the image");
     this.#end = reserved;
   }
 

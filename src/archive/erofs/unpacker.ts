@@ -28,6 +28,11 @@ const EPOCH = { seconds: 0, nanoseconds: 0 };
 type LeafType = Exclude<EntryType, "hardlink" | "directory">;
 type Attributes = Map<ByteString, Uint8Array>;
 
+/** An image of an empty directory. */
+export function writeEmptyErofs(directory: string): void {
+  new ErofsUnpacker(`${directory}/${EROFS_IMAGE}`).end();
+}
+
 /**
  * Writes an archive as one EROFS image, in one pass: a file's data and its inode as they come, directories at the end.
  * The tree in it is what `Unpacker` makes for overlay, to the times and marks.
@@ -47,9 +52,9 @@ export class ErofsUnpacker implements EntrySink {
   /** Where the data of the file that is being read goes, by its offset. */
   #placeOf: ((offset: number) => number) | undefined;
 
-  /** Makes a file of that name in the working directory. */
-  constructor(name: string) {
-    this.#image = new ImageFile(name, BLOCK);
+  /** `path` must not exist. */
+  constructor(path: string) {
+    this.#image = new ImageFile(path, BLOCK);
     const modified = { seconds: Math.floor(Date.now() / 1000), nanoseconds: 0 };
     this.#tree = new Tree({ mode: 0o755, uid: 0, gid: 0, modified });
   }

@@ -12,9 +12,9 @@ interface Held {
 export class Mounts {
   readonly #held = new Map<LayerId, Held>();
 
-  /** Takes away what a process that died left mounted. */
-  constructor(root: string) {
-    for (const path of mountsBelow(root)) unmount(path);
+  /** Takes away what a process that died left mounted, but for what may stay. */
+  constructor(root: string, mayStay: (path: string) => boolean) {
+    for (const path of mountsBelow(root)) if (!mayStay(path)) unmount(path);
   }
 
   async hold(layer: LayerId, path: string, view: () => Promise<MountSpec>): Promise<Mounted> {

@@ -1,0 +1,277 @@
+import type { Stats } from "node:fs";
+import { chmod, chown, mkdir, readdir, rename, rm, symlink, unlink } from "node:fs/promises";
+import { pack } from "#archive";
+import { Fault } from "#errors";
+import { MS_RDONLY, mountsBelow, syncDirectory, unmount } from "#host";
+import type { MountSpec } from "#oci";
+import type { Change, GraphDriver, LayerId, Mounted, UnpackTarget } from "../../driver.ts";
+import { backingFileSystem } from "../backing.ts";
+import { lstatOrNothing } from "../compare.ts";
+import { type DirectoryLook, INIT_DIRECTORIES, makeInitLayer } from "../init-layer.ts";
+import { directoryOf, layerIn } from "../layer-directory.ts";
+import { Removals } from "../removals.ts";
+import { bytesBelow } from "../usage.ts";
+import { overlayChanges } from "./changes.ts";
+import type { LayerForm } from "./form.ts";
+import { Mounts } from "./mounts.ts";
+import { overlayFeatures } from "./probe.ts";
+import {
+  exists,
+  LINKS,
+  resolveStack,
+  type Stack,
+  shortName,
+  stackBelow,
+  stackWith,
+  writeStack,
+} from "./stack.ts";
+
+const INIT = ".init";
+const STAGING = ".staging";
+const REMOVED = ".removed";
+const EMPTY = ".empty";
+/** Directories are passed through on the way to a container's files, whoever its user is. */
+const ROOT_MODE = 0o710;
+
+/** Layers as overlayfs stacks them, whatever form those of images have. */
+class OverlayLayers implements GraphDriver {
+  readonly name: string;
+  readonly fillsInOrder = false;
+  readonly #root: string;
+  readonly #form: LayerForm;
+  readonly #removals: Removals;
+  readonly #mounts: Mounts;
+  readonly #features = overlayFeatures();
+  /** Looks of the directories that the init layer shadows, by image layer: layers never change. */
+  readonly #init = new Map<LayerId | undefined, Promise<string>>();
+
+  constructor(root: string, form: LayerForm, removals: Removals) {
+    this.name = form.name;
+    this.#root = root;
+    this.#form = form;
+    this.#removals = removals;
+    this.#mounts = new Mounts(root, (path) => form.isShown(path));
+  }
+
+  async create(
+    layer: LayerId,
+    options: { readonly parent?: LayerId; readonly writable?: boolean } = {},
+  ): Promise<void> {
+    const { parent, writable } = options;
+    if (writable !== true) return this.#publish(layer, parent, (path) => this.#form.fillEmpty(path));
+    const image = parent === undefined ? [] : await stackWith(this.#root, parent);
+    const init = await this.#initLayer(parent, image);
+    const path = this.#path(layer);
+    await mkdir(path, { mode: ROOT_MODE }).catch((thrown) => {
+      throw taken(thrown, layer);
+    });
+    await using undo = new AsyncDisposableStack();
+    undo.defer(() => this.#removals.remove(path));
+    await this.#makeDiff(path, parent);
+    await mkdir(`${path}/work`, { mode: 0o700 });
+    await writeStack(path, [init, ...image]);
+    undo.move();
+  }
+
+  async has(layer: LayerId): Promise<boolean> {
+    return exists(`${this.#path(layer)}/diff`);
+  }
+
+  async fill(
+    layer: LayerId,
+    { parent }: { readonly parent?: LayerId },
+    unpack: (target: UnpackTarget) => Promise<void>,
+  ): Promise<void> {
+    await this.#publish(layer, parent, (path) => this.#form.fill(path, unpack));
+    await syncDirectory(this.#root);
+  }
+
+  /** The layer appears whole, with a name of its own. */
+  async #publish(
+    layer: LayerId,
+    parent: LayerId | undefined,
+    fill: (path: string) => Promise<void>,
+  ): Promise<void> {
+    if (await this.has(layer)) throw new Fault("conflict", `Cannot make layer ${layer}: it exists`);
+    const staging = `${this.#root}/${STAGING}/${crypto.randomUUID()}`;
+    await using undo = new AsyncDisposableStack();
+    await mkdir(staging, { mode: ROOT_MODE });
+    undo.defer(() => this.#removals.remove(staging));
+    await this.#makeDiff(staging, undefined);
+    await fill(staging);
+    const below = parent === undefined ? [] : await stackWith(this.#root, parent);
+    await writeStack(staging, below);
+    const link = `${this.#root}/${LINKS}/${shortName(layer)}`;
+    await rm(link, { force: true });
+    await symlink(`../${directoryOf(layer)}/diff`, link);
+    await rename(staging, this.#path(layer)).catch((thrown) => {
+      throw taken(thrown, layer);
+    });
+    undo.move();
+  }
+
+  async view(layer: LayerId): Promise<MountSpec> {
+    const name = directoryOf(layer);
+    const below = await stackBelow(this.#root, layer);
+    const isWritable = await exists(`${this.#root}/${name}/work`);
+    const stack = isWritable ? below : await stackWith(this.#root, layer);
+    this.#form.show(this.#root, stack);
+    const shown = isWritable || stack.length > 1 ? stack : [...stack, EMPTY];
+    const upper = isWritable ? [`upperdir=${name}/diff`, `workdir=${name}/work`] : [];
+    return {
+      type: "overlay",
+      source: "overlay",
+      flags: isWritable ? 0 : MS_RDONLY,
+      options: [...shown.map((short) => `lowerdir+=${short}`), ...upper, ...this.#features],
+      directory: this.#root,
+    };
+  }
+
+  async mount(layer: LayerId): Promise<Mounted> {
+    if (!(await this.has(layer))) throw missing("mount", layer);
+    return this.#mounts.hold(layer, `${this.#path(layer)}/merged`, () => this.view(layer));
+  }
+
+  async changes(layer: LayerId): Promise<readonly Change[]> {
+    if (!(await this.has(layer))) throw missing("compare", layer);
+    const lowers = await resolveStack(this.#root, await this.#showBelow(layer));
+    this.#showSelf(layer);
+    return overlayChanges(`${this.#path(layer)}/diff`, lowers);
+  }
+
+  async *diff(layer: LayerId, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    if (!(await this.has(layer))) throw missing("compare", layer);
+    this.#showSelf(layer);
+    yield* pack({ directory: `${this.#path(layer)}/diff`, style: "overlay", signal });
+  }
+
+  async size(layer: LayerId): Promise<number> {
+    this.#showSelf(layer);
+    return bytesBelow(`${this.#path(layer)}/diff`);
+  }
+
+  async remove(layer: LayerId): Promise<void> {
+    if (this.#mounts.isHeld(layer))
+      throw new Fault("conflict", `Cannot remove layer ${layer}: it is mounted`);
+    this.#form.hide(this.#path(layer));
+    await this.#removals.remove(this.#path(layer));
+    await rm(`${this.#root}/${LINKS}/${shortName(layer)}`, { force: true });
+  }
+
+  async list(): Promise<readonly LayerId[]> {
+    const names = await readdir(this.#root);
+    return names.flatMap((name) => (name === LINKS ? [] : (layerIn(name) ?? [])));
+  }
+
+  async data(layer: LayerId): Promise<Readonly<Record<string, string>>> {
+    const path = this.#path(layer);
+    const lowers = await resolveStack(this.#root, await stackBelow(this.#root, layer));
+    return {
+      ...(lowers.length === 0 ? {} : { LowerDir: lowers.join(":") }),
+      MergedDir: `${path}/merged`,
+      UpperDir: `${path}/diff`,
+      WorkDir: `${path}/work`,
+    };
+  }
+
+  async status(): Promise<readonly (readonly [string, string])[]> {
+    return [
+      ["Backing Filesystem", await backingFileSystem(this.#root)],
+      ["Supports d_type", "true"],
+      ["Using metacopy", "false"],
+      ["Native Overlay Diff", "true"],
+      ["userxattr", "false"],
+      ...this.#form.status(this.#root),
+    ];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const path of mountsBelow(this.#root)) if (this.#form.isShown(path)) unmount(path);
+    await this.#removals[Symbol.asyncDispose]();
+  }
+
+  #path(layer: LayerId): string {
+    return `${this.#root}/${directoryOf(layer)}`;
+  }
+
+  #showSelf(layer: LayerId): void {
+    this.#form.show(this.#root, [`${directoryOf(layer)}/diff`]);
+  }
+
+  async #showBelow(layer: LayerId): Promise<Stack> {
+    const stack = await stackBelow(this.#root, layer);
+    this.#form.show(this.#root, stack);
+    return stack;
+  }
+
+  /** The layer's own root is what the merged tree's root looks like, so it takes after its parent's. */
+  async #makeDiff(path: string, parent: LayerId | undefined): Promise<void> {
+    if (parent !== undefined) this.#showSelf(parent);
+    const like = parent === undefined ? undefined : await lstatOrNothing(`${this.#path(parent)}/diff`);
+    await mkdir(`${path}/diff`, { mode: 0o755 });
+    await chown(`${path}/diff`, like?.uid ?? 0, like?.gid ?? 0);
+    await chmod(`${path}/diff`, (like?.mode ?? 0o755) & 0o7777);
+  }
+
+  #initLayer(parent: LayerId | undefined, image: Stack): Promise<string> {
+    const known = this.#init.get(parent) ?? this.#makeInit(image);
+    this.#init.set(parent, known);
+    known.catch(() => this.#init.delete(parent));
+    return known;
+  }
+
+  async #makeInit(image: Stack): Promise<string> {
+    this.#form.show(this.#root, image);
+    const layers = await resolveStack(this.#root, image);
+    const looks = new Map<string, DirectoryLook>();
+    for (const path of INIT_DIRECTORIES) {
+      const look = lookOf(await topmost(layers, path));
+      if (look !== undefined) looks.set(path, look);
+    }
+    const key = Bun.hash(JSON.stringify([...looks])).toString(16);
+    const short = `${INIT}/${key}`;
+    if (!(await exists(`${this.#root}/${short}`))) await makeInitLayer(`${this.#root}/${short}`, looks);
+    return short;
+  }
+}
+
+async function topmost(layers: readonly string[], path: string): Promise<Stats | undefined> {
+  for (const layer of layers) {
+    const stats = await lstatOrNothing(`${layer}/${path}`);
+    if (stats !== undefined) return stats;
+  }
+  return undefined;
+}
+
+function lookOf(stats: Stats | undefined): DirectoryLook | undefined {
+  if (!stats?.isDirectory()) return undefined;
+  return { mode: stats.mode & 0o7777, uid: stats.uid, gid: stats.gid };
+}
+
+function taken(thrown: unknown, layer: LayerId): unknown {
+  const code = thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
+  const isTaken = code === "EEXIST" || code === "ENOTEMPTY";
+  return isTaken ? new Fault("conflict", `Cannot make layer ${layer}: it exists`, { cause: thrown }) : thrown;
+}
+
+function missing(verb: string, layer: LayerId): Fault {
+  return new Fault("not_found", `Cannot ${verb} layer ${layer}: it is not in the graph`);
+}
+
+/** What was being filled when a process died, and links to what is gone. */
+async function sweep(root: string, removals: Removals): Promise<void> {
+  for (const name of await readdir(`${root}/${STAGING}`)) await removals.remove(`${root}/${STAGING}/${name}`);
+  for (const name of await readdir(`${root}/${INIT}`))
+    if (name.includes(".")) await removals.remove(`${root}/${INIT}/${name}`);
+  for (const link of await readdir(`${root}/${LINKS}`))
+    if (!(await exists(`${root}/${LINKS}/${link}/.`))) await unlink(`${root}/${LINKS}/${link}`);
+}
+
+export async function openLayers(root: string, form: LayerForm): Promise<GraphDriver> {
+  for (const name of ["", LINKS, INIT, STAGING, EMPTY])
+    await mkdir(`${root}/${name}`, { recursive: true, mode: ROOT_MODE });
+  const removals = await Removals.open(`${root}/${REMOVED}`);
+  const driver = new OverlayLayers(root, form, removals);
+  await sweep(root, removals);
+  return driver;
+}
