@@ -36,7 +36,7 @@ export const PLAN: Readonly<Record<string, readonly string[]>> = {
   ],
   client: ["errors", "api"],
   server: ["errors", "api", "engine", "jobs"],
-  cli: ["errors", "template", "api", "oci", "archive", "client"],
+  cli: ["errors", "template", "api", "oci", "archive", "client", "registry"],
   daemon: [
     "errors",
     "host",

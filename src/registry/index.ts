@@ -2,7 +2,7 @@
  * Owns the talk with registries (resolving, fetching, credentials) and being one: the distribution protocol over
  * files of its own.
  * Refuses to know the engine: what its client fetches is handed out as it comes, and its server stores for itself.
- * Called by `jobs`; `daemon` runs the server.
+ * Called by `jobs`, and by `cli` for what its user asks of registries without a daemon; `daemon` runs the server.
  */
 export { parseCredentials } from "./auth/keychain.ts";
 export { CERTIFICATE_FOLDERS } from "./client/certificates.ts";
