@@ -1,6 +1,7 @@
 import { BUILDER, build, CHECKPOINT } from "./builder-tree.ts";
 import type { Command } from "./command.ts";
 import { CONTEXT } from "./context-tree.ts";
+import { MANIFEST } from "./manifest-tree.ts";
 import { VOLUME } from "./volume-tree.ts";
 
 export interface Leaf {
@@ -319,6 +320,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
     commands: { ls: jobsList, list: jobsList, cancel: jobsCancel },
     preset: "ls",
   },
+  manifest: MANIFEST,
   network: {
     about: "Manage networks",
     commands: {

@@ -74,6 +74,12 @@ export interface RegistryPusher {
       report(sentBytes: number): void;
     },
   ): Promise<PushedBlob>;
+  /** Whether the registry has the blob in this repository, or could take it from its repository `from` without being sent it. */
+  mountBlob(
+    reference: Reference,
+    descriptor: Descriptor,
+    options: { readonly from: string; readonly signal: AbortSignal },
+  ): Promise<boolean>;
   /** Under the reference's tag or digest. */
   pushManifest(
     reference: Reference,

@@ -26,6 +26,7 @@ export function withDemoImage(open: OpenRegistry): OpenRegistry {
       fetch: (reference, descriptor, options) => choose(reference).fetch(reference, descriptor, options),
       stream: (reference, descriptor, options) => choose(reference).stream(reference, descriptor, options),
       pushBlob: (reference, descriptor, options) => remote.pushBlob(reference, descriptor, options),
+      mountBlob: (reference, descriptor, options) => remote.mountBlob(reference, descriptor, options),
       pushManifest: (reference, manifest, options) => remote.pushManifest(reference, manifest, options),
     };
   };

@@ -16,7 +16,7 @@ import { endpointsOf } from "./endpoints.ts";
 import { httpSettings } from "./http-settings.ts";
 import { LIMITS, type Limits } from "./limits.ts";
 import { ACCEPT, chooseManifest, type Document, readDocument, toResolved } from "./manifests.ts";
-import { pushBlob, pushManifest } from "./push.ts";
+import { mountBlob, pushBlob, pushManifest } from "./push.ts";
 import { listTags } from "./tags.ts";
 import { Transport } from "./transport.ts";
 
@@ -119,6 +119,14 @@ class Client implements RegistryClient {
   ): Promise<PushedBlob> {
     const waiting = { clock: this.#clock, limits: this.#limits };
     return await pushBlob(this.#home(reference), { reference, descriptor, ...options }, waiting);
+  }
+
+  async mountBlob(
+    reference: Reference,
+    descriptor: Descriptor,
+    { from, signal }: Cancellable & { readonly from: string },
+  ): Promise<boolean> {
+    return await mountBlob(this.#home(reference), { reference, descriptor, signal }, from);
   }
 
   async pushManifest(

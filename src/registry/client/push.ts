@@ -38,13 +38,21 @@ export async function pushBlob(transport: Transport, push: BlobPush, waiting: Wa
   return { how: "pushed" };
 }
 
+/** What a blob is asked after by: where it shall be, and what it is. */
+type Target = Pick<BlobPush, "reference" | "descriptor" | "signal">;
+
+/** Whether the registry has the blob in the repository, or has mounted it there from another one. */
+export async function mountBlob(transport: Transport, target: Target, from: string): Promise<boolean> {
+  return (await hasBlob(transport, target)) || (await mount(transport, target, from)) === "mounted";
+}
+
 /** A registry that will not, or may not look there, gets the blob itself. */
 const UNMOUNTABLE: readonly FaultKind[] = ["denied", "unauthorized", "not_found", "invalid", "unsupported"];
 
 /** `undefined` where the registry will not hear of it; else it is mounted, or has begun an upload. */
 async function mount(
   transport: Transport,
-  push: BlobPush,
+  push: Target,
   from: string,
 ): Promise<"mounted" | { readonly location: string } | undefined> {
   try {
@@ -57,7 +65,7 @@ async function mount(
   }
 }
 
-async function hasBlob(transport: Transport, { reference, descriptor, signal }: BlobPush): Promise<boolean> {
+async function hasBlob(transport: Transport, { reference, descriptor, signal }: Target): Promise<boolean> {
   try {
     using answer = await transport.ask({
       ...pushing(reference),
@@ -74,7 +82,7 @@ async function hasBlob(transport: Transport, { reference, descriptor, signal }: 
 
 function post(
   transport: Transport,
-  { reference, signal }: BlobPush,
+  { reference, signal }: Target,
   { query, alsoPulls }: { readonly query: string; readonly alsoPulls?: string },
 ): Promise<Answer> {
   return transport.ask({
