@@ -23,6 +23,7 @@ export function chainsOf(daemon: string) {
     post: name("BUNKER-POST"),
     forward: name("BUNKER-FWD"),
     user: name("BUNKER-USER"),
+    known: name("BUNKER-EST"),
     confine: name("BUNKER-CONF"),
     direct: name("BUNKER-PUB"),
     inward: name("BUNKER-IN"),
@@ -46,52 +47,64 @@ export class IptablesRules {
 
   /** Those that are nobody else's; the user's is not among them. */
   ownChains(table: Table): readonly string[] {
-    const { raw, guard, dnat, home, away, post, forward, confine, direct, inward, outward } = this.#chains;
+    const { raw, guard, dnat, home, away, post, forward, known, confine, direct, inward, outward } =
+      this.#chains;
     return {
       raw: [raw, guard],
       nat: [dnat, home, away, post],
-      filter: [forward, confine, direct, inward, outward],
+      filter: [forward, known, confine, direct, inward, outward],
     }[table];
   }
 
-  /** From the kernel's chains into ours. */
-  jumps(table: Table): readonly string[] {
-    const { raw, dnat, post, forward } = this.#chains;
+  /**
+   * From the kernel's chains into ours, in this order. Every frame of a bridge comes this way, so that what few
+   * concern is asked for by address first, what the user says comes next, and then what belongs to a connection that
+   * was let pass. Where the name of the chain is mark enough there is no comment, which would be read each time.
+   */
+  jumps(table: Table, family: Family): readonly string[] {
+    const { raw, guard, dnat, post, forward, user, known } = this.#chains;
     const comment = this.#comment();
+    const loopback = family === 4 ? ["-d", "-s"].map((end) => `${end} 127.0.0.0/8`) : [];
     return {
-      raw: [`PREROUTING ${comment} -j ${raw}`],
+      raw: [
+        ...loopback.map((condition) => `PREROUTING ${condition} ${comment} -j ${raw}`),
+        `PREROUTING -j ${guard}`,
+      ],
       nat: [
         `PREROUTING -m addrtype --dst-type LOCAL ${comment} -j ${dnat}`,
         `OUTPUT -m addrtype --dst-type LOCAL ${comment} -j ${dnat}`,
         `POSTROUTING ${comment} -j ${post}`,
       ],
-      filter: [`FORWARD ${comment} -j ${forward}`],
+      filter: [
+        `FORWARD -j ${user}`,
+        `FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ${known}`,
+        `FORWARD ${comment} -j ${forward}`,
+      ],
     }[table];
   }
 
-  /** The line that adds a rule: in two chains what is left alone comes before all that is not. */
+  /** The line that adds a rule: in three chains what is left alone comes before all that is not. */
   add(rule: string): string {
-    const { guard, away } = this.#chains;
-    const chain = [guard, away].find((name) => rule.startsWith(`${name} `));
+    const { guard, away, known } = this.#chains;
+    const chain = [guard, away, known].find((name) => rule.startsWith(`${name} `));
     if (chain === undefined || !rule.endsWith(" -j RETURN")) return `-A ${rule}`;
     return `-I ${chain} 1${rule.slice(chain.length)}`;
   }
 
-  /** What is in our chains whatever there is. A rule of the user's comes before all of them. */
+  /** What is in our chains whatever there is. */
   frame(family: Family): RuleSet {
-    const { raw, guard, dnat, home, away, post, forward, user, confine, direct, inward, outward } =
-      this.#chains;
+    const { dnat, home, away, post, forward, confine, direct, inward, outward } = this.#chains;
     const comment = this.#comment();
     // These two cannot be translated: no answer would find its way back from a container. The relay has them.
     const aside = family === 6 ? ["::1/128", "fe80::/10"] : [];
     return {
-      raw: [`${raw} ${comment} -j ${guard}`],
+      raw: [],
       nat: [
         ...aside.map((destination) => `${dnat} -d ${destination} ${comment} -j RETURN`),
         `${post} ${comment} -j ${home}`,
         `${post} ${comment} -j ${away}`,
       ],
-      filter: [user, confine, direct, inward, outward].map((chain) => `${forward} ${comment} -j ${chain}`),
+      filter: [confine, direct, inward, outward].map((chain) => `${forward} ${comment} -j ${chain}`),
     };
   }
 
@@ -109,8 +122,11 @@ export class IptablesRules {
     const subnet = bridge.subnets.find((one) => one.family === family);
     if (subnet === undefined) return merge([]);
     const comment = this.#comment(bridge.name);
+    // The first that every frame meets name the bridge themselves.
     const write = (chain: string, condition: string, target: string): string =>
-      `${chain} ${condition} ${comment} -j ${target}`;
+      target === "RETURN" || chain === this.#chains.known
+        ? `${chain} ${condition} -j ${target}`
+        : `${chain} ${condition} ${comment} -j ${target}`;
     return {
       raw: rawRules(bridge, subnet).map(([chain, condition, target]) =>
         write(this.#chains[chain], condition, target),
@@ -187,10 +203,7 @@ function rawRules(
   { family, subnet, isMasqueraded, directReach }: BridgeSubnet,
 ): ["raw" | "guard", string, string][] {
   // route_localnet on the bridge lets replies to 127.0.0.1 in: nothing else with such an address may come.
-  const martians: ["raw", string, string][] = [
-    ["raw", `-d 127.0.0.0/8 -i ${name}`, "DROP"],
-    ["raw", `-s 127.0.0.0/8 -i ${name}`, "DROP"],
-  ];
+  const martians: ["raw", string, string][] = [["raw", `-i ${name}`, "DROP"]];
   // A network without translation is meant to be routed to: what answers its containers bears their addresses.
   const isGuarded = isMasqueraded && directReach === "none";
   return [
@@ -220,28 +233,25 @@ function natRules({ name }: FilteredBridge, subnet: BridgeSubnet): ["home" | "aw
   return rules.filter((rule) => rule !== false);
 }
 
+type FilterChain = "known" | "confine" | "inward" | "outward";
+
 function filterRules(
   { name, isOpenInside, isInternal, trustedInterfaces }: FilteredBridge,
   { family, directReach }: BridgeSubnet,
-): ["confine" | "inward" | "outward", string, string][] {
+): [FilterChain, string, string][] {
   const ping = family === 4 ? "-p icmp" : "-p ipv6-icmp";
+  const crossings = isInternal ? [`-i ${name} ! -o ${name}`, `! -i ${name} -o ${name}`] : [];
   return [
-    ...(isInternal
-      ? ([
-          ["confine", `-i ${name} ! -o ${name}`, "DROP"],
-          ["confine", `! -i ${name} -o ${name}`, "DROP"],
-        ] as const)
-      : []),
-    ["inward", `-o ${name} -m conntrack --ctstate RELATED,ESTABLISHED`, "ACCEPT"],
+    // A connection that is older than the network would be known, too.
+    ...crossings.map((crossing) => ["known", crossing, "RETURN"] as const),
+    ["known", `-o ${name}`, "ACCEPT"],
+    ...(isInternal ? [] : ([["known", `-i ${name}`, "ACCEPT"]] as const)),
+    ...crossings.map((crossing) => ["confine", crossing, "DROP"] as const),
     ["inward", `-o ${name} -m conntrack --ctstate DNAT`, "ACCEPT"],
     ["inward", `-i ${name} -o ${name}`, isOpenInside ? "ACCEPT" : "DROP"],
     ...trustedInterfaces.map((link) => ["inward", `-i ${link} -o ${name}`, "ACCEPT"] as const),
     ...(directReach === "published" ? ([["inward", `-o ${name} ${ping}`, "ACCEPT"]] as const) : []),
     ["inward", `-o ${name}`, directReach === "all" ? "ACCEPT" : "DROP"],
     ...(isInternal ? [] : ([["outward", `-i ${name}`, "ACCEPT"]] as const)),
-  ].map(([chain, condition, verdict]) => [
-    chain as "confine" | "inward" | "outward",
-    condition ?? "",
-    verdict ?? "",
-  ]);
+  ].map(([chain, condition, verdict]) => [chain as FilterChain, condition ?? "", verdict ?? ""]);
 }

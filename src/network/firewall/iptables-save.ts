@@ -31,10 +31,15 @@ const plain = (rule: string): string => rule.trimEnd().replace(/--comment "([^" 
 export const chainOf = (rule: string): string => rule.split(" ")[0] ?? "";
 export const targetOf = (rule: string): string => / -[jg] (\S+)/.exec(rule)?.[1] ?? "";
 
-/** Exactly one such jump, at the top of its chain: what else leads there from that chain is removed. */
-export function setJump(jump: string, there: readonly string[]): string[] {
-  const same = there.filter((rule) => chainOf(rule) === chainOf(jump) && targetOf(rule) === targetOf(jump));
-  if (same.length === 1 && same[0] === jump) return [];
-  const [chain = "", ...rest] = jump.split(" ");
-  return [...same.map((rule) => `-D ${rule}`), `-I ${chain} 1 ${rest.join(" ")}`];
+/** Exactly these jumps, at the top of their chains in this order: what else leads there from one of those is removed. */
+export function setJumps(jumps: readonly string[], there: readonly string[]): string[] {
+  const targets = new Set(jumps.map(targetOf));
+  return [...Map.groupBy(jumps, chainOf)].flatMap(([chain, wanted]) => {
+    const found = there.filter((rule) => chainOf(rule) === chain && targets.has(targetOf(rule)));
+    if (found.join("\n") === wanted.join("\n")) return [];
+    return [
+      ...found.map((rule) => `-D ${rule}`),
+      ...wanted.toReversed().map((jump) => `-I ${chain} 1${jump.slice(chain.length)}`),
+    ];
+  });
 }

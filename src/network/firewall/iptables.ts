@@ -1,7 +1,7 @@
 import { Fault } from "#errors";
 import { findProgram, tryRun } from "#host";
 import { type Family, IptablesRules, type RuleSet, TABLES, type Table } from "./iptables-rules.ts";
-import { chainOf, parseRules, type SavedRules, setJump, targetOf } from "./iptables-save.ts";
+import { chainOf, parseRules, type SavedRules, setJumps, targetOf } from "./iptables-save.ts";
 import { LegacyWatch } from "./legacy-watch.ts";
 import { NftWatch } from "./nft-watch.ts";
 import {
@@ -93,7 +93,7 @@ export class IptablesBackend implements FirewallBackend {
         ...this.#rules.ownChains(table).map((chain) => `:${chain} - [0:0]`),
         ...this.#userChain(table, there),
         ...policy(table, { family, state, there }),
-        ...this.#rules.jumps(table).flatMap((jump) => setJump(jump, there.rules[table])),
+        ...setJumps(this.#rules.jumps(table, family), there.rules[table]),
         ...own[table].map((rule) => this.#rules.add(rule)),
       ]);
     });
@@ -134,7 +134,8 @@ export class IptablesBackend implements FirewallBackend {
       const own = this.#rules.ownChains(table).filter((chain) => there.chains[table].has(chain));
       const isUserChainEmpty = !rules.some((rule) => rule.startsWith(`${user} `));
       if (table === "filter" && there.chains.filter.has(user) && isUserChainEmpty) own.push(user);
-      const jumps = rules.filter((rule) => own.includes(targetOf(rule)) && !own.includes(chainOf(rule)));
+      const isOurs = (chain: string): boolean => chain === user || own.includes(chain);
+      const jumps = rules.filter((rule) => isOurs(targetOf(rule)) && !isOurs(chainOf(rule)));
       return [
         ...policy(table, { family, state, there }),
         ...jumps.map((rule) => `-D ${rule}`),
@@ -151,7 +152,7 @@ export class IptablesBackend implements FirewallBackend {
       const own = this.#rules.all(state, family);
       return TABLES.every((table) => {
         const count = tally(there.rules[table]);
-        const wanted = tally([...this.#rules.jumps(table), ...own[table]]);
+        const wanted = tally([...this.#rules.jumps(table, family), ...own[table]]);
         return [...wanted].every(([rule, times]) => (count.get(rule) ?? 0) >= times);
       });
     });

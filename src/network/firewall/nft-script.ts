@@ -60,14 +60,18 @@ export function rulesOf(family: Family, isClosed: boolean): Readonly<Record<stri
   const only4 = (...rules: string[]): string[] => (isV4 ? rules : []);
   return {
     raw: [
-      // route_localnet on the bridge lets replies to 127.0.0.1 in: nothing else with such an address may come.
-      ...only4("iifname @bridges ip daddr 127.0.0.0/8 drop", "iifname @bridges ip saddr 127.0.0.0/8 drop"),
-      ...only4('ip daddr . meta l4proto . th dport @loopback iifname != "lo" drop'),
+      // Every frame comes this way: what few concern is asked for by address first.
+      ...only4("ip daddr 127.0.0.0/8 jump loop", "ip saddr 127.0.0.0/8 jump loop"),
       // Between bridges the filter decides: answers to a translated call come this way too.
       "iifname @bridges return",
       "IP daddr . iifname @trusted return",
       "IP daddr @guarded fib daddr type != local drop",
     ],
+    loop: only4(
+      // route_localnet on the bridge lets replies to 127.0.0.1 in: nothing else with such an address may come.
+      "iifname @bridges drop",
+      'ip daddr . meta l4proto . th dport @loopback iifname != "lo" drop',
+    ),
     prerouting: ["fib daddr type local jump ports"],
     output: ["fib daddr type local jump ports"],
     ports: [

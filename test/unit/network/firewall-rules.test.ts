@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { FilteredBridge, ForwardedPort } from "#network";
 import { IptablesRules } from "../../../src/network/firewall/iptables-rules.ts";
-import { parseRules, setJump } from "../../../src/network/firewall/iptables-save.ts";
+import { parseRules, setJumps } from "../../../src/network/firewall/iptables-save.ts";
 import { elementLines, elementsOf } from "../../../src/network/firewall/nft-script.ts";
 
 const plain = (rules: readonly string[]): string[] =>
@@ -100,7 +100,8 @@ describe("iptables rules of a bridge", () => {
 
   test("let its containers out, answers and published ports in, and close the rest", () => {
     expect(filter(bridge())).toEqual([
-      "BUNKER-IN -o br0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+      "BUNKER-EST -o br0 -j ACCEPT",
+      "BUNKER-EST -i br0 -j ACCEPT",
       "BUNKER-IN -o br0 -m conntrack --ctstate DNAT -j ACCEPT",
       "BUNKER-IN -i br0 -o br0 -j ACCEPT",
       "BUNKER-IN -o br0 -j DROP",
@@ -110,11 +111,34 @@ describe("iptables rules of a bridge", () => {
 
   test("confine an internal one before anything else, and let nothing out of it", () => {
     const found = filter(bridge({ isInternal: true }));
-    expect(found.slice(0, 2)).toEqual([
+    expect(found.filter((rule) => rule.startsWith("BUNKER-CONF"))).toEqual([
       "BUNKER-CONF -i br0 ! -o br0 -j DROP",
       "BUNKER-CONF ! -i br0 -o br0 -j DROP",
     ]);
     expect(found.some((rule) => rule.startsWith("BUNKER-OUT"))).toBe(false);
+  });
+
+  test("take no connection of an internal one with elsewhere for known, whatever other bridges say", () => {
+    const found = filter(bridge({ isInternal: true })).filter((rule) => rule.startsWith("BUNKER-EST"));
+    expect(found.map((rule) => rules.add(rule))).toEqual([
+      "-I BUNKER-EST 1 -i br0 ! -o br0 -j RETURN",
+      "-I BUNKER-EST 1 ! -i br0 -o br0 -j RETURN",
+      "-A BUNKER-EST -o br0 -j ACCEPT",
+    ]);
+  });
+
+  test("are passed by few rules on the way of a frame of a known connection", () => {
+    expect(plain(rules.jumps("raw", 4))).toEqual([
+      "PREROUTING -d 127.0.0.0/8 -j BUNKER-RAW",
+      "PREROUTING -s 127.0.0.0/8 -j BUNKER-RAW",
+      "PREROUTING -j BUNKER-GATE",
+    ]);
+    expect(plain(rules.jumps("raw", 6))).toEqual(["PREROUTING -j BUNKER-GATE"]);
+    expect(plain(rules.jumps("filter", 4))).toEqual([
+      "FORWARD -j BUNKER-USER",
+      "FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j BUNKER-EST",
+      "FORWARD -j BUNKER-FWD",
+    ]);
   });
 
   test("keep containers apart, and trust a link", () => {
@@ -186,14 +210,24 @@ describe("what iptables-save prints", () => {
     expect([rules.raw, rules.filter]).toEqual([[], []]);
   });
 
-  test("has a jump set once, at the top", () => {
-    const jump = "FORWARD -m comment --comment bunker:bunker0 -j BUNKER-FWD";
-    expect(setJump(jump, [jump, "FORWARD -j OTHER"])).toEqual([]);
-    expect(setJump(jump, [])).toEqual([`-I FORWARD 1${jump.slice("FORWARD".length)}`]);
-    expect(setJump(jump, [jump, jump])).toEqual([
-      `-D ${jump}`,
-      `-D ${jump}`,
-      `-I FORWARD 1${jump.slice("FORWARD".length)}`,
+  test("has jumps set once, at the top", () => {
+    const forward = "FORWARD -m comment --comment bunker:bunker0 -j BUNKER-FWD";
+    const [narrow, wide] = ["PREROUTING -d 127.0.0.0/8 -j BUNKER-RAW", "PREROUTING -j BUNKER-RAW"];
+    const set = (jump: string) => jump.replace(" ", " 1 ");
+    expect(setJumps([forward], [forward, "FORWARD -j OTHER", "BUNKER-X -j BUNKER-FWD"])).toEqual([]);
+    expect(setJumps([forward], [])).toEqual([`-I ${set(forward)}`]);
+    expect(setJumps([forward], [forward, forward])).toEqual([
+      `-D ${forward}`,
+      `-D ${forward}`,
+      `-I ${set(forward)}`,
+    ]);
+    expect(setJumps([narrow, forward], [wide, forward])).toEqual([`-D ${wide}`, `-I ${set(narrow)}`]);
+    expect(setJumps([narrow, wide], ["PREROUTING -j OTHER", narrow, wide])).toEqual([]);
+    expect(setJumps([narrow, wide], [wide, narrow])).toEqual([
+      `-D ${wide}`,
+      `-D ${narrow}`,
+      `-I ${set(wide)}`,
+      `-I ${set(narrow)}`,
     ]);
   });
 });
