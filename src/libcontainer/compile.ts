@@ -72,9 +72,17 @@ function rootSteps(spec: RuntimeSpec, cgroups: Cgroups): readonly Step[] {
     ...linux.maskedPaths.map((target): Step => ({ op: "mask", target })),
     ...linux.readonlyPaths.map((target): Step => ({ op: "readonly", target })),
     ...(process.terminal && !hasForeignDev(spec) ? [{ op: "console" } as const] : []),
+    ...workingDirectory(spec),
     { op: "pivot", propagation: ROOT_PROPAGATION[linux.rootfsPropagation] },
     ...(isOwn("uts") && spec.hostname !== "" ? [{ op: "hostname", name: spec.hostname } as const] : []),
     ...(isOwn("uts") && spec.domainname !== "" ? [{ op: "domainname", name: spec.domainname } as const] : []),
     ...Object.entries(linux.sysctl).map(([key, value]): Step => ({ op: "sysctl", key, value })),
   ];
+}
+
+/** Nothing can be made in a read-only root once it has been entered. */
+function workingDirectory({ root, process }: RuntimeSpec): readonly Step[] {
+  return root.readonly && process.cwd.startsWith("/")
+    ? [{ op: "mkdir", target: process.cwd, mode: 0o755 }]
+    : [];
 }
