@@ -137,9 +137,16 @@ export function hasSwapLimit(cgroups: Cgroups): boolean {
 /** Weights need the BFQ scheduler on the disk. */
 function ioWarnings({ blkioWeight = 0, blkioWeightDevice = [] }: ResourceSpec): readonly string[] {
   const isAsked = blkioWeight !== 0 || blkioWeightDevice.length > 0;
-  return isAsked && !existsSync("/sys/module/bfq")
+  return isAsked && !hasWeights()
     ? ["Your kernel does not support Block I/O weight or the cgroup is not mounted. Weight discarded."]
     : [];
+}
+
+/** As a module of the kernel's, or among the schedulers that a disk may have. */
+function hasWeights(): boolean {
+  if (existsSync("/sys/module/bfq")) return true;
+  const lists = new Bun.Glob("*/queue/scheduler").scanSync({ cwd: "/sys/block", followSymlinks: true });
+  return [...lists].some((path) => /\bbfq\b/.test(readFileSync(`/sys/block/${path}`, "utf8")));
 }
 
 function without(asked: ResourceSpec): readonly string[] {
