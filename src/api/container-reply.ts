@@ -168,7 +168,18 @@ export const HostConfig = z.object({
     z.object({ PathOnHost: z.string(), PathInContainer: z.string(), CgroupPermissions: z.string() }),
   ),
   DeviceCgroupRules: StringsOrNull,
-  DeviceRequests: z.null(),
+  DeviceRequests: z
+    .array(
+      z.object({
+        Driver: z.string(),
+        Count: z.number(),
+        DeviceIDs: StringsOrNull,
+        Capabilities: z.array(Strings).readonly().nullable(),
+        Options: StringMap,
+      }),
+    )
+    .readonly()
+    .nullable(),
   MemoryReservation: z.number(),
   MemorySwap: z.number(),
   MemorySwappiness: z.number().nullable(),
@@ -203,8 +214,10 @@ export const ContainerConfig = z.object({
   NetworkDisabled: z.boolean().optional(),
   /** Below API 1.52. */
   MacAddress: z.string().optional(),
-  /** Below API 1.52. */
-  OnBuild: z.null().optional(),
+  /** Null only below API 1.52. */
+  OnBuild: StringsOrNull.optional(),
+  Shell: Strings.optional(),
+  ArgsEscaped: z.boolean().optional(),
   Labels: StringMap,
   StopSignal: z.string().optional(),
   StopTimeout: z.number().optional(),

@@ -42,6 +42,9 @@ export const ContainerCreateBody = z.object({
   AttachStdout: Flag,
   AttachStderr: Flag,
   NetworkDisabled: Flag,
+  Shell: list(z.string()),
+  OnBuild: list(z.string()),
+  ArgsEscaped: Flag,
   /** Below API 1.44 the address of the one endpoint was given here; since 1.52 it is nothing. */
   MacAddress: Text,
   StopSignal: Text,

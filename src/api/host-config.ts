@@ -94,7 +94,15 @@ export const HostConfigBody = ResourcesBody.extend({
   ReadonlyRootfs: Flag,
   Devices: list(z.object({ PathOnHost: Text, PathInContainer: Text, CgroupPermissions: Text })),
   DeviceCgroupRules: Strings,
-  DeviceRequests: list(z.looseObject({ Driver: Text })),
+  DeviceRequests: list(
+    z.object({
+      Driver: Text,
+      Count: Count,
+      DeviceIDs: Strings,
+      Capabilities: list(Strings),
+      Options: StringMap,
+    }),
+  ),
   Ulimits: list(z.object({ Name: Text, Soft: Count, Hard: Count })),
   ShmSize: Count,
   PidMode: Text,
@@ -114,6 +122,8 @@ export const HostConfigBody = ResourcesBody.extend({
   Runtime: Text,
   Isolation: Text,
   ConsoleSize: Rows,
+  ContainerIDFile: Text,
+  Cgroup: Text,
 });
 export type HostConfigBody = z.infer<typeof HostConfigBody>;
 

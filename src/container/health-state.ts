@@ -36,14 +36,14 @@ export interface HealthPlan {
 
 /** Source: Dockerfile reference, HEALTHCHECK. */
 const DEFAULTS = { interval: 30_000, timeout: 30_000, startPeriod: 0, startInterval: 5000, retries: 3 };
-const SHELL = ["/bin/sh", "-c"];
+const SHELL: readonly string[] = ["/bin/sh", "-c"];
 const KEPT_RESULTS = 5;
 const NANOSECONDS = 1_000_000;
 
 /** What is to be run in a container, and when. Undefined when nothing is: `NONE`, no check, or one of an unknown kind. */
 export function healthPlan({ effective }: Pick<Container, "effective">): HealthPlan | undefined {
   const check = effective.healthcheck;
-  const args = argsOf(check);
+  const args = argsOf(check, effective.shell);
   if (check === undefined || args === undefined) return undefined;
   const time = (value: number | undefined, usual: number) => (value ? value / NANOSECONDS : usual);
   return {
@@ -56,10 +56,10 @@ export function healthPlan({ effective }: Pick<Container, "effective">): HealthP
   };
 }
 
-function argsOf(check: ContainerSpec["healthcheck"]): readonly string[] | undefined {
+function argsOf(check: ContainerSpec["healthcheck"], shell = SHELL): readonly string[] | undefined {
   const [kind, ...words] = check?.test ?? [];
   if (kind === "CMD") return words;
-  return kind === "CMD-SHELL" ? [...SHELL, ...words] : undefined;
+  return kind === "CMD-SHELL" ? [...shell, ...words] : undefined;
 }
 
 /** As a life begins. What was found of earlier lives stays in the log. */

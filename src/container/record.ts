@@ -29,6 +29,11 @@ export interface ContainerSpec {
   readonly attachStdout: boolean;
   readonly attachStderr: boolean;
   readonly networkDisabled: boolean;
+  /** What health checks given as a text are run by; absent is `/bin/sh -c`. */
+  readonly shell?: readonly string[];
+  /** Kept for `inspect` alone: what they say is for builders, and for Windows. */
+  readonly onBuild?: readonly string[];
+  readonly argsEscaped?: boolean;
   readonly stopSignal?: string;
   readonly stopTimeoutSeconds?: number;
   /** Times in nanoseconds; 0 or absent is inherited. */
@@ -91,6 +96,8 @@ export interface HostSpec {
     readonly permissions: string;
   }[];
   readonly deviceCgroupRules: readonly string[];
+  /** Devices by what they are for or by their CDI names. Absent: none. */
+  readonly deviceRequests?: readonly DeviceRequestSpec[];
   readonly resources: ResourceSpec;
   readonly ulimits: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];
   readonly shmSizeBytes: number;
@@ -110,6 +117,20 @@ export interface HostSpec {
   readonly annotations: Readonly<Record<string, string>>;
   readonly runtime: string;
   readonly consoleSize?: { readonly rows: number; readonly columns: number };
+  /** Where the client keeps the container's id; told again by `inspect`. */
+  readonly idFile?: string;
+}
+
+/** Source: Docker Engine API 1.56, DeviceRequest. */
+export interface DeviceRequestSpec {
+  /** `cdi`, `nvidia`, `amd`; empty is whichever has the capabilities. */
+  readonly driver: string;
+  /** -1 is all of them. */
+  readonly count: number;
+  readonly deviceIds: readonly string[];
+  /** One of the lists is to be had whole. */
+  readonly capabilities: readonly (readonly string[])[];
+  readonly options: Readonly<Record<string, string>>;
 }
 
 export interface RestartPolicy {
@@ -262,6 +283,7 @@ export interface Container {
     readonly stopSignal: string;
     readonly hostname: string;
     readonly healthcheck?: ContainerSpec["healthcheck"];
+    readonly shell?: readonly string[];
   };
   readonly imageId: string;
   readonly layer: string;

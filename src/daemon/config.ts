@@ -4,6 +4,7 @@ import { Fault, sentenceOf } from "#errors";
 import type { LogLevel } from "#host";
 import { sha256 } from "#oci";
 import { CERTIFICATE_FOLDERS } from "#registry";
+import { CONTAINER_VALUES } from "./container-values.ts";
 import { readFlags } from "./flags.ts";
 import { NETWORK_VALUES } from "./network-values.ts";
 import { refusal } from "./refused.ts";
@@ -46,6 +47,7 @@ const Values = z.strictObject({
   tlscert: z.string().optional(),
   tlskey: z.string().optional(),
   ...NETWORK_VALUES,
+  ...CONTAINER_VALUES,
   dns: z.array(z.string()).default([]),
   "dns-search": z.array(z.string()).default([]),
   "dns-opts": z.array(z.string()).default([]),

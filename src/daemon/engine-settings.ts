@@ -1,5 +1,6 @@
 import type { EngineSettings } from "#jobs";
 import type { Config } from "./config.ts";
+import { cdiSettings } from "./container-values.ts";
 import { FACTS } from "./facts.ts";
 
 /** The configuration in the words of the jobs, with what was found out about this host. */
@@ -25,6 +26,7 @@ export function changeableSettings(config: Config) {
     registryMirrors: config["registry-mirrors"],
     insecureRegistries: config["insecure-registries"],
     certificateFolders: config["registry-certs"],
+    ...cdiSettings(config),
     defaults: {
       shmSizeBytes: config["default-shm-size"],
       noNewPrivileges: config["no-new-privileges"],

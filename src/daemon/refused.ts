@@ -2,14 +2,12 @@
 export const REFUSED: Readonly<Record<string, string>> = {
   "authorization-plugins": "requests are not shown to plugins",
   builder: "there is no builder to configure",
-  "cdi-spec-dirs": "devices by CDI are not built",
   containerd: "bunker runs containers itself and uses no containerd",
   "default-cgroupns-mode": "containers say it themselves (--cgroupns)",
   "default-ipc-mode": "containers say it themselves (--ipc)",
   "default-runtime": "there is only the native runtime",
   "default-ulimits": "containers say it themselves (--ulimit)",
   experimental: "nothing is experimental",
-  features: "there are no features to choose",
   "http-proxy": "registries are spoken to directly",
   "https-proxy": "registries are spoken to directly",
   "init-path": "bunker's launcher is the init",
@@ -35,9 +33,7 @@ export const REFUSED: Readonly<Record<string, string>> = {
 /** The flags of those whose flag is not the key itself, as dockerd writes them. */
 export const REFUSED_FLAGS: Readonly<Record<string, string>> = {
   "authorization-plugin": "authorization-plugins",
-  "cdi-spec-dir": "cdi-spec-dirs",
   "default-ulimit": "default-ulimits",
-  feature: "features",
   "storage-opt": "storage-opts",
 };
 

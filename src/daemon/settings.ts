@@ -204,6 +204,19 @@ export const SETTINGS = [
     help: "Group below which containers get theirs",
   },
   {
+    key: "cdi-spec-dirs",
+    flag: "cdi-spec-dir",
+    kind: "list",
+    help: "Folder of vendors' CDI files (default /etc/cdi and /var/run/cdi); an empty one alone: no CDI",
+  },
+  {
+    key: "features",
+    flag: "feature",
+    kind: "pairs",
+    help: "cdi=false switches devices by CDI off",
+    isReloadable: true,
+  },
+  {
     key: "default-shm-size",
     flag: "default-shm-size",
     kind: "text",

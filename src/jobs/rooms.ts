@@ -23,6 +23,8 @@ export interface EngineSettings {
   readonly insecureRegistries: readonly string[];
   /** Each with a folder a registry that holds its certificates. */
   readonly certificateFolders: readonly string[];
+  /** Where vendors describe devices; undefined where CDI is switched off. */
+  readonly cdiDirectories?: readonly string[] | undefined;
   readonly addressPools: readonly { readonly base: string; readonly size: number }[];
   /** What containers get that ask for nothing else. */
   readonly defaults: ContainerDefaults;

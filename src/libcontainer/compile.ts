@@ -1,3 +1,4 @@
+import { Fault } from "#errors";
 import { type Cgroups, detectCgroups } from "./cgroups/detect.ts";
 import { cgroupSteps, prepareParentGroup } from "./cgroups/manager.ts";
 import { groupPath } from "./cgroups/path.ts";
@@ -30,6 +31,7 @@ const ROOT_PROPAGATION = { private: MS.PRIVATE, rslave: MS.SLAVE, rshared: MS.SH
  */
 export function compilePlan(spec: RuntimeSpec, host: HostSide, options: CompileOptions = {}): Plan {
   const cgroups = options.cgroups ?? detectCgroups();
+  refuseHooks(spec);
   const group = groupPath(spec.linux.cgroupsPath, options.cgroupParent ?? DEFAULT_PARENT);
   prepareParentGroup(cgroups, group);
   return [
@@ -78,6 +80,16 @@ function rootSteps(spec: RuntimeSpec, cgroups: Cgroups): readonly Step[] {
     ...(isOwn("uts") && spec.domainname !== "" ? [{ op: "domainname", name: spec.domainname } as const] : []),
     ...Object.entries(linux.sysctl).map(([key, value]): Step => ({ op: "sysctl", key, value })),
   ];
+}
+
+/** Which expect an OCI bundle on the host, of which there is none. */
+function refuseHooks({ hooks = [] }: RuntimeSpec): void {
+  const [first] = hooks;
+  if (first !== undefined)
+    throw new Fault(
+      "unsupported",
+      `Cannot run the hook ${first.path.slice(0, 200)} (${first.name}): this engine's own runtime runs no hooks, and what asks for it is a device's CDI specification`,
+    );
 }
 
 /** Nothing can be made in a read-only root once it has been entered. */

@@ -20,6 +20,8 @@ export {
   DEFAULT_CAPABILITIES,
   hostCapabilities,
 } from "./capabilities.ts";
+export { type CdiDevice, type CdiFound, findCdiDevices } from "./cdi/devices.ts";
+export { injectCdiDevices } from "./cdi/inject.ts";
 export { type Cgroups, detectCgroups } from "./cgroups/detect.ts";
 export { type ContainerStatistics, type Group, openGroup } from "./cgroups/group.ts";
 export { cgroupSteps, prepareParentGroup } from "./cgroups/manager.ts";

@@ -30,6 +30,23 @@ export interface RuntimeSpec {
     readonly cgroupWritable: boolean;
   };
   readonly annotations: Readonly<Record<string, string>>;
+  /** Programs of the host's, to be run at points of the container's life. */
+  readonly hooks?: readonly RuntimeHook[];
+}
+
+/** Source: OCI runtime specification 1.2, config.md, "POSIX-platform Hooks". */
+export interface RuntimeHook {
+  readonly name:
+    | "prestart"
+    | "createRuntime"
+    | "createContainer"
+    | "startContainer"
+    | "poststart"
+    | "poststop";
+  readonly path: string;
+  readonly args: readonly string[];
+  readonly env: readonly string[];
+  readonly timeoutSeconds?: number;
 }
 
 export interface ProcessSpec {

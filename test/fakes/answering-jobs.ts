@@ -101,6 +101,7 @@ const INFO: Jobs["system.info"]["output"] = {
   descriptors: 1,
   eventListeners: 0,
   liveRestore: true,
+  cdi: { directories: [], devices: [] },
   defaultAddressPools: [],
   warnings: [],
   systemTime: "2026-01-01T00:00:00Z",

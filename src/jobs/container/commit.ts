@@ -114,7 +114,7 @@ async function still<T>(
 
 /** What image and container together came to, as an image says it. */
 function settingsOf(effective: Container["effective"], { config }: ImageConfig): Settings {
-  const { healthcheck: health, ...own } = effective;
+  const { healthcheck: health, shell = config?.Shell, ...own } = effective;
   const nothing = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, {}]));
   return {
     ...(own.user !== "" && { User: own.user }),
@@ -126,7 +126,7 @@ function settingsOf(effective: Container["effective"], { config }: ImageConfig):
     WorkingDir: own.workingDirectory,
     Labels: { ...own.labels },
     ...(own.stopSignal !== "" && { StopSignal: own.stopSignal }),
-    ...(config?.Shell && { Shell: config.Shell }),
+    ...(shell && { Shell: [...shell] }),
     ...(health !== undefined && { Healthcheck: healthcheckOf(health) }),
   };
 }

@@ -29,12 +29,13 @@ import { original } from "./original.ts";
 import { makeOverlays } from "./overlays.ts";
 import { portRequests } from "./ports.ts";
 import { settlePropagation } from "./propagation.ts";
+import { withRequestedDevices } from "./requested-devices.ts";
 import { runtimeSpec } from "./runtime-spec.ts";
 import { makeSources } from "./sources.ts";
 import { mountVolumes, unmountVolumes } from "./volume-mounts.ts";
 
 export type LaunchNeeds = Pick<Rooms, "attachments" | "complain" | "events"> & {
-  readonly settings: Pick<Rooms["settings"], "defaults">;
+  readonly settings: Pick<Rooms["settings"], "cdiDirectories" | "defaults">;
   readonly containers: Pick<Rooms["containers"], "believe" | "change" | "find" | "get" | "links">;
   readonly health: Pick<Rooms["health"], "watch">;
   readonly monitor: Pick<Rooms["monitor"], "adopt" | "failed">;
@@ -133,7 +134,11 @@ async function acquire(
   undo.defer(async () => announceLeaving(needs, container.id));
   const root = await needs.graph.driver.view(container.layer as LayerId);
   const context = { root, sandbox, trees, ...others, defaults: needs.settings.defaults };
-  const spec = runtimeSpec({ ...withEnvironment(container, linked.environment), mounts }, context);
+  const spec = withRequestedDevices(
+    runtimeSpec({ ...withEnvironment(container, linked.environment), mounts }, context),
+    container.spec.host,
+    needs.settings.cdiDirectories,
+  );
   const preparing = needs.exec.prepare({
     id: container.id,
     spec,

@@ -22,7 +22,7 @@ interface ImageHealthcheck {
  */
 export function mergeConfig(
   id: string,
-  spec: ImageSettings & Partial<Pick<ContainerSpec, "hostname">>,
+  spec: ImageSettings & Partial<Pick<ContainerSpec, "hostname" | "shell">>,
   image: Pick<ImageConfig, "config">,
 ): Container["effective"] {
   const config = image.config ?? {};
@@ -41,6 +41,7 @@ export function mergeConfig(
     stopSignal: spec.stopSignal || config.StopSignal || DEFAULT_STOP_SIGNAL,
     hostname: spec.hostname || id.slice(0, SHORT_ID),
     ...(healthcheck !== undefined && { healthcheck }),
+    ...(spec.shell !== undefined && { shell: spec.shell }),
   };
 }
 

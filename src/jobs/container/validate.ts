@@ -1,6 +1,7 @@
 import type { ContainerSpec, HostSpec } from "#container";
 import { Fault } from "#errors";
 import { detectCgroups, isAccess, parseDeviceRule, RLIMIT_NAMES, rlimitNumber } from "#libcontainer";
+import { checkDeviceRequests } from "./requested-devices.ts";
 import { capabilitiesOf } from "./spec-process.ts";
 import { parseSecurityOptions, seccompProfile } from "./spec-security.ts";
 import { checkSysctls } from "./spec-sysctls.ts";
@@ -24,6 +25,7 @@ export function validateHostSpec(spec: ContainerSpec): readonly string[] {
   checkModes(spec);
   checkLimits(host);
   checkDevices(host);
+  checkDeviceRequests(host);
   checkSysctls(host);
   const security = parseSecurityOptions(host.securityOptions);
   seccompProfile(host, capabilitiesOf({ spec }));

@@ -3,7 +3,7 @@ import { arch, availableParallelism, hostname, release } from "node:os";
 import { z } from "zod";
 import { type Container, nowNanoseconds, timestamp } from "#container";
 import { defineJob } from "#engine";
-import { type Cgroups, defaultAppArmorProfile, detectCgroups } from "#libcontainer";
+import { type Cgroups, defaultAppArmorProfile, detectCgroups, findCdiDevices } from "#libcontainer";
 import { LOG_DRIVERS } from "../container/log-options.ts";
 import { hasSwapLimit } from "../container/validate-resources.ts";
 import type { Rooms } from "../rooms.ts";
@@ -50,6 +50,7 @@ export const systemInfo = (needs: Needs) =>
         eventListeners: needs.events.listenerCount,
         // Containers always outlive the daemon.
         liveRestore: true,
+        cdi: cdiFacts(settings.cdiDirectories ?? []),
         defaultAddressPools: settings.addressPools,
         warnings: settings.warnings,
         systemTime: timestamp(nowNanoseconds()),
@@ -57,6 +58,10 @@ export const systemInfo = (needs: Needs) =>
       };
     },
   });
+
+function cdiFacts(directories: readonly string[]): SystemInfo["cdi"] {
+  return { directories, devices: [...findCdiDevices(directories).devices.keys()].sort() };
+}
 
 type HostFacts = Pick<
   SystemInfo,

@@ -36,6 +36,8 @@ export interface SystemInfo {
   readonly descriptors: number;
   readonly eventListeners: number;
   readonly liveRestore: boolean;
+  /** Folders of vendors' CDI files, and the full names of the devices in them. */
+  readonly cdi: { readonly directories: readonly string[]; readonly devices: readonly string[] };
   readonly defaultAddressPools: readonly { readonly base: string; readonly size: number }[];
   /** What is missing on this host and what that costs. */
   readonly warnings: readonly string[];

@@ -30,7 +30,7 @@ export function toHostConfig({ container, links = [] }: ContainerView, version: 
     ...toSecurity(host),
     ...toResources(host),
     ...(!isAtLeast(version, "1.42") && { KernelMemory: 0, KernelMemoryTCP: 0 }),
-    ContainerIDFile: "",
+    ContainerIDFile: host.idFile ?? "",
     LogConfig: { Type: host.logConfig.type || "json-file", Config: host.logConfig.options },
     RestartPolicy: {
       Name: host.restartPolicy.name,
@@ -106,8 +106,18 @@ function toResources(host: HostSpec) {
       CgroupPermissions: permissions,
     })),
     DeviceCgroupRules: orNull(host.deviceCgroupRules),
-    DeviceRequests: null,
+    DeviceRequests: orNull((host.deviceRequests ?? []).map(toDeviceRequest)),
     Ulimits: host.ulimits.map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard })),
+  };
+}
+
+function toDeviceRequest(request: NonNullable<HostSpec["deviceRequests"]>[number]) {
+  return {
+    Driver: request.driver,
+    Count: request.count,
+    DeviceIDs: orNull(request.deviceIds),
+    Capabilities: orNull(request.capabilities),
+    Options: request.options,
   };
 }
 

@@ -40,14 +40,16 @@ export function toHostSpec(body: HostConfigBody): HostSpec {
     annotations: body.Annotations,
     runtime: body.Runtime,
     ...consoleOf(body),
+    ...idFileOf(body),
+    ...deviceRequestsOf(body),
   };
 }
 
 function refuseUnsupported(body: HostConfigBody): void {
-  if (body.DeviceRequests.length > 0)
+  if (body.Cgroup !== "")
     throw new Fault(
       "unsupported",
-      "Cannot create the container: device requests (--gpus) are not supported, name the devices with --device",
+      "Cannot create the container: joining another container's control group (Cgroup) is not supported, put both below one --cgroup-parent",
     );
   if (!["", "default"].includes(body.Isolation))
     throw new Fault(
@@ -111,6 +113,22 @@ function consoleOf({ ConsoleSize }: HostConfigBody) {
   const [rows = 0, columns = 0] = ConsoleSize ?? [];
   return rows > 0 && columns > 0 ? { consoleSize: { rows, columns } } : {};
 }
+
+function deviceRequestsOf({ DeviceRequests }: HostConfigBody) {
+  if (DeviceRequests.length === 0) return {};
+  return {
+    deviceRequests: DeviceRequests.map((request) => ({
+      driver: request.Driver,
+      count: request.Count,
+      deviceIds: request.DeviceIDs,
+      capabilities: request.Capabilities,
+      options: request.Options,
+    })),
+  };
+}
+
+const idFileOf = ({ ContainerIDFile }: HostConfigBody) =>
+  ContainerIDFile === "" ? {} : { idFile: ContainerIDFile };
 
 export function toRestartPolicy(body: { Name: string; MaximumRetryCount: number }): RestartPolicy {
   const name = RESTART_NAMES.find((known) => known === (body.Name || "no"));

@@ -146,6 +146,9 @@ function toEngineFacts(info: SystemInfo, version: string) {
       DefaultAddressPools: info.defaultAddressPools.map(({ base, size }) => ({ Base: base, Size: size })),
     }),
     GenericResources: null,
-    CDISpecDirs: [],
+    CDISpecDirs: info.cdi.directories,
+    ...(info.cdi.devices.length > 0 && {
+      DiscoveredDevices: info.cdi.devices.map((ID) => ({ Source: "cdi", ID })),
+    }),
   };
 }

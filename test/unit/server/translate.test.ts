@@ -160,7 +160,7 @@ describe("a request to create a container", () => {
       "Invalid IP address",
     ],
     [{ HostConfig: { ShmSize: -1 } }, "SHM size"],
-    [{ HostConfig: { DeviceRequests: [{ Driver: "nvidia" }] } }, "device requests"],
+    [{ HostConfig: { Cgroup: "container:x" } }, "control group"],
     [{ HostConfig: { Isolation: "hyperv" } }, "isolation"],
   ])("is refused: %j", (body, message) => {
     expect(() => specOf(body)).toThrow(message);
