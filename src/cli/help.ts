@@ -99,7 +99,8 @@ export async function explain(session: Session, words: readonly string[]): Promi
 function explainGroup(session: Session, name: string, flag: string): void {
   const isUnknown = flag !== "" && flag !== "--help" && flag !== "-h";
   if (!isUnknown) {
-    session.console.out(groupHelp(name, session.program));
+    const { out, err } = session.console;
+    (flag === "" ? err : out)(groupHelp(name, session.program));
     return;
   }
   session.console.err(

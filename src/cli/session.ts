@@ -1,4 +1,4 @@
-import { Transport } from "#client";
+import { API_VERSION, Transport } from "#client";
 import { Fault } from "#errors";
 import { ConfigFile } from "./config-file.ts";
 import { connectionOf, currentContext } from "./connection.ts";
@@ -62,6 +62,11 @@ export class Session implements Disposable {
       this.#transport = new Transport(host, options);
     }
     return this.#transport;
+  }
+
+  /** The API version spoken with the daemon, or that would be where there is no way to one. */
+  get apiVersion(): string {
+    return this.#transport?.apiVersion ?? API_VERSION;
   }
 
   /** Prints one line. */

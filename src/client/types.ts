@@ -142,6 +142,7 @@ export interface VersionReply {
   readonly Arch?: string;
   readonly KernelVersion?: string;
   readonly BuildTime?: string;
+  readonly Experimental?: boolean;
 }
 
 export interface EventMessage {

@@ -8,8 +8,8 @@ export type Missing = "error" | "novalue";
 export interface Rules {
   readonly functions: Readonly<Record<string, TemplateFunction>>;
   readonly missing: Missing;
-  /** Fields that may be missing: then they are nil. */
-  readonly optional: ReadonlySet<string>;
+  /** Fields that may be missing, and what they are then. */
+  readonly optional: ReadonlyMap<string, unknown>;
 }
 
 /** Templates may call each other; a loop among them ends here. */
@@ -249,7 +249,7 @@ class Execution {
     if (!isRecord(value)) throw problem(`can't evaluate field ${name} in type ${goType(value)}`);
     const key = keyFor(value, name);
     if (key === undefined) {
-      if (this.#rules.optional.has(name)) return null;
+      if (this.#rules.optional.has(name)) return this.#rules.optional.get(name);
       if (this.#rules.missing === "novalue") return undefined;
       throw problem(`map has no entry for key ${JSON.stringify(name)}`);
     }

@@ -32,7 +32,7 @@ export class Template {
   }
 }
 
-const NONE: ReadonlySet<string> = new Set();
+const NONE: ReadonlyMap<string, unknown> = new Map();
 
 /** Go refuses a function that does not exist before anything is printed. */
 function checkNames({ nodes, defined }: Parsed): void {

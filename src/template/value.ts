@@ -12,18 +12,27 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** How Go's `%v` prints the value: `map[a:1 b:2]`, `[a b]`, `<no value>`. */
+/** How Go's `%v` prints the value: `map[a:1 b:2]`, `{1 2}`, `[a b]`, `<no value>`. */
 export function textOf(value: unknown): string {
   if (value === undefined) return "<no value>";
   if (value === null) return "<nil>";
   if (typeof value === "string") return value;
   if (typeof value === "number") return numberText(value);
   if (Array.isArray(value)) return `[${value.map(textOf).join(" ")}]`;
-  if (isRecord(value)) {
-    const keys = Object.keys(value).sort();
-    return `map[${keys.map((key) => `${key}:${textOf(value[key])}`).join(" ")}]`;
-  }
+  if (isRecord(value)) return recordText(value);
   return String(value);
+}
+
+/** The name of a field of a Go struct, as the API's objects have them; keys of maps are seldom like it. */
+const FIELD_NAME = /^[A-Z][A-Za-z0-9]*$/;
+
+/** A struct by its values in their order, `{running 42}`; a map by its keys in order, `map[a:1 b:2]`. */
+function recordText(value: Readonly<Record<string, unknown>>): string {
+  const keys = Object.keys(value);
+  if (keys.length > 0 && keys.every((key) => FIELD_NAME.test(key)))
+    return `{${keys.map((key) => textOf(value[key])).join(" ")}}`;
+  const pairs = keys.sort().map((key) => `${key}:${textOf(value[key])}`);
+  return `map[${pairs.join(" ")}]`;
 }
 
 function numberText(value: number): string {

@@ -24,17 +24,30 @@ export const events = defineCli({
       return text === undefined ? {} : { [name]: timestampOf(text, { now, flag: name }) };
     });
     const format = flags.text("format");
-    return withTemplate(format === "json" ? "" : format, async (compiled) => {
+    const isJson = format === "json" || format === "{{json .}}";
+    return withTemplate(isJson ? "" : format, async (compiled) => {
       const query = { ...times[0], ...times[1], filters: filtersOf(flags.list("filter")) };
       for await (const timed of daemonEvents(session.daemon, query)) {
         if (format === "") session.say(lineOf(timed));
-        else if (format === "json") session.say(cleanText(timed.line));
+        else if (isJson) session.say(cleanText(sortedLine(timed)));
         else session.say(cleanText(compiled.render(timed.event, { missing: "novalue" })));
       }
       return 0;
     });
   },
 });
+
+/** The event as it came, with its attributes in order of the alphabet. Numbers keep all their digits. */
+function sortedLine({ event, line }: TimedEvent): string {
+  const given = JSON.stringify(event.Actor.Attributes ?? {});
+  const sorted = Object.entries(event.Actor.Attributes ?? {}).sort(([left], [right]) =>
+    left < right ? -1 : 1,
+  );
+  return line.replace(
+    `"Attributes":${given}`,
+    () => `"Attributes":${JSON.stringify(Object.fromEntries(sorted))}`,
+  );
+}
 
 /** `2026-05-30T12:07:14.000000001Z container start 0123… (image=httpd, name=web)` */
 function lineOf({ event: { Type, Action, Actor, time }, nanoseconds }: TimedEvent): string {

@@ -4,6 +4,8 @@ import { defineCli } from "../command.ts";
 import { cleanCell } from "../output/clean.ts";
 import { renderOne } from "../output/one.ts";
 import { binarySize } from "../output/units.ts";
+import { CLIENT_VERSION } from "../program.ts";
+import type { Session } from "../session.ts";
 
 type Info = Readonly<Record<string, unknown>>;
 
@@ -20,11 +22,11 @@ export const info = defineCli({
     const format = flags.text("format");
     if (format !== "") {
       session.console.out(
-        renderOne({ ...(await daemonInfo(session.daemon)), ClientInfo: { Context: "default" } }, format),
+        renderOne({ ...(await daemonInfo(session.daemon)), ClientInfo: clientInfo(session) }, format),
       );
       return 0;
     }
-    session.console.out("Client:\n Context:    default\n Debug Mode: false\n\nServer:\n");
+    session.console.out(clientText(session));
     const known = await daemonInfo(session.daemon).catch((thrown: unknown) => {
       if (thrown instanceof Fault)
         throw new Fault(thrown.kind, `${thrown.message}\nerrors pretty printing info`, { cause: thrown });
@@ -35,6 +37,19 @@ export const info = defineCli({
     return 0;
   },
 });
+
+const clientInfo = ({ context, globals }: Session) => ({
+  Version: CLIENT_VERSION,
+  Context: context,
+  Debug: globals.bool("debug"),
+  Plugins: [],
+  Warnings: null,
+});
+
+function clientText(session: Session): string {
+  const { Version, Context, Debug } = clientInfo(session);
+  return `Client:\n Version:    ${Version}\n Context:    ${cleanCell(Context)}\n Debug Mode: ${Debug}\n\nServer:\n`;
+}
 
 const texts = (value: unknown) => (Array.isArray(value) ? value.map(String) : []);
 
@@ -74,10 +89,36 @@ function infoText(info: Info): string {
     line("Total Memory", typeof info.MemTotal === "number" ? binarySize(info.MemTotal) : undefined),
     ...["Name", "ID", "DockerRootDir"].map((key) => line(TITLES[key] ?? key, info[key])),
     line("Debug Mode", info.Debug),
+    ...proxyLines(info),
+    ...listLines("Labels", texts(info.Labels)),
     line("Experimental", info.ExperimentalBuild),
+    ...listLines("Insecure Registries", insecureRegistries(info)),
+    ...listLines("Registry Mirrors", texts(((info.RegistryConfig ?? {}) as Info).Mirrors)),
     line("Live Restore Enabled", info.LiveRestoreEnabled),
     "\n",
   ].join("");
+}
+
+const listLines = (title: string, values: readonly string[]) =>
+  values.length === 0 ? [] : [` ${title}:\n`, ...values.map((value) => `  ${cleanCell(value)}\n`)];
+
+/** Proxies of the daemon's, without the password that an address may hold. */
+function proxyLines(info: Info): string[] {
+  const titles = { HttpProxy: "HTTP Proxy", HttpsProxy: "HTTPS Proxy", NoProxy: "No Proxy" };
+  return Object.entries(titles).flatMap(([key, title]) => {
+    const value = String(info[key] ?? "").replace(/\/\/[^/@]*@/, "//xxxxx:xxxxx@");
+    return value === "" ? [] : [` ${title}: ${cleanCell(value)}\n`];
+  });
+}
+
+/** Named ones first, then networks; Docker Hub's own entry is secure. */
+function insecureRegistries(info: Info): string[] {
+  const { IndexConfigs = {}, InsecureRegistryCIDRs } = (info.RegistryConfig ?? {}) as Info;
+  const named = Object.entries(IndexConfigs as Readonly<Record<string, { readonly Secure?: boolean }>>);
+  return [
+    ...named.flatMap(([name, { Secure }]) => (Secure === false ? [name] : [])),
+    ...texts(InsecureRegistryCIDRs),
+  ];
 }
 
 const TITLES: Readonly<Record<string, string>> = {

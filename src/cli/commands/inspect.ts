@@ -2,6 +2,7 @@ import { inspectContainer, inspectImage, inspectNetwork, inspectVolume, type Tra
 import { Fault } from "#errors";
 import type { Template } from "#template";
 import { type Command, defineCli, FAILURE_EXIT } from "../command.ts";
+import { ABSENT } from "../output/absent.ts";
 import { cleanText } from "../output/clean.ts";
 import { withTemplate } from "../output/one.ts";
 import { platformJson } from "../platform.ts";
@@ -111,15 +112,6 @@ export const volumeInspect = only(
   "Display detailed information on one or more volumes",
 );
 
-/** What the daemon leaves out when it has nothing to say: nil for a template, not an error. */
-const OPTIONAL = new Set(
-  [
-    "Health Healthcheck MacAddress ExposedPorts StopSignal StopTimeout Shell OnBuild Volumes Annotations StorageOpt Tmpfs",
-    "Sysctls Runtime Init Mounts SizeRw SizeRootFs GraphDriver ImageManifestDescriptor Driver Name Comment Options Labels",
-    "Status UsageData Error Env Parent NetworkDisabled PidsLimit IPAMConfig DNSNames ConfigFrom Metadata",
-  ].flatMap((names) => names.split(" ")),
-);
-
 /** Source: docker inspect; sysexits.h, EX_USAGE. */
 const BAD_TEMPLATE_EXIT = 64;
 
@@ -149,14 +141,14 @@ async function show(names: readonly string[], options: Options): Promise<number>
   for (const name of names) {
     try {
       const value = await look(name, options);
-      found.push(isTemplate ? template.render(value, { optional: OPTIONAL }) : value);
+      found.push(isTemplate ? template.render(value, { optional: ABSENT }) : value);
     } catch (thrown) {
       const problem = problemOf(thrown);
       problems.push(problem);
       if (thrown instanceof Fault && thrown.message.startsWith("Cannot connect")) break;
     }
   }
-  if (isTemplate) for (const text of found) session.say(shownText(session, String(text)));
+  if (isTemplate) session.say(found.map((text) => shownText(session, String(text))).join("\n"));
   else
     session.say(found.length === 0 ? "[]" : JSON.stringify(found, null, format === "json" ? undefined : 4));
   for (const problem of problems) session.complain(problem);

@@ -1,7 +1,7 @@
 import { type ContainerSummary, listContainers, type PortSummary } from "#client";
 import { defineCli } from "../command.ts";
 import { FILTER_FLAG, FORMAT_FLAG, filtersOf, labelColumns } from "../listing.ts";
-import { type Columns, renderList } from "../output/list.ts";
+import { asksFor, type Columns, renderList } from "../output/list.ts";
 import { ellipsis, humanDuration, humanSize, shortId, timeText } from "../output/units.ts";
 
 const COMMAND_WIDTH = 20;
@@ -33,7 +33,7 @@ export const ps = defineCli({
     const format = flags.text("format");
     const last = flags.int("last") ?? -1;
     const limit = flags.bool("latest") && last === -1 ? 1 : last;
-    const size = flags.bool("size") || (!flags.has("size") && /\.Size\b/.test(format));
+    const size = flags.bool("size") || (!flags.has("size") && asksFor(format, "Size"));
     const rows = await listContainers(session.daemon, {
       all: flags.bool("all"),
       limit,

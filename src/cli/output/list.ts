@@ -36,12 +36,12 @@ export function renderList<Row>(
   if (source === "" || source === "table") return renderTable(rows, columns, standard);
   if (source.startsWith("table ")) return renderTable(rows, columns, source.slice("table ".length));
   const template = source === "json" ? JSON_ROW : source;
+  if (template === JSON_ROW) return rows.map((row) => `${rowJson(row, columns)}\n`).join("");
   return withTemplate(
     template,
     (compiled) => {
       const used = usedColumns(columns, template);
-      const isRaw = template === JSON_ROW;
-      return rows.map((row) => `${compiled.render(fieldsOf(row, used, { isRaw }))}\n`).join("");
+      return rows.map((row) => `${compiled.render(fieldsOf(row, used))}\n`).join("");
     },
     LIST_WORDS,
   );
@@ -83,10 +83,30 @@ function usedColumns<Row>(columns: Columns<Row>, source: string): Columns<Row> {
   return Object.fromEntries(entries);
 }
 
-/** The fields of a row. What came from an image must not drive the terminal, except that JSON escapes it by itself. */
-function fieldsOf<Row>(row: Row, columns: Columns<Row>, { isRaw = false } = {}): object {
+/** Whether a template asks for the column, by its name or with the whole row: some cost the daemon work. */
+export function asksFor(format: string, column: string): boolean {
+  const source = format.replace(/^table\b/, "");
+  return source === "json" || WHOLE_ROW.test(source) || new RegExp(`\\.${column}\\b`).test(source);
+}
+
+/** Columns that are values, by name; `<`, `>` and `&` are escaped, as Go does it for rows, and what could drive a terminal. */
+function rowJson<Row>(row: Row, columns: Columns<Row>): string {
+  const fields = Object.keys(columns)
+    .sort()
+    .flatMap((name) => {
+      const value = columns[name]?.value(row);
+      return typeof value === "function" ? [] : [[name, value] as const];
+    });
+  return JSON.stringify(Object.fromEntries(fields)).replace(
+    /[<>&\u007f-\u009f\u2028\u2029]/g,
+    (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
+/** The fields of a row. What came from an image must not drive the terminal. */
+function fieldsOf<Row>(row: Row, columns: Columns<Row>): object {
   const fields = {};
-  const clean = (value: unknown) => (typeof value === "string" && !isRaw ? cleanCell(value) : value);
+  const clean = (value: unknown) => (typeof value === "string" ? cleanCell(value) : value);
   for (const name of Object.keys(columns)) {
     const get = () => {
       const value = columns[name]?.value(row);

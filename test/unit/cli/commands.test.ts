@@ -117,7 +117,7 @@ describe("bunker inspect", () => {
     [
       ["-f", "{{.Foo}}"],
       1,
-      "",
+      "\n",
       'template parsing error: template: :1:2: executing "" at <.Foo>: map has no entry for key "Foo"\n',
     ],
     [["-f", "{{foo}}"], 64, "", 'template parsing error: template: :1: function "foo" not defined\n'],
@@ -324,7 +324,9 @@ describe("other commands", () => {
     expect((await told(daemon.host, ["events"])).out).toMatch(
       /\.033027174.* container start 1 \(a=b, name=web\)\n$/,
     );
-    expect((await told(daemon.host, ["events", "--format", "json"])).out).toBe(`${event}\n`);
+    expect((await told(daemon.host, ["events", "--format", "json"])).out).toBe(
+      `${event.replace('"name":"web","a":"b"', '"a":"b","name":"web"')}\n`,
+    );
   });
 
   test.each([

@@ -33,9 +33,9 @@ describe("help", () => {
   test.each([[[]], [["--help"]], [["help"]], [["container"]], [["jobs", "--help"]]])(
     "of %p lists commands",
     async (words) => {
-      const { code, out } = await told(NOWHERE, words);
+      const { code, out, err } = await told(NOWHERE, words);
       expect(code).toBe(0);
-      expect(out).toContain("Commands:\n  ");
+      expect(out + err).toContain("Commands:\n  ");
     },
   );
 

@@ -20,7 +20,7 @@ describe("a template", () => {
     ["{{.Name}}", "/web"],
     ["{{.ID}} {{.Id}}", "0123 0123"],
     ["{{.State.Status}}:{{.State.Pid}}", "running:42"],
-    ["{{.State}}", "map[ExitCode:0 Pid:42 Running:true Status:running]"],
+    ["{{.State}}", "{running 42 true 0}"],
     ["{{.List}}", "[a b c]"],
     ["{{.Nothing}}", "<nil>"],
     ["{{.Size}} {{.Ratio}} {{.State.Running}}", "1234567 0.5 true"],
@@ -110,7 +110,9 @@ describe("a template", () => {
       "<no value> <no value>",
     );
     expect(
-      new Template("{{if .Health}}x{{else}}none{{end}}").render(VALUE, { optional: new Set(["Health"]) }),
+      new Template("{{if .Health}}x{{else}}none{{end}}").render(VALUE, {
+        optional: new Map([["Health", null]]),
+      }),
     ).toBe("none");
   });
 

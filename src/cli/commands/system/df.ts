@@ -111,7 +111,7 @@ function everything({ Images, Containers, Volumes }: DiskUsageReply): string {
   const now = Date.now();
   // What a container has of its own is meant here, not its image as well.
   const containers = (Containers ?? []).map((container) => ({ ...container, SizeRootFs: 0 }));
-  const images = (Images ?? []).flatMap((image) => imageRows(image, false));
+  const images = (Images ?? []).flatMap((image) => imageRows(image, false).slice(0, 1));
   const tables = [
     ["Images", renderList(images, { columns: imageColumns(true, now), standard: IMAGES, format: "" })],
     [
