@@ -19,8 +19,9 @@ export {
 } from "./health-state.ts";
 export { advance, type Status, type Step } from "./lifecycle.ts";
 export { type Link, Links } from "./links.ts";
-export type { LogEntry } from "./log/entry.ts";
-export { type LogQuery, readLog } from "./log/reader.ts";
+export { readJournal } from "./log/journal.ts";
+export { localAttributes } from "./log/local.ts";
+export { type LogLocation, type LogQuery, readLog } from "./log/reader.ts";
 export {
   type Afterlife,
   type Clock,

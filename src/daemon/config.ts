@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { z } from "zod";
 import { Fault, sentenceOf } from "#errors";
 import type { LogLevel } from "#host";
+import { checkLog, LOG_DRIVERS } from "#jobs";
 import { sha256 } from "#oci";
 import { CERTIFICATE_FOLDERS } from "#registry";
 import { CONTAINER_VALUES } from "./container-values.ts";
@@ -65,7 +66,7 @@ const Values = z.strictObject({
   "default-stop-timeout": z.number().int().min(-1).default(10),
   "no-new-privileges": z.boolean().default(false),
   init: z.boolean().default(false),
-  "log-driver": z.enum(["json-file", "none"]).default("json-file"),
+  "log-driver": z.enum([...LOG_DRIVERS, "none"]).default("json-file"),
   "log-opts": z.record(z.string(), z.string()).default({}),
   "live-restore": z.literal(true, "containers always outlive this daemon").default(true),
   "exec-opts": z
@@ -102,6 +103,7 @@ export function readConfig(words: readonly string[]): Config {
     );
   }
   const values = parsed.data;
+  checkLogSettings(values);
   return {
     ...values,
     hosts: values.hosts ?? [`unix://${values["exec-root"]}/bunker.sock`],
@@ -109,6 +111,16 @@ export function readConfig(words: readonly string[]): Config {
     "cgroup-parent": (values["cgroup-parent"] ?? parentFor(values["exec-root"])).replace(/^\//, ""),
     "log-level": values.debug ? "debug" : values["log-level"],
   };
+}
+
+/** Every container without a driver of its own would be refused by them. */
+function checkLogSettings(values: z.infer<typeof Values>): void {
+  try {
+    checkLog({ type: values["log-driver"], options: values["log-opts"] });
+  } catch (thrown) {
+    const reason = sentenceOf(thrown);
+    throw new Fault("invalid", `Cannot start: the settings log-driver and log-opts do not fit: ${reason}`);
+  }
 }
 
 /** Daemons side by side sweep their own groups alone: another exec-root has another parent. */

@@ -241,7 +241,7 @@ export const SETTINGS = [
     key: "log-driver",
     flag: "log-driver",
     kind: "text",
-    help: "Log driver of containers: json-file or none",
+    help: "Log driver of containers: json-file, local, journald, syslog or none",
   },
   {
     key: "log-opts",

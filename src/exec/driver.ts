@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import type { HostSide, ProcessSpec, Resources, RuntimeSpec } from "#libcontainer";
+import type { HostSide, LogSink, ProcessSpec, Resources, RuntimeSpec } from "#libcontainer";
 
 export type Verdict = { readonly usable: true } | { readonly usable: false; readonly reason: string };
 
@@ -20,7 +20,7 @@ export interface StdioSpec {
   readonly stdinOnce: boolean;
   readonly consoleSize?: { readonly rows: number; readonly columns: number };
   /** Absent: nothing is logged. */
-  readonly log?: { readonly path: string; readonly maxBytes?: number; readonly maxFiles: number };
+  readonly log?: readonly LogSink[];
 }
 
 /** How a process ended. `code` is what `wait` reports: the status, or 128 + the signal. Time in nanoseconds since the epoch. */

@@ -23,6 +23,6 @@ export { replaceProcess } from "./replace.ts";
 export { selfCommand } from "./self.ts";
 export { type BoundSocket, listBoundSockets } from "./socket-list.ts";
 export { describeSocket, type HostPort, RawSocket, sendDatagram, tryBind } from "./sockets.ts";
-export { findProgram, type ProgramResult, type RunOptions, run, tryRun } from "./spawn.ts";
+export { findProgram, type ProgramResult, type RunOptions, run, stream, tryRun } from "./spawn.ts";
 export * from "./syscalls.ts";
 export { readSysctl, writeSysctl } from "./sysctl.ts";

@@ -47,3 +47,36 @@ export async function run(command: readonly string[], options: RunOptions = {}):
   const words = stderr.trim().split("\n").at(-1) ?? "";
   throw new Fault("internal", `${command[0]} ended with ${code}: ${words || "it printed no reason"}`);
 }
+
+/**
+ * The standard output of a host program as it comes, by argument vector, never a shell; the program ends with the
+ * iteration or the signal. Throws `unsupported` when it is not installed, `internal` with its words when it fails.
+ */
+export async function* stream(
+  command: readonly string[],
+  { signal }: Pick<RunOptions, "signal"> = {},
+): AsyncGenerator<Uint8Array> {
+  const [name = "", ...args] = command;
+  const path = findProgram(name);
+  if (path === undefined)
+    throw new Fault("unsupported", `Cannot run ${name}: it is not installed on this host`);
+  if (signal?.aborted) return;
+  const child = Bun.spawn([path, ...args], {
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+    env: { PATH: SEARCH, LC_ALL: "C" },
+  });
+  const end = () => child.kill();
+  signal?.addEventListener("abort", end, { once: true });
+  const said = child.stderr.text();
+  try {
+    for await (const block of child.stdout) yield block;
+    const words = (await said).slice(0, KEPT_BYTES).trim();
+    if ((await child.exited) !== 0 && !signal?.aborted)
+      throw new Fault("internal", `${name} ended with ${child.exitCode}: ${words || "it printed no reason"}`);
+  } finally {
+    signal?.removeEventListener("abort", end);
+    child.kill();
+  }
+}

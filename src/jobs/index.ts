@@ -4,6 +4,7 @@
  * Called by `daemon`, which hands each job the rooms it needs.
  */
 export { allJobs } from "./all.ts";
+export { checkLog, LOG_DRIVERS } from "./container/log/options.ts";
 export { type Recovery, recoverContainers, sweepFolders } from "./recover.ts";
 export { type ContainerRooms, type EngineSettings, openContainerRooms, type Rooms } from "./rooms.ts";
 export type * from "./types.ts";

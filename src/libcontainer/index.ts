@@ -51,6 +51,7 @@ export {
 } from "./devices.ts";
 export { launcherCommand, launcherPath } from "./executable.ts";
 export { type Launched, type LaunchOptions, launch, sendNetlink } from "./launch.ts";
+export type { LogFile, LogSink, LogSocket } from "./log-sink.ts";
 export { MS, parseMountOptions, propagationFlags } from "./mount-options.ts";
 export type * from "./plan.ts";
 export { RLIMIT_NAMES, rlimitNumber, rlimitValue } from "./rlimits.ts";

@@ -1,5 +1,6 @@
 import { Fault } from "#errors";
 import type { NetlinkPatch, NetlinkStep } from "#oci";
+import { type LogSink, type SinkOp, sinkStep } from "./log-sink.ts";
 import type { Namespace, Plan, Step } from "./plan.ts";
 
 /**
@@ -20,7 +21,8 @@ export interface LaunchSettings {
   readonly openStdin: boolean;
   readonly stdinOnce: boolean;
   readonly consoleSize?: { readonly rows: number; readonly columns: number };
-  readonly log?: { readonly path: string; readonly maxBytes?: number; readonly maxFiles: number };
+  /** Absent: nothing is logged. */
+  readonly log?: readonly LogSink[];
   /** The process whose namespaces are joined by descriptor, believed only together with its start time. */
   readonly target?: { readonly pid: number; readonly startTicks: string };
 }
@@ -61,7 +63,9 @@ export const OPS = {
   seccomp: 32,
   exec: 33,
   image: 34,
-} as const satisfies Readonly<Record<Step["op"] | "settings", number>>;
+  "log-file": 35,
+  "log-socket": 36,
+} as const satisfies Readonly<Record<Step["op"] | SinkOp | "settings", number>>;
 
 /** Source: clone(2). */
 const CLONE_FLAGS: Readonly<Record<Namespace, number>> = {
@@ -84,6 +88,8 @@ export function encodePlan(settings: LaunchSettings, plan: Plan): Uint8Array<Arr
   const writer = new Writer();
   writer.step(OPS.settings, settingsArguments(settings));
   for (const step of plan) writer.step(OPS[step.op], stepArguments(step, settings));
+  // Last, so that the steps of the plan count from where a report counts them.
+  for (const { op, values } of (settings.log ?? []).map(sinkStep)) writer.step(OPS[op], values);
   return writer.finish();
 }
 
@@ -102,7 +108,7 @@ export function encodeNetlink(steps: readonly NetlinkStep[]): Uint8Array<ArrayBu
 }
 
 function settingsArguments(settings: LaunchSettings): readonly Argument[] {
-  const { log, consoleSize, target } = settings;
+  const { consoleSize, target } = settings;
   return [
     settings.stateDirectory,
     settings.socketName,
@@ -111,9 +117,6 @@ function settingsArguments(settings: LaunchSettings): readonly Argument[] {
     (settings.terminal ? 1 : 0) | (settings.openStdin ? 2 : 0) | (settings.stdinOnce ? 4 : 0),
     consoleSize?.rows ?? 0,
     consoleSize?.columns ?? 0,
-    log?.path ?? "",
-    log?.maxBytes ?? 0,
-    log?.maxFiles ?? 1,
     target?.pid ?? 0,
     target?.startTicks ?? "",
   ];

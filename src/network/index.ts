@@ -3,6 +3,7 @@
  * Refuses to know images and processes: a container here is an id, a name and a namespace.
  * Called by `jobs`; `daemon` names its drivers.
  */
+export { addressBytes, parseAddress } from "./addresses.ts";
 export { Cluster, type ClusterOptions } from "./cluster/cluster.ts";
 export { etcdIpam } from "./cluster/ipam.ts";
 export { type ClusterFlags, type ClusterSettings, readClusterSettings } from "./cluster/settings.ts";

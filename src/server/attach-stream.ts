@@ -1,10 +1,9 @@
 import type { Socket } from "node:net";
-import type { Duplex } from "node:stream";
+import { type Duplex, pipeline, Readable } from "node:stream";
 import type { Context } from "hono";
 import { isAtLeast } from "#api";
 import { DetachFilter, parseDetachKeys } from "./detach-keys.ts";
 import type { ServerEnv } from "./environment.ts";
-import { type LogLine, toWireLine } from "./translate/log.ts";
 import { Unframed } from "./unframed.ts";
 
 const RAW = "application/vnd.docker.raw-stream";
@@ -17,8 +16,8 @@ export interface AttachedStream {
   readonly tty: boolean;
   readonly stdin: boolean;
   readonly detachKeys: string | undefined;
-  /** What was logged before; goes out first. */
-  readonly backlog?: AsyncIterable<LogLine>;
+  /** What was said before, framed unless there is a terminal; goes out first. */
+  readonly backlog?: AsyncIterable<Uint8Array>;
   /** The supervisor's socket, once the process runs; bytes from it are framed already. Undefined: only the backlog. */
   readonly open: Promise<Socket | undefined> | undefined;
   /** Called when the client goes before `open` has settled. */
@@ -123,9 +122,10 @@ function closeOnceEnded(client: Duplex, close: () => void): void {
   client.resume();
 }
 
-async function* backlogOf({ backlog, tty, isUnframed = false }: AttachedStream): AsyncIterable<Uint8Array> {
-  const format = { tty: tty || isUnframed, timestamps: false, details: false };
-  for await (const line of backlog ?? []) yield toWireLine(line, format);
+function backlogOf(stream: AttachedStream): AsyncIterable<Uint8Array> | readonly Uint8Array[] {
+  const { backlog = [], tty, isUnframed = false } = stream;
+  if (tty || !isUnframed) return backlog;
+  return pipeline(Readable.from(backlog), new Unframed(), () => undefined);
 }
 
 /** Resolves once there is room for more; rejects when the client has gone. */
@@ -152,7 +152,7 @@ async function copyOrdinary(
   const writer = output.getWriter();
   let process: Socket | undefined;
   try {
-    for await (const bytes of backlogOf(stream)) await writer.write(bytes);
+    for await (const bytes of stream.backlog ?? []) await writer.write(bytes);
     process = await stream.open;
     if (process === undefined) return;
     if (stream.stdin) void feed(input, process);

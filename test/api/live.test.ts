@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import type { EngineEvent, Jobs } from "#jobs";
+import type { EngineEvent } from "#jobs";
 import { ProgressQueue } from "../../src/server/progress-stream.ts";
 import { served } from "../fakes/served.ts";
 
@@ -118,22 +118,20 @@ describe("wait", () => {
 });
 
 describe("logs", () => {
-  type Line = Jobs["container.logs"]["output"]["lines"] extends AsyncIterable<infer Item> ? Item : never;
-
   test("followed, the head goes out without a line, lines at once, and a client that leaves ends it", async () => {
-    const ready = Promise.withResolvers<ReturnType<typeof tap<Line>>>();
+    const ready = Promise.withResolvers<ReturnType<typeof tap<Uint8Array>>>();
     await using server = await served({
       "container.logs": (_input, { signal }) => {
-        const lines = tap<Line>(signal);
+        const lines = tap<Uint8Array>(signal);
         ready.resolve(lines);
-        return { tty: false, lines: lines.items };
+        return { tty: false, pieces: lines.items };
       },
     });
     const client = server.dial(GET("/v1.44/containers/web/logs?stdout=1&follow=1"));
     const head = await client.until("\r\n\r\n");
     expect(head).toContain("application/vnd.docker.multiplexed-stream");
     const lines = await ready.promise;
-    lines.push({ stream: "stdout", time: 0n, bytes: Buffer.from("hi\n"), attributes: {} });
+    lines.push(Buffer.from("\x01\0\0\0\0\0\0\x03hi\n"));
     expect(await client.until("hi\n")).toContain("\x01\0\0\0\0\0\0\x03hi\n");
     client.socket.destroy();
     await lines.givenUp;
@@ -141,7 +139,7 @@ describe("logs", () => {
 
   test("with nothing in them are an empty 200", async () => {
     await using server = await served({
-      "container.logs": () => ({ tty: true, lines: (async function* () {})() }),
+      "container.logs": () => ({ tty: true, pieces: (async function* () {})() }),
     });
     const response = await fetch("http://d/containers/web/logs?stdout=1", { unix: server.path });
     expect([response.status, await response.text()]).toEqual([200, ""]);
@@ -155,10 +153,17 @@ describe("logs", () => {
     ["since=1.5&until=2", { since: 1_500_000_000n, until: 2_000_000_000n }],
   ])("?%s", async (query, expected) => {
     await using server = await served({
-      "container.logs": () => ({ tty: true, lines: (async function* () {})() }),
+      "container.logs": () => ({ tty: true, pieces: (async function* () {})() }),
     });
     await fetch(`http://d/containers/web/logs?stdout=1&${query}`, { unix: server.path });
-    const plain = { ref: "web", follow: false, stdout: true, stderr: false };
+    const plain = {
+      ref: "web",
+      follow: false,
+      stdout: true,
+      stderr: false,
+      timestamps: false,
+      details: false,
+    };
     expect(server.engine.calls[0]?.input).toEqual({ ...plain, ...expected });
   });
 
@@ -168,8 +173,8 @@ describe("logs", () => {
     await using server = await served({
       "container.logs": () => ({
         tty: true,
-        lines: (async function* () {
-          for (; made < 2000; made++) yield { stream: "stdout" as const, time: 0n, bytes, attributes: {} };
+        pieces: (async function* () {
+          for (; made < 2000; made++) yield bytes;
         })(),
       }),
     });

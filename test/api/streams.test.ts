@@ -174,7 +174,7 @@ test("a stream that cannot be opened any more ends", async () => {
 
 test("attach with logs alone sends what was logged, framed, and ends", async () => {
   const backlog = (async function* () {
-    yield { stream: "stdout" as const, time: 0n, bytes: Buffer.from("old\n"), attributes: {} };
+    yield Buffer.from("\x01\0\0\0\0\0\0\x04old\n");
   })();
   const open = Promise.withResolvers<never>();
   await using server = await served({

@@ -52,7 +52,7 @@ async function launch(
       terminal: false,
       openStdin: false,
       stdinOnce: false,
-      log: { path: `${directory}/${id}.log`, maxFiles: 1 },
+      log: [{ kind: "json-file", path: `${directory}/${id}.log`, maxFiles: 1 }],
     },
   });
   return await prepared.start();

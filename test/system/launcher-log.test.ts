@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { type Box, type BoxOptions, collect, openBox } from "../fixtures/container-box.ts";
+import type { LogFile } from "#libcontainer";
+import { type Box, type BoxOptions, collect, jsonLog, openBox } from "../fixtures/container-box.ts";
 import { cannotRun } from "../fixtures/runtime-spec.ts";
 
 const reason = cannotRun === undefined ? "" : ` (skipped: ${cannotRun})`;
@@ -24,11 +25,11 @@ const linesOf = (text: string): readonly Line[] =>
 /** Runs a script whose standard output and error are logged, and gives the log's path. */
 async function logged(
   script: string,
-  limits: { readonly maxBytes?: number; readonly maxFiles?: number } = {},
+  limits: Partial<LogFile> = {},
   options: BoxOptions = {},
 ): Promise<string> {
   const path = `${box.path}/log${logs++}`;
-  const log = { path, maxFiles: 1, ...limits };
+  const log = jsonLog(path, limits);
   await box.run(["sh", "-c", script], { ...options, stdio: { ...options.stdio, log } });
   return path;
 }
@@ -110,8 +111,7 @@ describe.skipIf(cannotRun !== undefined)(`the log of a supervisor${reason}`, () 
 
   test("a new run appends to it", async () => {
     const path = `${box.path}/appended`;
-    for (const word of ["one", "two"])
-      await box.run(["echo", word], { stdio: { log: { path, maxFiles: 1 } } });
+    for (const word of ["one", "two"]) await box.run(["echo", word], { stdio: { log: jsonLog(path) } });
     expect(linesOf(readFileSync(path, "utf8")).map(({ log }) => log)).toEqual(["one\n", "two\n"]);
   });
 
@@ -149,7 +149,7 @@ describe.skipIf(cannotRun !== undefined)(`the log of a supervisor${reason}`, () 
     const lines = 60_000;
     const script = `i=0; while [ $i -lt ${lines} ]; do echo 0123456789012345678901234567890; i=$((i+1)); done`;
     await using prepared = await box.prepare("unread", ["sh", "-c", script], {
-      stdio: { log: { path, maxFiles: 1 } },
+      stdio: { log: jsonLog(path) },
     });
     const silent = await prepared.attach({ stdin: false, stdout: true, stderr: true });
     // Nobody listens on it yet, so that it fills up and holds the container back; then it is read to the end.
@@ -164,7 +164,7 @@ describe.skipIf(cannotRun !== undefined)(`the log of a supervisor${reason}`, () 
     const path = `${box.path}/cut`;
     const script = "i=0; while [ $i -lt 60000 ]; do echo 0123456789012345678901234567890; i=$((i+1)); done";
     await using prepared = await box.prepare("cut", ["sh", "-c", script], {
-      stdio: { log: { path, maxFiles: 1 } },
+      stdio: { log: jsonLog(path) },
     });
     const client = await prepared.attach({ stdin: false, stdout: true, stderr: true });
     const container = await prepared.start();

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { ALL_STREAMS, type Box, openBox, readUntil } from "../fixtures/container-box.ts";
+import { ALL_STREAMS, type Box, jsonLog, openBox, readUntil } from "../fixtures/container-box.ts";
 import { cannotRun } from "../fixtures/runtime-spec.ts";
 
 const missing = cannotRun ?? (Bun.which("python3") === null ? "needs python3" : undefined);
@@ -108,7 +108,8 @@ describe.skipIf(missing !== undefined)(`a supervisor${reason}`, () => {
   });
 
   test("logs what an ended container left in its pipe, although a client does not read", async () => {
-    const log = { path: `${box.path}/unread.log`, maxFiles: 1 };
+    const path = `${box.path}/unread.log`;
+    const log = jsonLog(path);
     const line = "x".repeat(1000);
     const script = `i=0; while :; do i=$((i+1)); echo ${line} $i; echo $i > /count; done`;
     writeFileSync(`${box.root}/count`, "");
@@ -120,7 +121,7 @@ describe.skipIf(missing !== undefined)(`a supervisor${reason}`, () => {
     await container.exited;
     await client.leave();
     const written = Number(readFileSync(`${box.root}/count`, "utf8"));
-    const logged = logLines(log.path).map((text) => Number(text.split(" ")[1]));
+    const logged = logLines(path).map((text) => Number(text.split(" ")[1]));
     expect(logged.at(-1)).toBeGreaterThanOrEqual(written);
   }, 60_000);
 
@@ -137,7 +138,8 @@ describe.skipIf(missing !== undefined)(`a supervisor${reason}`, () => {
 
   test("a full disk costs lines and nothing else, and what fits again is whole", async () => {
     using disk = smallDisk("full", "size=128k");
-    const log = { path: `${disk.path}/log`, maxFiles: 1 };
+    const path = `${disk.path}/log`;
+    const log = jsonLog(path);
     writeFileSync(`${disk.path}/ballast`, Buffer.alloc(64 << 10));
     const script = `i=0; while [ $i -lt 400 ]; do i=$((i+1)); echo ${"x".repeat(1000)}; done; echo full >&2; read go; echo after`;
     await using prepared = await box.prepare("full", ["sh", "-c", script], {
@@ -151,7 +153,7 @@ describe.skipIf(missing !== undefined)(`a supervisor${reason}`, () => {
     socket.write("go\n");
     socket.resume();
     expect((await container.exited).code).toBe(0);
-    const lines = logLines(log.path);
+    const lines = logLines(path);
     expect(lines.length).toBeLessThan(400);
     expect(lines.at(-1)).toBe("after\n");
     expect(lines.filter((line) => line !== `${"x".repeat(1000)}\n`)).not.toContainEqual(
@@ -161,7 +163,8 @@ describe.skipIf(missing !== undefined)(`a supervisor${reason}`, () => {
 
   test("a log that cannot be begun anew keeps what was there", async () => {
     using disk = smallDisk("inodes", "size=1m,nr_inodes=2");
-    const log = { path: `${disk.path}/log`, maxFiles: 3, maxBytes: 20_000 };
+    const path = `${disk.path}/log`;
+    const log = jsonLog(path, { maxFiles: 3, maxBytes: 20_000 });
     const script = `i=0; while [ $i -lt 100 ]; do i=$((i+1)); echo ${"x".repeat(1000)}; done`;
     const { exit } = await box.run(["sh", "-c", script], { stdio: { log } });
     expect(exit.code).toBe(0);

@@ -1,24 +1,46 @@
 import { type FileHandle, open, stat } from "node:fs/promises";
+import { createGunzip } from "node:zlib";
 
 /** More rotated files than this are not looked for. */
 const MOST_FILES = 1000;
+const BLOCK = 256 * 1024;
+/** What the supervisor puts into the head of a packed file: the inode of what it packed. Source: RFC 1952, "Extra field". */
+const PACKED_HEAD = 24;
+const HAS_EXTRA = 4;
 
 /** A log file held open: rotation renames it, the handle stays. */
 export interface OpenLog extends AsyncDisposable {
   readonly handle: FileHandle;
   readonly inode: number;
+  /** Of the file as it was written; of a packed one that is another than its own. */
+  readonly origin: number | undefined;
+  readonly isPacked: boolean;
 }
 
-/** `path` for 0, `path.1` for the one before it, and so on. Undefined when there is none. */
+/** `path` for 0, `path.1` for the one before it, and so on; packed ones end in `.gz`. Undefined when there is none. */
 export async function openLog(path: string, age: number): Promise<OpenLog | undefined> {
+  if (age === 0) return await openFile(path, false);
+  // A packed file is there before the plain one goes.
+  return (await openFile(`${path}.${age}`, false)) ?? (await openFile(`${path}.${age}.gz`, true));
+}
+
+async function openFile(path: string, isPacked: boolean): Promise<OpenLog | undefined> {
   try {
-    const handle = await open(age === 0 ? path : `${path}.${age}`, "r");
-    const { ino } = await handle.stat();
-    return { handle, inode: ino, [Symbol.asyncDispose]: () => handle.close() };
+    const handle = await open(path, "r");
+    const { ino: inode } = await handle.stat();
+    const origin = isPacked ? await originOf(handle) : inode;
+    return { handle, inode, origin, isPacked, [Symbol.asyncDispose]: () => handle.close() };
   } catch (thrown) {
     if (isMissing(thrown)) return undefined;
     throw thrown;
   }
+}
+
+async function originOf(handle: FileHandle): Promise<number | undefined> {
+  const { buffer, bytesRead } = await handle.read(Buffer.alloc(PACKED_HEAD), 0, PACKED_HEAD, 0);
+  const isOurs =
+    bytesRead === PACKED_HEAD && buffer[3] === HAS_EXTRA && buffer.toString("latin1", 12, 14) === "BK";
+  return isOurs ? Number(buffer.readBigUInt64LE(16)) : undefined;
 }
 
 /** All files there are, newest first. The caller closes them. */
@@ -28,21 +50,61 @@ export async function openAll(path: string): Promise<readonly OpenLog[]> {
     const file = await openLog(path, age);
     if (file === undefined && age > 0) break;
     // A rotation between two opens shows the same file twice.
-    if (file === undefined || files.some(({ inode }) => inode === file.inode)) await file?.handle.close();
+    if (
+      file === undefined ||
+      files.some(({ inode, origin }) => inode === file.inode || origin === file.inode)
+    )
+      await file?.handle.close();
     else files.push(file);
   }
   return files;
 }
 
-/** The file written after the one with this inode; the oldest there is when that one has been rotated away. */
-export async function openNext(path: string, inode: number | undefined): Promise<OpenLog | undefined> {
+/** The file written after this one; the oldest there is when this one has been rotated away. */
+export async function openNext(path: string, last: OpenLog | undefined): Promise<OpenLog | undefined> {
   const newest = await stat(path).catch(() => undefined);
-  if (newest === undefined || newest.ino === inode) return undefined;
+  if (newest === undefined || newest.ino === last?.inode) return undefined;
   const files = await openAll(path);
-  const known = files.findIndex((file) => file.inode === inode);
+  // The newest of that number: as long as it is held open, no later file can have it.
+  const isLast = ({ origin, inode }: OpenLog) => origin === last?.origin || inode === last?.inode;
+  const known = last === undefined ? -1 : files.findIndex(isLast);
   const next = known < 0 ? files.at(-1) : files[known - 1];
   for (const file of files) if (file !== next) await file.handle.close();
   return next;
+}
+
+/** The bytes of a file from an offset on, up to `limit` or its present end. Each block is the reader's to keep. */
+export async function* blocksOf(
+  { handle, isPacked }: OpenLog,
+  { offset, limit }: { readonly offset: number; readonly limit: number },
+): AsyncGenerator<Buffer> {
+  if (isPacked) return yield* unpacked(handle, offset);
+  for (let at = offset; at < limit; ) {
+    const { size } = await handle.stat();
+    const length = Math.min(BLOCK, limit - at, size - at);
+    if (length <= 0) return;
+    const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafeSlow(length), 0, length, at);
+    if (bytesRead === 0) return;
+    at += bytesRead;
+    yield buffer.subarray(0, bytesRead);
+  }
+}
+
+async function* unpacked(handle: FileHandle, offset: number): AsyncGenerator<Buffer> {
+  const packed = handle.createReadStream({ start: 0, autoClose: false, highWaterMark: BLOCK });
+  const plain = packed.pipe(createGunzip({ chunkSize: BLOCK }));
+  packed.once("error", (thrown) => plain.destroy(thrown));
+  let skip = offset;
+  try {
+    for await (const block of plain as AsyncIterable<Buffer>) {
+      const taken = Math.min(skip, block.length);
+      skip -= taken;
+      if (taken < block.length) yield block.subarray(taken);
+    }
+  } finally {
+    packed.destroy();
+    plain.destroy();
+  }
 }
 
 function isMissing(thrown: unknown): boolean {

@@ -1,36 +1,37 @@
 import { Changes } from "./changes.ts";
-import { type LogEntry, parseEntry } from "./entry.ts";
-import { type OpenLog, openAll, openNext } from "./files.ts";
+import { blocksOf, type OpenLog, openAll, openNext } from "./files.ts";
+import type { LogFormat } from "./format.ts";
+import { JSON_LOG } from "./json.ts";
+import { LOCAL_LOG } from "./local.ts";
 import { tailOffset } from "./tail.ts";
+import { type LogWish, LogWriter } from "./writer.ts";
 
-const BLOCK = 64 * 1024;
-/** A longer line is no entry of ours: the supervisor cuts messages at 16 KiB. */
-const LONGEST_LINE = 1024 * 1024;
-const NEWLINE = 0x0a;
+const FORMATS: Readonly<Record<LogLocation["format"], LogFormat>> = {
+  "json-file": JSON_LOG,
+  local: LOCAL_LOG,
+};
 
-/** Times in nanoseconds since the epoch. */
-export interface LogQuery {
-  readonly since?: bigint;
-  readonly until?: bigint;
+/** A log that lies in files: `path`, and rotated ones beside it. */
+export interface LogLocation {
+  readonly format: "json-file" | "local";
+  readonly path: string;
+}
+
+export interface LogQuery extends LogWish {
   /** The last so many messages only; absent: all. */
   readonly tail?: number;
-  /** Go on until the log has ended: `isOver` says whether its last byte has been written, `end` settles soon after. */
+  /** Go on until the log has ended: `isOver` says whether its last byte has been written, `ended` settles soon after. */
   readonly follow?: { readonly isOver: () => boolean; readonly ended: Promise<void> };
   readonly signal?: AbortSignal;
 }
 
 /**
- * The messages of a json-file log in order, across rotated files. What is written while it reads is found again
- * by inode, so that no rotation hides a message.
+ * The messages of a log in order, across rotated files, as a client gets them, many in a piece. What is written
+ * while it reads is found again by inode, so that no rotation hides a message.
  */
-export async function* readLog(path: string, query: LogQuery): AsyncGenerator<LogEntry> {
-  await using reader = await Reader.open(path, query);
-  for await (const line of reader.lines()) {
-    const entry = parseEntry(line);
-    if (entry === undefined || (query.since !== undefined && entry.time < query.since)) continue;
-    if (query.until !== undefined && entry.time > query.until) return;
-    yield entry;
-  }
+export async function* readLog(location: LogLocation, query: LogQuery): AsyncGenerator<Uint8Array> {
+  await using reader = await Reader.open(location, query);
+  yield* reader.pieces();
 }
 
 /** How far a file has been read, and where to stop: who does not follow a busy log is to come to an end. */
@@ -40,41 +41,48 @@ interface Place {
   offset: number;
 }
 
+const ENDLESS = Number.POSITIVE_INFINITY;
+const NOTHING = Buffer.alloc(0);
+
 class Reader implements AsyncDisposable {
   readonly #path: string;
+  readonly #format: LogFormat;
   readonly #query: LogQuery;
+  readonly #writer: LogWriter;
   /** Oldest first, each with the offset to begin at. */
   readonly #files: Place[] = [];
   readonly #changes: Changes | undefined;
-  #rest: Buffer = Buffer.alloc(0);
+  #rest: Buffer = NOTHING;
 
-  private constructor(path: string, query: LogQuery) {
+  private constructor({ path, format }: LogLocation, query: LogQuery) {
     this.#path = path;
+    this.#format = FORMATS[format];
     this.#query = query;
+    this.#writer = new LogWriter(query);
     this.#changes = query.follow === undefined ? undefined : new Changes(path);
   }
 
-  static async open(path: string, query: LogQuery): Promise<Reader> {
-    const reader = new Reader(path, query);
-    let missing = query.tail ?? Number.POSITIVE_INFINITY;
-    for (const file of await openAll(path)) {
+  static async open(location: LogLocation, query: LogQuery): Promise<Reader> {
+    const reader = new Reader(location, query);
+    let missing = query.tail ?? ENDLESS;
+    for (const file of await openAll(location.path)) {
       const found =
-        query.tail === undefined ? { offset: 0, missing } : await tailOffset(file.handle, missing);
+        query.tail === undefined ? { offset: 0, missing } : await tailOffset(file, missing, reader.#format);
       missing = found.missing;
-      const limit = query.follow === undefined ? (await file.handle.stat()).size : Number.POSITIVE_INFINITY;
+      const limit = query.follow === undefined && !file.isPacked ? (await file.handle.stat()).size : ENDLESS;
       reader.#files.unshift({ file, limit, offset: found.offset });
     }
     return reader;
   }
 
-  async *lines(): AsyncGenerator<Uint8Array> {
+  async *pieces(): AsyncGenerator<Uint8Array> {
     const { follow, signal } = this.#query;
     const notice = () => this.#changes?.notice();
     signal?.addEventListener("abort", notice, { once: true });
     void follow?.ended.then(notice);
     let current = this.#files.shift();
     try {
-      while (!signal?.aborted) {
+      while (!signal?.aborted && !this.#writer.isOver) {
         // Asked before reading: what was written before the end is read after it.
         const isOver = follow?.isOver() ?? true;
         if (current !== undefined) yield* this.#drain(current);
@@ -84,7 +92,7 @@ class Reader implements AsyncDisposable {
           if (current !== undefined) yield* this.#drain(current);
           await current?.file.handle.close();
           current = next;
-          this.#rest = Buffer.alloc(0);
+          this.#rest = NOTHING;
         } else if (isOver) return;
         else await this.#changes?.next();
       }
@@ -97,30 +105,43 @@ class Reader implements AsyncDisposable {
   async #next(current: OpenLog | undefined): Promise<Place | undefined> {
     const opened = this.#files.shift();
     if (opened !== undefined || this.#query.follow === undefined) return opened;
-    const file = await openNext(this.#path, current?.inode);
-    return file === undefined ? undefined : { file, limit: Number.POSITIVE_INFINITY, offset: 0 };
+    const file = await openNext(this.#path, current);
+    return file === undefined ? undefined : { file, limit: ENDLESS, offset: 0 };
   }
 
-  /** The lines from the place to the present end of the file. */
+  /** What lies between the place and the present end of the file. */
   async *#drain(place: Place): AsyncGenerator<Uint8Array> {
-    for (;;) {
-      const block = Buffer.allocUnsafe(BLOCK);
-      const length = Math.min(BLOCK, place.limit - place.offset);
-      const { bytesRead } = await place.file.handle.read(block, 0, length, place.offset);
-      if (bytesRead === 0) return;
-      place.offset += bytesRead;
-      yield* this.#split(block.subarray(0, bytesRead));
+    if (place.offset === ENDLESS) return;
+    await this.#settle(place);
+    for await (const block of blocksOf(place.file, place)) {
+      place.offset += block.length;
+      this.#decode(block);
+      const piece = this.#writer.take();
+      if (piece !== undefined) yield piece;
+      if (this.#query.signal?.aborted || this.#writer.isOver) return;
     }
+    // It was read to its end, and no more will come to it.
+    if (place.file.isPacked) place.offset = ENDLESS;
   }
 
-  *#split(block: Buffer): Generator<Uint8Array> {
+  /** A file that somebody has cut short is read from its start again. */
+  async #settle(place: Place): Promise<void> {
+    if (place.file.isPacked || place.offset === 0 || place.limit !== ENDLESS) return;
+    if ((await place.file.handle.stat()).size >= place.offset) return;
+    place.offset = 0;
+    this.#rest = NOTHING;
+  }
+
+  #decode(block: Buffer): void {
     const text = this.#rest.length === 0 ? block : Buffer.concat([this.#rest, block]);
+    this.#writer.expect(text.length);
     let start = 0;
-    for (let end = text.indexOf(NEWLINE); end >= 0; end = text.indexOf(NEWLINE, start)) {
-      yield text.subarray(start, end);
-      start = end + 1;
+    for (let end = this.#format.next(text, 0, text.length); end !== undefined; ) {
+      this.#format.decode(text, { start, end }, this.#writer);
+      start = end;
+      end = this.#format.next(text, start, text.length);
     }
-    this.#rest = text.length - start > LONGEST_LINE ? Buffer.alloc(0) : text.subarray(start);
+    this.#rest = text.length - start > this.#format.longest ? NOTHING : text.subarray(start);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

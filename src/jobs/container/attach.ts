@@ -1,10 +1,11 @@
 import { z } from "zod";
-import { type Container, readLog } from "#container";
+import type { Container } from "#container";
 import { defineJob } from "#engine";
 import { Fault } from "#errors";
 import type { AttachStreams } from "#exec";
 import type { Rooms } from "../rooms.ts";
 import { announcer } from "./announce.ts";
+import { readContainerLog } from "./log/read.ts";
 
 interface Needs {
   readonly containers: Pick<Rooms["containers"], "find">;
@@ -35,11 +36,13 @@ export const attachContainer = (needs: Needs) =>
       if (state.status === "restarting")
         throw new Fault("conflict", `container ${id} is restarting, wait until the container is running`);
       const streams = { stdin: stdin && spec.openStdin, stdout, stderr };
+      const wish = { tty: spec.tty, stdout, stderr, timestamps: false, details: false };
+      const backlog = logs ? readContainerLog(container, wish) : undefined;
       const { open, cancel } = join(needs, container, streams);
       announcer(needs.events)(container, "attach");
       return {
         tty: spec.tty,
-        ...(logs && { backlog: readLog(container.logPath, {}) }),
+        ...(backlog !== undefined && { backlog }),
         open,
         cancel,
       };

@@ -21,7 +21,7 @@ import type { EngineSettings } from "../rooms.ts";
 import { announcer } from "./announce.ts";
 import { withDefaults } from "./defaults.ts";
 import { linksOf, settleLinks } from "./links.ts";
-import { checkLog } from "./log-options.ts";
+import { checkLog, driverOf } from "./log/options.ts";
 import { mergeConfig } from "./merge.ts";
 import { settleModes } from "./modes.ts";
 import { settleMount, wantedMounts } from "./mounts.ts";
@@ -177,7 +177,7 @@ function describe(
     },
     restartCount: 0,
     isManuallyStopped: false,
-    logPath: join(directory, `${id}-json.log`),
+    logPath: driverOf(spec.host.logConfig) === "json-file" ? join(directory, `${id}-json.log`) : "",
     directory,
     driver: needs.graph.driver.name,
   };

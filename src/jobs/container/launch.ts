@@ -11,7 +11,7 @@ import {
   type WaitResult,
 } from "#container";
 import { Fault } from "#errors";
-import type { Prepared, RunningContainer } from "#exec";
+import type { Prepared, RunningContainer, StdioSpec } from "#exec";
 import type { LayerId } from "#graph";
 import { processStartTicks } from "#host";
 import type { Sandbox, SandboxRequest } from "#network";
@@ -23,7 +23,7 @@ import { endpointRequests } from "./endpoints.ts";
 import { prober } from "./health-probe.ts";
 import { imageTrees } from "./image-trees.ts";
 import { linkedParts, tellLinked, withEnvironment } from "./links.ts";
-import { logSpec } from "./log-options.ts";
+import { logSinks } from "./log/sinks.ts";
 import { donorsOf, isContainerMode, networkMode, requireAlive, runningOther, sharingOther } from "./modes.ts";
 import { original } from "./original.ts";
 import { makeOverlays } from "./overlays.ts";
@@ -143,7 +143,7 @@ async function acquire(
     id: container.id,
     spec,
     host: { links: sandbox.links, ports: sandbox.reservations },
-    stdio: stdioOf(container),
+    stdio: await stdioOf(container),
     ...(signal !== undefined && { signal }),
   });
   // Once it runs this is let go: a plan is big, and a container lives long.
@@ -233,15 +233,15 @@ function sandboxRequest(needs: LaunchNeeds, container: Container): SandboxReques
   };
 }
 
-function stdioOf(container: Container) {
+async function stdioOf(container: Container): Promise<StdioSpec> {
   const { spec } = container;
-  const log = logSpec(container);
+  const log = await logSinks(container);
   return {
     terminal: spec.tty,
     openStdin: spec.openStdin,
     stdinOnce: spec.stdinOnce,
     ...(spec.host.consoleSize !== undefined && { consoleSize: spec.host.consoleSize }),
-    ...(log !== undefined && { log }),
+    ...(log.length > 0 && { log }),
   };
 }
 

@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { type LogEntry, readLog } from "#container";
 import { defineJob } from "#engine";
 import { Fault } from "#errors";
 import type { Rooms } from "../rooms.ts";
+import { readContainerLog } from "./log/read.ts";
 
 const ALIVE = ["running", "paused", "restarting"];
 
@@ -23,23 +23,32 @@ export const containerLogs = (needs: Needs) =>
       since: z.bigint().optional(),
       until: z.bigint().optional(),
       tail: z.number().int().min(0).optional(),
+      timestamps: z.boolean(),
+      details: z.boolean(),
     }),
 
-    async run({ ref, follow, stdout, stderr, since, until, tail }, { signal }) {
-      const { id, spec, logPath } = needs.containers.find(ref);
-      if (!stdout && !stderr)
+    async run({ ref, follow, since, until, tail, ...wanted }, { signal }) {
+      const container = needs.containers.find(ref);
+      if (!wanted.stdout && !wanted.stderr)
         throw new Fault("invalid", "Bad parameters: you must choose at least one stream");
-      if (spec.host.logConfig.type === "none")
-        throw new Fault("unsupported", "configured logging driver does not support reading");
-      const following = follow ? followed(needs, id) : undefined;
-      const entries = readLog(logPath, {
+      const { tty } = container.spec;
+      const query = {
+        ...wanted,
+        tty,
         signal,
         ...(since !== undefined && { since }),
         ...(until !== undefined && { until }),
         ...(tail !== undefined && { tail }),
-        ...(following !== undefined && { follow: following }),
-      });
-      return { tty: spec.tty, lines: chosen(entries, { stdout, stderr, follow: following }) };
+      };
+      if (!follow) return { tty, pieces: readContainerLog(container, query) };
+      const following = followed(needs, container.id);
+      try {
+        const pieces = readContainerLog(container, { ...query, follow: following });
+        return { tty, pieces: givingUp(pieces, following) };
+      } catch (thrown) {
+        following.cancel();
+        throw thrown;
+      }
     },
   });
 
@@ -64,13 +73,14 @@ function followed(needs: Needs, id: string): Following {
   return { isOver, ended: end(), cancel: () => cancel() };
 }
 
-async function* chosen(
-  entries: AsyncGenerator<LogEntry>,
-  wanted: { readonly stdout: boolean; readonly stderr: boolean; readonly follow: Following | undefined },
-): AsyncGenerator<LogEntry> {
+/** Nobody waits for the end of the container any more once nobody reads. */
+async function* givingUp(
+  pieces: AsyncGenerator<Uint8Array>,
+  following: Following,
+): AsyncGenerator<Uint8Array> {
   try {
-    for await (const entry of entries) if (wanted[entry.stream]) yield entry;
+    yield* pieces;
   } finally {
-    wanted.follow?.cancel();
+    following.cancel();
   }
 }

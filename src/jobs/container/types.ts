@@ -29,14 +29,6 @@ export interface ContainerView {
   readonly appArmorProfile?: string;
 }
 
-/** One message of a log. `time` in nanoseconds since the epoch; `bytes` with its newline, if it had one. */
-export interface LogLine {
-  readonly stream: "stdout" | "stderr";
-  readonly time: bigint;
-  readonly bytes: Uint8Array;
-  readonly attributes: Readonly<Record<string, string>>;
-}
-
 /** What is at a path of a container. `mode` as in st_mode, `modified` RFC 3339. */
 export interface PathLook {
   readonly name: string;
@@ -175,7 +167,8 @@ export type ContainerJobs = {
     };
     readonly output: {
       readonly tty: boolean;
-      readonly backlog?: AsyncIterable<LogLine>;
+      /** In the client's form already: framed unless there is a terminal. */
+      readonly backlog?: AsyncIterable<Uint8Array>;
       readonly open: Promise<Socket>;
       /** For a client that has gone before it was connected. */
       cancel(): void;
@@ -191,8 +184,11 @@ export type ContainerJobs = {
       readonly until?: bigint;
       /** Absent: all. */
       readonly tail?: number;
+      readonly timestamps: boolean;
+      readonly details: boolean;
     };
-    readonly output: { readonly tty: boolean; readonly lines: AsyncIterable<LogLine> };
+    /** Many messages in a piece, in the client's form already: framed unless there is a terminal. */
+    readonly output: { readonly tty: boolean; readonly pieces: AsyncIterable<Uint8Array> };
   };
   readonly "container.top": {
     readonly input: Ref & { readonly psArgs: readonly string[] };

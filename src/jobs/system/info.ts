@@ -4,7 +4,8 @@ import { z } from "zod";
 import { type Container, nowNanoseconds, timestamp } from "#container";
 import { defineJob } from "#engine";
 import { type Cgroups, defaultAppArmorProfile, detectCgroups, findCdiDevices } from "#libcontainer";
-import { LOG_DRIVERS } from "../container/log-options.ts";
+import { hasJournal } from "../container/log/journald.ts";
+import { LOG_DRIVERS } from "../container/log/options.ts";
 import { hasSwapLimit } from "../container/validate-resources.ts";
 import type { Rooms } from "../rooms.ts";
 import type { SystemInfo } from "../types.ts";
@@ -42,7 +43,7 @@ export const systemInfo = (needs: Needs) =>
         execDrivers: settings.execDrivers,
         networkDrivers: [...new Set([...settings.networkDrivers, ...networkPlugins])],
         volumeDrivers: [...new Set([...needs.volumes.drivers(), ...volumePlugins])],
-        logDrivers: LOG_DRIVERS,
+        logDrivers: LOG_DRIVERS.filter((name) => name !== "journald" || hasJournal()),
         logDriver: settings.defaults.log.type,
         registry: { mirrors: settings.registryMirrors, insecure: settings.insecureRegistries },
         labels: settings.labels,

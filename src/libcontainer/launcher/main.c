@@ -191,7 +191,7 @@ static void let_go(struct start *start) {
 
 static int supervise_main(void) {
   struct supervisor self = {.status = 1, .sync = -1, .pidfd = -1, .state = -1,
-                            .socket_name = "", .exit_name = "", .pid_name = "", .log = {.fd = -1},
+                            .socket_name = "", .exit_name = "", .pid_name = "",
                             .terminal = {.listen = -1, .in = -1, .out = -1, .err = -1, .slave = -1}};
   struct start start = {.self = &self, .target = -1, .child_streams = {-1, -1, -1}};
   links_open(&self.links);

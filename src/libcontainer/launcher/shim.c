@@ -32,12 +32,6 @@ struct loop {
   size_t room;
 };
 
-static int64_t milliseconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static void read_output(struct loop *loop, int *fd, int stream) {
   struct supervisor *self = loop->self;
   ssize_t got = read(*fd, loop->buffer, READ_ROOM);
@@ -63,7 +57,7 @@ static void reap(struct loop *loop) {
   self->terminal.slave = -1;
 }
 
-enum { SLOT_PIDFD, SLOT_LISTEN, SLOT_IN, SLOT_OUT, SLOT_ERR, SLOT_FIXED };
+enum { SLOT_PIDFD, SLOT_LISTEN, SLOT_IN, SLOT_OUT, SLOT_ERR, SLOT_LOG, SLOT_FIXED };
 
 static int prepare_polls(struct loop *loop) {
   struct terminal *terminal = &loop->self->terminal;
@@ -82,6 +76,7 @@ static int prepare_polls(struct loop *loop) {
   polls[SLOT_IN] = (struct pollfd){terminal->pending_length > 0 ? terminal->in : -1, POLLOUT, 0};
   polls[SLOT_OUT] = (struct pollfd){is_held ? -1 : terminal->out, POLLIN, 0};
   polls[SLOT_ERR] = (struct pollfd){is_held ? -1 : terminal->err, POLLIN, 0};
+  polls[SLOT_LOG] = log_poll(&loop->self->log);
   for (size_t i = 0; i < terminal->count; i++)
     polls[SLOT_FIXED + i] = client_poll(terminal, &terminal->clients[i]);
   return (int)count;
@@ -100,6 +95,8 @@ static int turn(struct loop *loop) {
   if (count < 0) return count;
   bool may_rest = loop->is_dirty && terminal->pending_length == 0;
   int64_t left = loop->has_exited ? loop->deadline - milliseconds() : may_rest ? REST_MILLISECONDS : -1;
+  int64_t due = log_due(&loop->self->log);
+  if (due >= 0 && (left < 0 || due < left) && !(loop->has_exited && left < 0)) left = due;
   int ready = poll(loop->polls, (nfds_t)count, loop->has_exited && left < 0 ? 0 : (int)left);
   if (ready < 0) return errno == EINTR ? 0 : -errno;
   if (ready == 0 && may_rest && !loop->has_exited) rest(loop);
@@ -111,6 +108,7 @@ static int turn(struct loop *loop) {
     }
   if (polls[SLOT_LISTEN].revents) accept_clients(terminal);
   if (polls[SLOT_IN].revents) write_pending(terminal);
+  if (polls[SLOT_LOG].revents || due >= 0) log_serve(&loop->self->log);
   if (polls[SLOT_OUT].revents) read_output(loop, &terminal->out, 0);
   if (polls[SLOT_ERR].revents) read_output(loop, &terminal->err, 1);
   if (polls[SLOT_PIDFD].revents) reap(loop);

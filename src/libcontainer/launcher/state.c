@@ -58,8 +58,7 @@ int open_state(struct supervisor *self) {
   if (listen(listening, 1024) < 0 || chdir("/") < 0) return -errno;
   umask(022);
   self->terminal.listen = take_fd(&listening);
-  return log_open(&self->log, arg_string(settings, SET_LOG), arg_number(settings, SET_LOG_BYTES),
-                  (unsigned)arg_number(settings, SET_LOG_FILES));
+  return log_open(&self->log, &self->plan);
 }
 
 /* The groups made so far, or, before any was, those of the plan, whose text is a line each. */

@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/types.h>
+#include <time.h>
 #include <unistd.h>
 
 /* The numbers of wire.ts. */
@@ -52,6 +53,8 @@ enum op {
   OP_SECCOMP = 32,
   OP_EXEC = 33,
   OP_IMAGE = 34,
+  OP_LOG_FILE = 35,
+  OP_LOG_SOCKET = 36,
   OP_COUNT
 };
 
@@ -78,9 +81,6 @@ enum setting {
   SET_FLAGS,
   SET_ROWS,
   SET_COLUMNS,
-  SET_LOG,
-  SET_LOG_BYTES,
-  SET_LOG_FILES,
   SET_TARGET_PID,
   SET_TARGET_TICKS
 };
@@ -277,23 +277,66 @@ int netlink_main(int argc, char **argv);
 int relay_main(int argc, char **argv) __attribute__((weak));
 int front_main(int argc, char **argv) __attribute__((weak));
 
-/* log.c */
+/* log.c: what the program says, cut into pieces of lines, for at most two places. */
+#define PIECE 16384
+#define PART_ID 64
+struct piece {
+  int stream; /* 0 standard output, 1 standard error. */
+  const uint8_t *data;
+  size_t length;
+  bool is_whole;    /* A newline followed it. */
+  unsigned ordinal; /* Of the parts of a long line, from 1; 0 for a line in one piece. */
+  const char *id;   /* Of the long line, PART_ID hexadecimal digits. */
+  struct timespec time;
+  const char *stamp; /* The time as RFC3339Nano. */
+  size_t stamp_length;
+};
+struct sink {
+  int (*open)(struct sink *sink, const struct step *step);
+  void (*put)(struct sink *sink, const struct piece *piece);
+  void (*flush)(struct sink *sink);
+  void (*rest)(struct sink *sink); /* Gives the pages back while the container is silent. */
+  void (*close)(struct sink *sink);
+  struct log_file *file;
+  struct log_socket *socket;
+};
+#define MAX_SINKS 2
 struct log {
-  int fd;
-  uint64_t size, limit;
-  unsigned files;
-  char *path;
-  char *out;
-  size_t used;
+  struct sink sinks[MAX_SINKS];
+  size_t count;
   char *held[2];
   size_t held_length[2];
+  unsigned ordinal[2];
+  char id[2][PART_ID + 1];
+  struct timespec time;
   char stamp[48];
   size_t stamp_length;
 };
-int log_open(struct log *log, const char *path, uint64_t limit, unsigned files);
+int log_open(struct log *log, const struct plan *plan);
 void log_write(struct log *log, int stream, const uint8_t *data, size_t length);
 void log_close(struct log *log);
 void log_rest(struct log *log);
+struct pollfd log_poll(const struct log *log);
+int64_t log_due(const struct log *log);
+void log_serve(struct log *log);
+void *new_pages(size_t length);
+char *put_bytes(char *out, const void *bytes, size_t length);
+#define PUT(out, text) put_bytes(out, text, sizeof(text) - 1)
+int64_t milliseconds(void);
+
+/* log-file.c, log-json.c, log-local.c, log-gzip.c: files that Docker writes alike, rotated by renaming. */
+enum file_format { FORMAT_JSON = 1, FORMAT_LOCAL = 2 };
+extern const struct sink FILE_SINK;
+struct encoding {
+  char *(*encode)(char *out, const struct piece *piece, const char *extra, size_t extra_length);
+  size_t (*whole)(const char *bytes, size_t length); /* How many of the bytes are whole entries. */
+  int (*mend)(int fd, off_t size);                   /* What a crash left half written must not spoil what follows. */
+};
+extern const struct encoding JSON_ENCODING, LOCAL_ENCODING;
+int gzip_file(int from, int to);
+
+/* log-socket.c: journald's native protocol and syslog. */
+extern const struct sink SOCKET_SINK;
 
 /* attach.c */
 struct client {

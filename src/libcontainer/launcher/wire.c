@@ -11,7 +11,7 @@
 
 /* s string, u number, b bytes, l list. */
 static const char *const SIGNATURES[OP_COUNT] = {
-    [OP_SETTINGS] = "ssssuuusuuus",
+    [OP_SETTINGS] = "ssssuuuus",
     [OP_CGROUP] = "s",
     [OP_CGROUP_JOIN] = "s",
     [OP_WRITE] = "ssu",
@@ -44,6 +44,8 @@ static const char *const SIGNATURES[OP_COUNT] = {
     [OP_CHDIR] = "su",
     [OP_SECCOMP] = "bu",
     [OP_EXEC] = "llu",
+    [OP_LOG_FILE] = "usuuub",
+    [OP_LOG_SOCKET] = "uubuubbub",
     [OP_IMAGE] = "ssulsss",
 };
 

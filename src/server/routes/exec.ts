@@ -5,7 +5,7 @@ import { takeOver } from "../attach-stream.ts";
 import type { JobRunner, ServerEnv } from "../environment.ts";
 import { emptyResponse, jsonResponse } from "../json.ts";
 import { toConsoleSize, toExecInspect, toExecSpec } from "../translate/exec.ts";
-import type { LogLine } from "../translate/log.ts";
+import { frame } from "../translate/log.ts";
 import { body, named, query, requiredBody } from "../validate.ts";
 
 export function execRoutes(engine: JobRunner): Hono<ServerEnv> {
@@ -45,14 +45,17 @@ export function execRoutes(engine: JobRunner): Hono<ServerEnv> {
       // The head of the reply goes first: clients lose output that comes in one piece with it.
       const started = engine.run("exec.start", input);
       const open = started.then(({ stream }) => stream);
-      return takeOver(c, { tty, stdin, detachKeys, open, backlog: failureOf(started) });
+      return takeOver(c, { tty, stdin, detachKeys, open, backlog: failureOf(started, tty) });
     });
 }
 
 /** A program that cannot be run says so in the stream: its exit code (126, 127) is what clients look at. */
-async function* failureOf(started: Promise<{ readonly failure?: string }>): AsyncGenerator<LogLine> {
+async function* failureOf(
+  started: Promise<{ readonly failure?: string }>,
+  tty: boolean,
+): AsyncGenerator<Uint8Array> {
   const { failure } = await started.catch((thrown) => ({ failure: sentenceOf(thrown) }));
   if (failure === undefined) return;
   const bytes = new TextEncoder().encode(`${failure}\r\n`);
-  yield { stream: "stdout", time: 0n, bytes, attributes: {} };
+  yield tty ? bytes : frame("stdout", bytes);
 }

@@ -9,7 +9,6 @@ import { parseDetachKeys } from "../detach-keys.ts";
 import { clientGone, type JobRunner, type ServerEnv } from "../environment.ts";
 import { toJson } from "../json.ts";
 import { streamResponse } from "../stream.ts";
-import { type LogLine, toWireLine } from "../translate/log.ts";
 import { toContainerStats } from "../translate/stats.ts";
 import { named, query } from "../validate.ts";
 import { websocketOf } from "../websocket.ts";
@@ -36,16 +35,12 @@ export function streamRoutes(engine: JobRunner): Hono<ServerEnv> {
       return takeOverWebsocket(accept(isAtLeast(version, BINARY_SINCE) ? "binary" : "text"), attached);
     })
     .get("/containers/:id/logs", async (c) => {
-      const { timestamps, details, tail, since, until, ...wanted } = query(c, LogsQuery);
+      const { tail, since, until, ...wanted } = query(c, LogsQuery);
       if (!wanted.stdout && !wanted.stderr)
         throw new Fault("invalid", "Bad parameters: you must choose at least one stream");
       const input = { ref: named(c, "id"), ...wanted, ...defined({ since, until, tail: toTail(tail) }) };
-      const { tty, lines } = await engine.run("container.logs", input, { signal: clientGone(c) });
-      const format = { tty, timestamps, details };
-      return streamResponse(
-        mapped(lines, (line: LogLine) => toWireLine(line, format)),
-        streamType(c.get("version"), tty),
-      );
+      const { tty, pieces } = await engine.run("container.logs", input, { signal: clientGone(c) });
+      return streamResponse(pieces, streamType(c.get("version"), tty));
     })
     .post("/containers/:id/wait", async (c) => {
       const condition = query(c, WaitQuery).condition || "not-running";

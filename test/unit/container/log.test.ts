@@ -25,10 +25,25 @@ async function logged(files: Readonly<Record<string, string>>) {
   return path;
 }
 
-async function read(path: string, query: LogQuery = {}): Promise<string[]> {
-  const texts: string[] = [];
-  for await (const { bytes } of readLog(path, query)) texts.push(Buffer.from(bytes).toString());
-  return texts;
+type Wish = Partial<LogQuery>;
+const ALL = { stdout: true, stderr: true, tty: false, timestamps: false, details: false };
+const entriesOf = (path: string, wish: Wish = {}) =>
+  unframed(readLog({ format: "json-file", path }, { ...ALL, ...wish }));
+
+/** One entry after the other, as `stream text`'s two parts. */
+async function* unframed(pieces: AsyncIterable<Uint8Array>) {
+  for await (const piece of pieces) {
+    const bytes = Buffer.from(piece);
+    for (let at = 0; at < bytes.length; ) {
+      const end = at + 8 + bytes.readUInt32BE(at + 4);
+      yield { stream: bytes[at], text: bytes.toString("utf8", at + 8, end) };
+      at = end;
+    }
+  }
+}
+
+async function read(path: string, wish: Wish = {}): Promise<string[]> {
+  return (await Array.fromAsync(entriesOf(path, wish))).map(({ text }) => text);
 }
 
 const THREE = line(1, "one\n") + line(2, "two\n", "stderr") + line(3, "three\n");
@@ -43,8 +58,8 @@ describe("a log", () => {
     const path = await logged({
       "": `{"log":"x\\n","stream":"stderr","attrs":{"tag":"t"},"time":"2026-01-02T03:04:01.000000001Z"}\n`,
     });
-    const [entry] = await Array.fromAsync(readLog(path, {}));
-    expect(entry).toMatchObject({ stream: "stderr", time: at(1), attributes: { tag: "t" } });
+    const [entry] = await Array.fromAsync(entriesOf(path, { timestamps: true, details: true }));
+    expect(entry).toEqual({ stream: 2, text: "2026-01-02T03:04:01.000000001Z tag=t x\n" });
   });
 
   test("keeps bytes that are more than one character", async () => {
@@ -59,7 +74,7 @@ describe("a log", () => {
 
   test("ends where it ended when the reading began, also while it grows", async () => {
     const path = await logged({ "": line(1, "a\n") + line(1, "b\n") });
-    const entries = readLog(path, {});
+    const entries = entriesOf(path);
     await entries.next();
     await appendFile(path, line(2, "later\n").repeat(5000));
     const rest = await Array.fromAsync(entries);
@@ -119,13 +134,13 @@ describe("the tail of a log", () => {
 });
 
 describe("following a log", () => {
-  function follow(path: string, query: LogQuery = {}) {
+  function follow(path: string, query: Wish = {}) {
     let isOver = false;
     const { promise, resolve } = Promise.withResolvers<void>();
-    const entries = readLog(path, { ...query, follow: { isOver: () => isOver, ended: promise } });
+    const entries = entriesOf(path, { ...query, follow: { isOver: () => isOver, ended: promise } });
     const next = async () => {
       const { value } = await entries.next();
-      return value === undefined ? undefined : Buffer.from(value.bytes).toString();
+      return value?.text;
     };
     const end = () => {
       isOver = true;

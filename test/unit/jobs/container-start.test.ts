@@ -25,7 +25,7 @@ describe("starting", () => {
     expect(house.exec.requests[0]?.stdio).toMatchObject({
       terminal: true,
       openStdin: true,
-      log: { path: house.containers.find(id).logPath, maxFiles: 1 },
+      log: [{ kind: "json-file", path: house.containers.find(id).logPath, maxFiles: 1, compress: false }],
     });
     expect(await house.happened()).toEqual(["create", "network connect", "start"]);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import type { Plan, Step } from "#libcontainer";
+import type { LaunchSettings, LogSink, Plan, Step } from "#libcontainer";
 import { launcherPath } from "../../../src/libcontainer/executable.ts";
 import {
   decodeReport,
@@ -10,13 +10,12 @@ import {
   REPORT_BYTES,
 } from "../../../src/libcontainer/wire.ts";
 
-const SETTINGS = {
+const SETTINGS: LaunchSettings = {
   stateDirectory: "/run/x",
   socketName: "attach.sock",
   terminal: false,
   openStdin: true,
   stdinOnce: true,
-  log: { path: "/log", maxBytes: 10, maxFiles: 3 },
 };
 const header = () => readFileSync("src/libcontainer/launcher/step.h", "utf8");
 
@@ -137,10 +136,38 @@ describe("the wire", () => {
     const [settings] = decode(encodePlan(SETTINGS, []));
     expect(settings?.args.map((part) => part.toString("latin1"))).toEqual([
       ...["/run/x\0", "attach.sock\0", "\0", "\0", u64(6).toString("latin1")],
-      ...[u64(0), u64(0)].map(String),
-      "/log\0",
-      ...[u64(10), u64(3), u64(0)].map((number) => number.toString("latin1")),
+      ...[u64(0), u64(0), u64(0)].map(String),
       "\0",
+    ]);
+  });
+
+  test("ends with where the log goes, so that the steps of the plan keep their numbers", () => {
+    const attributes = Buffer.from('{"a":"b"}');
+    const socket: LogSink = {
+      kind: "syslog",
+      type: "datagram",
+      address: Uint8Array.of(1, 0, 47),
+      bufferBytes: 9,
+      isBlocking: true,
+      heads: { stdout: Buffer.from("<30>"), stderr: Buffer.from("<27>") },
+      stamp: "microseconds",
+      tail: " x: ",
+    };
+    const log: readonly LogSink[] = [
+      { kind: "local", path: "/log", maxBytes: 10, maxFiles: 3, compress: true, attributes },
+      socket,
+    ];
+    const steps = decode(encodePlan({ ...SETTINGS, log }, [{ op: "mask", target: "/x" }]));
+    expect(steps.slice(1)).toEqual([
+      { op: OPS.mask, args: [text("/x|")] },
+      { op: OPS["log-file"], args: [u64(2), text("/log|"), u64(10), u64(3), u64(1), attributes] },
+      {
+        op: OPS["log-socket"],
+        args: [
+          ...[u64(2), u64(2), Buffer.from([1, 0, 47]), u64(9), u64(1)],
+          ...[Buffer.from("<30>"), Buffer.from("<27>"), u64(3), Buffer.from(" x: ")],
+        ],
+      },
     ]);
   });
 

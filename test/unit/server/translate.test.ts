@@ -7,7 +7,6 @@ import { toStatusText } from "../../../src/server/translate/container-state.ts";
 import { toEventMessage } from "../../../src/server/translate/event.ts";
 import { CONTAINER_FILTERS, parseFilters } from "../../../src/server/translate/filters.ts";
 import { toResourceSpec } from "../../../src/server/translate/host-spec.ts";
-import { toWireLine } from "../../../src/server/translate/log.ts";
 import { parsePorts } from "../../../src/server/translate/ports.ts";
 import { familiar, isPinned, joinReference } from "../../../src/server/translate/reference.ts";
 import { decodeRegistryAuth } from "../../../src/server/translate/registry-auth.ts";
@@ -299,26 +298,6 @@ test("a row of the list shows addresses of published ports, and a name with a sl
     { IP: "0.0.0.0", PrivatePort: 80, PublicPort: 8020, Type: "tcp" },
     { IP: "::", PrivatePort: 80, PublicPort: 8020, Type: "tcp" },
   ]);
-});
-
-describe("a log line", () => {
-  const line = {
-    stream: "stderr",
-    time: 1_700_000_000_000_000_007n,
-    bytes: Buffer.from("hi\n"),
-    attributes: { b: "x y", a: "1" },
-  } as const;
-
-  test("is framed unless there is a terminal", () => {
-    const format = { tty: false, timestamps: false, details: false };
-    expect([...toWireLine(line, format)]).toEqual([2, 0, 0, 0, 0, 0, 0, 3, 104, 105, 10]);
-    expect(Buffer.from(toWireLine(line, { ...format, tty: true })).toString()).toBe("hi\n");
-  });
-
-  test("has its time with nine decimals, and its attributes, in front", () => {
-    const bytes = toWireLine(line, { tty: true, timestamps: true, details: true });
-    expect(Buffer.from(bytes).toString()).toBe("2023-11-14T22:13:20.000000007Z a=1,b=x%20y hi\n");
-  });
 });
 
 describe("an event", () => {
