@@ -1,4 +1,5 @@
 import { type FileHandle, open, stat } from "node:fs/promises";
+import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 
 /** More rotated files than this are not looked for. */
@@ -91,7 +92,7 @@ export async function* blocksOf(
 }
 
 async function* unpacked(handle: FileHandle, offset: number): AsyncGenerator<Buffer> {
-  const packed = handle.createReadStream({ start: 0, autoClose: false, highWaterMark: BLOCK });
+  const packed = Readable.from(packedBlocks(handle), { objectMode: false });
   const plain = packed.pipe(createGunzip({ chunkSize: BLOCK }));
   packed.once("error", (thrown) => plain.destroy(thrown));
   let skip = offset;
@@ -104,6 +105,16 @@ async function* unpacked(handle: FileHandle, offset: number): AsyncGenerator<Buf
   } finally {
     packed.destroy();
     plain.destroy();
+  }
+}
+
+/** A stream of the handle's own would close it. */
+async function* packedBlocks(handle: FileHandle): AsyncGenerator<Buffer> {
+  for (let at = 0; ; ) {
+    const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(BLOCK), 0, BLOCK, at);
+    if (bytesRead === 0) return;
+    at += bytesRead;
+    yield buffer.subarray(0, bytesRead);
   }
 }
 

@@ -71,7 +71,7 @@ async function* entriesOf(blocks: AsyncIterable<Uint8Array>): AsyncGenerator<Fie
     if (held.length > MOST_BYTES)
       throw new Fault("internal", "Cannot read the journal: an entry of it is too large");
     let at = 0;
-    for (let entry = parseEntry(held, at); entry !== undefined; entry = parseEntry(held, at)) {
+    for (let entry = parseJournalEntry(held, at); entry !== undefined; entry = parseJournalEntry(held, at)) {
       at = entry.end;
       if (entry.fields.size > 0) yield entry.fields;
     }
@@ -80,7 +80,7 @@ async function* entriesOf(blocks: AsyncIterable<Uint8Array>): AsyncGenerator<Fie
 }
 
 /** Undefined as long as the entry is not whole. */
-export function parseEntry(
+export function parseJournalEntry(
   bytes: Buffer,
   from: number,
 ): { readonly fields: Fields; readonly end: number } | undefined {

@@ -7,6 +7,7 @@ const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const HEAD = Buffer.from('{"log":"');
 const AFTER = Buffer.from('","stream":"std');
+const FOOT = Buffer.from('Z"}\n');
 const TIME = Buffer.from(',"time":"');
 /** What an escape of one letter stands for. */
 const ESCAPES: Readonly<Record<number, number>> = {
@@ -56,7 +57,7 @@ export const JSON_LOG: LogFormat = {
 
 /** An entry as the supervisor writes them; false when it is another, and nothing has been written. */
 function decodeFast(bytes: Buffer, start: number, end: number, writer: LogWriter): boolean {
-  if (!startsWith(bytes, start, HEAD)) return false;
+  if (!startsWith(bytes, start, HEAD) || !startsWith(bytes, end - FOOT.length, FOOT)) return false;
   const time = writer.needsTime ? timeAtEnd(bytes, start, end) : undefined;
   if (writer.needsTime && time === undefined) return false;
   const begun = writer.begin(end - start, time);
@@ -105,8 +106,7 @@ function unescaped(
 
 /** `…,"time":"2026-01-02T03:04:05.123456789Z"}` and the newline. */
 function timeAtEnd(bytes: Buffer, start: number, end: number): Moment | undefined {
-  const last = end - 4;
-  if (bytes[last] !== 0x5a || bytes[last + 1] !== QUOTE) return undefined;
+  const last = end - FOOT.length;
   let first = last;
   while (first > start && bytes[first - 1] !== QUOTE) first--;
   if (!startsWith(bytes, first - TIME.length, TIME)) return undefined;

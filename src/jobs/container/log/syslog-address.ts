@@ -70,7 +70,8 @@ function parseHost(text: string, shown: string): { readonly host: string; readon
 
 /** By name or number; the daemon's own when nothing is said. */
 export function syslogFacility(text = ""): number {
-  const facility = text === "" ? FACILITIES.daemon : (FACILITIES[text] ?? numbered(text));
+  const named = Object.hasOwn(FACILITIES, text) ? FACILITIES[text] : numbered(text);
+  const facility = text === "" ? FACILITIES.daemon : named;
   if (facility === undefined) throw new Fault("invalid", "invalid syslog facility");
   return facility;
 }
@@ -79,7 +80,7 @@ const numbered = (text: string): number | undefined =>
   /^\d{1,2}$/.test(text) && Number(text) <= 23 ? Number(text) : undefined;
 
 export function syslogFormat(text = ""): SyslogFormat {
-  const format = FORMATS[text];
+  const format = Object.hasOwn(FORMATS, text) ? FORMATS[text] : undefined;
   if (format === undefined) throw new Fault("invalid", `Invalid syslog format: '${text.slice(0, 40)}'`);
   return format;
 }
