@@ -89,6 +89,25 @@ describe("attach over a websocket", () => {
     client.close();
   });
 
+  test("begins with what was logged before, without its frames as well", async () => {
+    const backlog = (async function* () {
+      yield Buffer.concat([output(1, "old\n"), output(2, "older\n")]);
+    })();
+    await using server = await served({
+      "container.attach": () => ({
+        tty: false,
+        backlog,
+        open: new Promise(() => {}),
+        cancel: () => undefined,
+      }),
+    });
+    const client = open(server, "/containers/web/attach/ws?logs=1&stdout=1&stderr=1");
+    let text = "";
+    while (text.length < 10) text += (await next(client))[0];
+    expect(text).toBe("old\nolder\n");
+    client.close();
+  });
+
   test.each([
     ["/v1.27", "text"],
     ["/v1.28", "binary"],
