@@ -17,6 +17,7 @@ export { serveArchive } from "./serve.ts";
 export { sync } from "./sync.ts";
 export { through } from "./through.ts";
 export { type Unpacked, type UnpackInput, type UnpackRequest, type UnpackStyle, unpack } from "./unpack.ts";
+export { type Verified, verify } from "./verify.ts";
 export {
   type Entrance,
   type Looked,

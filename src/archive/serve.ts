@@ -11,6 +11,7 @@ import { type Listed, packList, packTree } from "./packer.ts";
 import { TarReader } from "./reader.ts";
 import { serveLocalGet, serveLocalPut, serveView } from "./serve-view.ts";
 import { Unpacker } from "./unpacker.ts";
+import { Verifier } from "./verifier.ts";
 import type { WhiteoutStyle } from "./whiteouts.ts";
 
 /** How often the child says how far it is. */
@@ -25,6 +26,7 @@ const STYLES: readonly string[] = ["overlay", "delete", "keep"];
 export async function serveArchive([verb = "", ...words]: readonly string[]): Promise<void> {
   try {
     if (verb === "unpack") await serveUnpack(words);
+    else if (verb === "verify") await serveVerify(words);
     else if (verb === "pack") await servePack(words);
     else if (verb === "sync") serveSync(words);
     else if (verb === "copy") say(serveCopy(words));
@@ -62,6 +64,20 @@ async function serveUnpack([directory = "", style = "", input = ""]: readonly st
     throw new Fault("invalid", "Cannot read the archive: it is cut off, or is no tar archive");
   const totals = unpacker.end();
   say({ diffId: `sha256:${hash.digest("hex")}`, expanded, ...totals });
+}
+
+/** `verify DIRECTORY`: the archive is open as descriptor 3. */
+async function serveVerify([directory = ""]: readonly string[]): Promise<void> {
+  enter(directory);
+  const verifier = new Verifier();
+  const reader = new TarReader(verifier);
+  const hash = createHash("sha256");
+  for await (const chunk of decompress(followFile(BLOB_DESCRIPTOR))) {
+    hash.update(chunk);
+    reader.push(chunk);
+  }
+  reader.end();
+  say({ diffId: `sha256:${hash.digest("hex")}`, ...verifier.end() });
 }
 
 function isStyle(style: string): style is WhiteoutStyle {

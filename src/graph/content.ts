@@ -1,13 +1,22 @@
 import { createHash, type Hash } from "node:crypto";
+import { renameSync } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { Fault } from "#errors";
 import { syncDirectory, writeWhole } from "#host";
 import { type Digest, isDigest, parseDigest, sha256 } from "#oci";
-import type { ContentStore } from "./types.ts";
+import { Leases } from "./leases.ts";
+import type { ContentStore, StoredFile } from "./types.ts";
 
 /** Downloads and blobs that nothing points at are kept so long, for whoever tries again. */
 const KEPT_MILLISECONDS = 7 * 24 * 3600 * 1000;
 const CHUNK_BYTES = 1024 * 1024;
+
+/** A file of a blob whose digest is not known yet. Disposing removes it unless it has got its name. */
+export interface SideFile extends AsyncDisposable {
+  readonly path: string;
+  /** It is whole and synced. */
+  adopt(digest: Digest): Promise<void>;
+}
 
 /** A hash in the digest's own algorithm. */
 export function hasherFor(digest: Digest): Hash {
@@ -17,6 +26,10 @@ export function hasherFor(digest: Digest): Hash {
 /** Blobs by digest in `<root>/sha256/<hex>`, and what is still arriving in `<root>/partial`. */
 export class Content implements ContentStore {
   readonly #root: string;
+  /** Side files that somebody of this process writes. */
+  readonly #sides = new Set<string>();
+  /** Blobs that somebody is about to need, although no row speaks of them yet: they are no rubbish. */
+  readonly leases = new Leases<Digest>();
 
   private constructor(root: string) {
     this.#root = root;
@@ -66,6 +79,7 @@ export class Content implements ContentStore {
         ? sha256(bytes)
         : (`${expected.slice(0, expected.indexOf(":"))}:${hasherFor(expected).update(bytes).digest("hex")}` as Digest);
     if (expected !== undefined && digest !== expected) throw mismatch(expected, digest);
+    this.leases.hold(digest);
     if (!(await this.has(digest))) await writeWhole(this.path(digest), bytes);
     return digest;
   }
@@ -75,52 +89,107 @@ export class Content implements ContentStore {
     return open(this.partialPath(digest), "r").catch(() => open(this.path(digest), "r"));
   }
 
-  /** A side file of a blob whose digest is not known yet; swept when whoever writes it died. */
-  sidePath(): string {
-    return `${this.#root}/partial/${crypto.randomUUID()}.new`;
-  }
-
-  /** A whole and synced side file gets its name. */
-  async adopt(side: string, digest: Digest): Promise<void> {
-    const path = this.path(digest);
-    await rename(side, path);
-    await syncDirectory(path.slice(0, path.lastIndexOf("/")));
+  /** Swept by the next process when this one dies. */
+  sideFile(): SideFile {
+    const path = `${this.#root}/partial/${crypto.randomUUID()}.new`;
+    this.#sides.add(path);
+    return {
+      path,
+      adopt: async (digest) => {
+        await rename(path, this.path(digest));
+        this.#sides.delete(path);
+        await this.#syncNames(digest);
+      },
+      [Symbol.asyncDispose]: async () => {
+        if (this.#sides.delete(path)) await rm(path, { force: true });
+      },
+    };
   }
 
   /** A verified and synced partial download gets its name. */
   async publish(digest: Digest): Promise<void> {
-    const path = this.path(digest);
-    await rename(this.partialPath(digest), path);
-    await syncDirectory(path.slice(0, path.lastIndexOf("/")));
+    await rename(this.partialPath(digest), this.path(digest));
+    await this.#syncNames(digest);
   }
 
   async remove(digest: Digest): Promise<void> {
-    await rm(this.path(digest), { force: true });
+    await this.discard(this.path(digest));
   }
 
-  /** Whether a stored blob still is what its name says. */
-  async isSound(digest: Digest): Promise<boolean> {
+  /** Its name is free before anybody else has a turn: what was decided about the file still holds then. */
+  async discard(path: string): Promise<void> {
+    const aside = `${this.#root}/partial/${crypto.randomUUID()}.new`;
+    try {
+      renameSync(path, aside);
+    } catch (thrown) {
+      if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return;
+      throw thrown;
+    }
+    await rm(aside, { force: true });
+  }
+
+  /** Whether a stored blob still is what its name says. Throws the signal's reason. */
+  async isSound(digest: Digest, signal?: AbortSignal): Promise<boolean> {
     await using file = await open(this.path(digest), "r");
     const hash = hasherFor(digest);
-    for await (const chunk of file.createReadStream({ highWaterMark: CHUNK_BYTES, autoClose: false }))
+    for await (const chunk of file.createReadStream({ highWaterMark: CHUNK_BYTES, autoClose: false })) {
+      signal?.throwIfAborted();
       hash.update(chunk);
+    }
     return digest.endsWith(`:${hash.digest("hex")}`);
+  }
+
+  /** Takes a blob out of the way without losing it, for whoever wants to know what happened to it. */
+  async quarantine(digest: Digest): Promise<string> {
+    const folder = `${this.#root}/quarantine`;
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const aside = `${folder}/${digest.replace(":", "-")}.${Date.now()}`;
+    await rename(this.path(digest), aside);
+    await this.#syncNames(digest);
+    return aside;
+  }
+
+  /** Everything in the store but what is in quarantine. */
+  async files(): Promise<readonly StoredFile[]> {
+    const files: StoredFile[] = [];
+    for (const folder of ["partial", "sha256", "sha512"])
+      for (const name of await readdir(`${this.#root}/${folder}`)) {
+        const path = `${this.#root}/${folder}/${name}`;
+        const stats = await stat(path).catch(() => undefined); // It has gone meanwhile.
+        if (stats === undefined) continue;
+        const text = folder === "partial" ? name.replace("-", ":") : `${folder}:${name}`;
+        files.push({
+          kind: !isDigest(text) ? "side file" : folder === "partial" ? "download" : "blob",
+          path,
+          ...(isDigest(text) && { digest: text }),
+          bytes: stats.size,
+          modifiedAt: stats.mtimeMs,
+        });
+      }
+    return files;
+  }
+
+  /** Whether somebody of this process still works with it. */
+  isInUse({ path, digest }: StoredFile): boolean {
+    return this.#sides.has(path) || (digest !== undefined && this.leases.isHeld(digest));
   }
 
   /** Removes what arrived long ago and is not in `keep`. Returns the names. */
   async sweep(keep: ReadonlySet<string>): Promise<readonly string[]> {
     const removed: string[] = [];
-    for (const folder of ["partial", "sha256", "sha512"])
-      for (const name of await readdir(`${this.#root}/${folder}`)) {
-        const path = `${this.#root}/${folder}/${name}`;
-        const digest = `${folder}:${name}`;
-        if (folder !== "partial" && isDigest(digest) && keep.has(digest)) continue;
-        const { mtimeMs } = await stat(path);
-        if (Date.now() - mtimeMs < KEPT_MILLISECONDS && !name.endsWith(".new")) continue;
-        await rm(path, { force: true });
-        removed.push(path);
-      }
+    for (const file of await this.files()) {
+      const { kind, path, digest = "", modifiedAt } = file;
+      if ((kind === "blob" && keep.has(digest)) || this.isInUse(file)) continue;
+      if (Date.now() - modifiedAt < KEPT_MILLISECONDS && kind !== "side file") continue;
+      await rm(path, { force: true });
+      removed.push(path);
+    }
     return removed;
+  }
+
+  async #syncNames(digest: Digest): Promise<void> {
+    const path = this.path(digest);
+    await syncDirectory(path.slice(0, path.lastIndexOf("/")));
   }
 }
 

@@ -54,7 +54,7 @@ export class Durability implements AsyncDisposable {
     const lost: LayerRow[] = [];
     for (const row of doubtful.filter(({ unsyncedBoot }) => unsyncedBoot !== boot))
       if (
-        !(await this.#remake(row).then(
+        !(await this.remake(row).then(
           () => true,
           () => false,
         ))
@@ -71,7 +71,8 @@ export class Durability implements AsyncDisposable {
     await this.#syncing;
   }
 
-  async #remake(row: LayerRow): Promise<void> {
+  /** Makes a layer's tree again from its blob. Throws `not_found` and `invalid`; what was there may be gone then. */
+  async remake(row: LayerRow): Promise<void> {
     const { driver, content, table } = this.#needs;
     if (row.blob === undefined)
       throw new Fault("not_found", `Cannot restore layer ${row.id}: its blob is not kept`);

@@ -4,13 +4,14 @@ import type { Content } from "./content.ts";
 import type { GraphDriver, LayerId } from "./driver.ts";
 import type { LayerTable } from "./layer-table.ts";
 import type { Leases } from "./leases.ts";
+import type { StoredFile } from "./types.ts";
 
 export interface CollectorNeeds {
   readonly database: GraphDB;
   readonly driver: GraphDriver;
   readonly content: Content;
   readonly table: LayerTable;
-  readonly leases: Leases;
+  readonly leases: Leases<LayerId>;
 }
 
 /** Takes away what nothing points at. */
@@ -38,22 +39,62 @@ export class Collector {
     const held = this.#held();
     const gone = table.all().filter(({ id }) => !held.has(id));
     table.remove(new Set(gone.map(({ id }) => id)));
-    for (const { id } of gone) await driver.remove(id);
+    // What cannot be removed now is a stranger, and goes at the next start.
+    for (const { id } of gone) await driver.remove(id).catch(() => {});
     for (const { blob } of gone)
       if (blob !== undefined && !table.isBlobUsed(blob)) await content.remove(blob);
     return gone.map(({ id }) => id);
   }
 
+  /** Manifests of images that went, at once: another image may have come by the same one. */
+  async dropManifests(digests: Iterable<Digest>): Promise<void> {
+    const { content } = this.#needs;
+    for (const digest of digests)
+      if (!this.#manifests().has(digest) && !content.leases.isHeld(digest)) await content.remove(digest);
+  }
+
   /** As Graph.sweep. */
   async sweep(keep: ReadonlySet<LayerId>): Promise<readonly string[]> {
-    const { driver, content, table } = this.#needs;
+    const { driver, content } = this.#needs;
     const collected = await this.collect();
-    const held = this.#held();
-    const rubbish = (await driver.list()).filter((layer) => !held.has(layer) && !keep.has(layer));
+    const rubbish = await this.strangers(keep);
     for (const layer of rubbish) await driver.remove(layer);
-    const blobs = new Set<string>(table.all().flatMap(({ blob }) => blob ?? []));
-    for (const manifest of this.#manifests()) blobs.add(manifest);
-    return [...collected, ...rubbish, ...(await content.sweep(blobs))];
+    return [...collected, ...rubbish, ...(await content.sweep(this.#blobs()))];
+  }
+
+  /** As Graph.garbage. */
+  async garbage(): Promise<readonly StoredFile[]> {
+    const { content } = this.#needs;
+    const files = await content.files();
+    const known = this.#blobs();
+    const isNeeded = ({ kind, digest }: StoredFile) => kind === "blob" && known.has(digest ?? "");
+    return files.filter((file) => !content.isInUse(file) && !isNeeded(file));
+  }
+
+  /** As Graph.discard. */
+  async discard(wanted: readonly StoredFile[]): Promise<readonly StoredFile[]> {
+    const paths = new Set(wanted.map(({ path }) => path));
+    const freed: StoredFile[] = [];
+    for (const file of await this.garbage()) {
+      if (!paths.has(file.path) || this.#needs.content.isInUse(file)) continue;
+      await this.#needs.content.discard(file.path);
+      freed.push(file);
+    }
+    return freed;
+  }
+
+  /** As Graph.strangers. */
+  async strangers(keep: ReadonlySet<LayerId>): Promise<readonly LayerId[]> {
+    const present = await this.#needs.driver.list();
+    const held = this.#held();
+    return present.filter((layer) => !held.has(layer) && !keep.has(layer));
+  }
+
+  #blobs(): ReadonlySet<string> {
+    return new Set<string>([
+      ...this.#needs.table.all().flatMap(({ blob }) => blob ?? []),
+      ...this.#manifests(),
+    ]);
   }
 
   #held(): ReadonlySet<LayerId> {
@@ -68,13 +109,13 @@ export class Collector {
     return held;
   }
 
-  #manifests(): readonly Digest[] {
-    const { sql } = this.#needs.database;
-    return sql
-      .query<{ digest: Digest }, []>(
-        "SELECT json_extract(record, '$.manifest.digest') AS digest FROM image WHERE digest IS NOT NULL",
+  /** A row that cannot be read speaks of none. */
+  #manifests(): ReadonlySet<Digest> {
+    const rows = this.#needs.database.sql
+      .query<{ digest: Digest | null }, []>(
+        "SELECT CASE WHEN json_valid(record) THEN json_extract(record, '$.manifest.digest') END AS digest FROM image",
       )
-      .all()
-      .map((row) => row.digest);
+      .all();
+    return new Set(rows.flatMap(({ digest }) => digest ?? []));
   }
 }

@@ -34,6 +34,7 @@ export class LayerTable {
   readonly #all;
   readonly #blobUses;
   readonly #markSynced;
+  readonly #forgetBlob;
 
   constructor(database: GraphDB) {
     const { sql } = database;
@@ -47,6 +48,7 @@ export class LayerTable {
     this.#markSynced = sql.query<unknown, [string]>(
       "UPDATE layer SET unsynced_boot = NULL WHERE chain_id = ?",
     );
+    this.#forgetBlob = sql.query<unknown, [string]>("UPDATE layer SET blob = NULL WHERE blob = ?");
     this.#blobUses = sql.query<{ uses: number }, [string]>(
       "SELECT count(*) AS uses FROM layer WHERE blob = ?",
     );
@@ -102,6 +104,11 @@ export class LayerTable {
     this.#database.transaction(() => {
       for (const id of ordered) this.#delete.run(id);
     });
+  }
+
+  /** It is not kept any more: whoever obtains one of its layers brings it again. */
+  forgetBlob(blob: Digest): void {
+    this.#database.transaction(() => this.#forgetBlob.run(blob));
   }
 
   isBlobUsed(blob: Digest): boolean {

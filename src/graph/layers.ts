@@ -23,7 +23,7 @@ export interface LayerNeeds {
   readonly driver: GraphDriver;
   readonly content: Content;
   readonly table: LayerTable;
-  readonly leases: Leases;
+  readonly leases: Leases<LayerId>;
   readonly limits: LayerLimits;
   readonly collector: Pick<Collector, "collect" | "settled">;
   readonly durability: Pick<Durability, "schedule">;
@@ -56,6 +56,13 @@ export class LayerStore implements Layers {
     return !this.#needs.missing.has(layer) && this.#needs.table.find(layer) !== undefined;
   }
 
+  isWhole(top: LayerId | undefined): boolean {
+    const rows = this.#needs.table.chain(top);
+    const base = rows.at(-1);
+    const reachesBase = top === undefined || (base !== undefined && base.parent === undefined);
+    return reachesBase && rows.every(({ id, blob }) => blob !== undefined && this.has(id));
+  }
+
   size(layer: LayerId): number | undefined {
     return this.#needs.table.find(layer)?.size;
   }
@@ -70,11 +77,14 @@ export class LayerStore implements Layers {
   async obtain(source: LayerSource, passenger: Passenger): Promise<LayerId> {
     const layer = this.chain(source.parent, source.diffId);
     this.#needs.leases.hold(layer);
-    if (this.has(layer)) {
+    const isThere = this.has(layer);
+    if (isThere && this.#needs.table.find(layer)?.blob !== undefined) {
       passenger.report("exists");
       return layer;
     }
-    const flight = this.#flights.join(layer, passenger, (voyage) => this.#bring(layer, source, voyage));
+    const flight = this.#flights.join(layer, passenger, (voyage) =>
+      isThere ? this.#bringBlob(layer, source, voyage) : this.#bring(layer, source, voyage),
+    );
     return flight.done;
   }
 
@@ -88,7 +98,8 @@ export class LayerStore implements Layers {
     await using undo = new AsyncDisposableStack();
     for (const layer of below) leases.hold(layer);
     undo.defer(() => this.release(below));
-    const { descriptor, diffId, isNew } = await storeArchive(content, archive, signal);
+    const { descriptor, diffId, isNew, lease } = await storeArchive(content, archive, signal);
+    using _lease = lease;
     // A layer that was here already, or could not be made, has no use for another blob.
     await using _blob = {
       async [Symbol.asyncDispose]() {
@@ -121,9 +132,22 @@ export class LayerStore implements Layers {
     await this.#needs.collector.collect();
   }
 
+  /** Of a layer whose tree is there and whose blob was lost. */
+  async #bringBlob(layer: LayerId, source: LayerSource, voyage: Voyage<undefined>): Promise<LayerId> {
+    const { content, table } = this.#needs;
+    const { digest: blob, mediaType } = source.descriptor;
+    using _lease = content.leases.use(blob);
+    await this.#downloads.fetch(source, voyage).whole;
+    const row = table.find(layer);
+    if (row !== undefined) table.add({ ...row, blob, mediaType });
+    voyage.report("done");
+    return layer;
+  }
+
   /** A stored blob that turns out to be damaged is thrown away and fetched anew, once. */
   async #bring(layer: LayerId, source: LayerSource, voyage: Voyage<undefined>): Promise<LayerId> {
     const { content, collector } = this.#needs;
+    using _lease = content.leases.use(source.descriptor.digest);
     await collector.settled;
     const wasStored = (await content.size(source.descriptor.digest)) !== undefined;
     try {

@@ -3,7 +3,9 @@ import type { GraphDB } from "#graphdb";
 import { Content } from "./content.ts";
 import type { GraphDriver, GraphDriverKind, LayerId } from "./driver.ts";
 import { Durability } from "./durability.ts";
+import { examine } from "./examine.ts";
 import { Collector } from "./gc.ts";
+import { heal } from "./heal.ts";
 import { LayerTable } from "./layer-table.ts";
 import { type LayerLimits, LayerStore } from "./layers.ts";
 import { Leases } from "./leases.ts";
@@ -27,9 +29,9 @@ export async function openGraph({ root, database, kind, limits }: GraphOptions):
   const content = await Content.open(`${root}/content`);
   const driver = await kind.open(`${root}/${kind.name}`);
   const table = new LayerTable(database);
-  const leases = new Leases();
+  const leases = new Leases<LayerId>();
   const collector = new Collector({ database, driver, content, table, leases });
-  const images = new ImageStore({ database, layers: table, leases, collector });
+  const images = new ImageStore({ database, layers: table, leases, collector, blobs: content.leases });
   const durability = new Durability({ root: `${root}/${kind.name}`, driver, content, table });
   const lost = await durability.restore();
   const missing = await treelessLayers(driver, table);
@@ -44,6 +46,7 @@ export async function openGraph({ root, database, kind, limits }: GraphOptions):
     missing,
     limits: { ...LIMITS, ...limits },
   });
+  const parts = { driver, content, table, images, layers, collector, durability, missing };
   return {
     driver,
     content,
@@ -51,6 +54,11 @@ export async function openGraph({ root, database, kind, limits }: GraphOptions):
     layers,
     spool: () => new ContentSpool(content, table),
     limitDownloads: (count) => layers.limitDownloads(count),
+    examine: (options) => examine(parts, options),
+    heal: (ailments, options) =>
+      heal({ ...parts, quarantine: `${root}/content/quarantine` }, ailments, options),
+    garbage: () => collector.garbage(),
+    discard: (garbage) => collector.discard(garbage),
     sweep: (keep) => collector.sweep(keep),
     async [Symbol.asyncDispose]() {
       await durability[Symbol.asyncDispose]();

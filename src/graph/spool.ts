@@ -1,8 +1,8 @@
 import { createHash, type Hash } from "node:crypto";
-import { type FileHandle, open, rm } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { Fault } from "#errors";
 import type { Digest } from "#oci";
-import type { Content } from "./content.ts";
+import type { Content, SideFile } from "./content.ts";
 import type { LayerTable } from "./layer-table.ts";
 import type { Spool, Spooled, SpoolFile } from "./types.ts";
 
@@ -12,8 +12,10 @@ const READ_BYTES = 512 * 1024;
 export class ContentSpool implements Spool {
   readonly #content: Content;
   readonly #table: Pick<LayerTable, "isBlobUsed">;
-  readonly #paths = new Map<Spooled, string>();
-  readonly #adopted = new Set<Digest>();
+  readonly #sides = new Map<Spooled, SideFile>();
+  /** Where a file is that has become a blob. */
+  readonly #adopted = new Map<Spooled, string>();
+  readonly #held: Digest[] = [];
   #open: FileHandle | undefined;
 
   constructor(content: Content, table: Pick<LayerTable, "isBlobUsed">) {
@@ -22,8 +24,8 @@ export class ContentSpool implements Spool {
   }
 
   async create(): Promise<SpoolFile> {
-    const path = this.#content.sidePath();
-    const handle = await open(path, "wx+", 0o600);
+    const side = this.#content.sideFile();
+    const handle = await open(side.path, "wx+", 0o600);
     this.#open = handle;
     const writing = new Writing(handle);
     return {
@@ -32,13 +34,13 @@ export class ContentSpool implements Spool {
         await handle.close();
         this.#open = undefined;
         const spooled = writing.finish();
-        this.#paths.set(spooled, path);
+        this.#sides.set(spooled, side);
         return spooled;
       },
       discard: async () => {
         await handle.close();
         this.#open = undefined;
-        await rm(path, { force: true });
+        await side[Symbol.asyncDispose]();
       },
     };
   }
@@ -61,28 +63,30 @@ export class ContentSpool implements Spool {
   }
 
   async adopt(file: Spooled): Promise<void> {
-    if (await this.#content.has(file.digest)) return;
-    const path = this.#pathOf(file);
+    this.#content.leases.hold(file.digest);
+    this.#held.push(file.digest);
+    const side = this.#sides.get(file);
+    if (side === undefined || (await this.#content.has(file.digest))) return;
     {
-      await using handle = await open(path, "r");
+      await using handle = await open(side.path, "r");
       await handle.sync();
     }
-    this.#adopted.add(file.digest);
-    await this.#content.adopt(path, file.digest);
-    this.#paths.set(file, this.#content.path(file.digest));
+    await side.adopt(file.digest);
+    this.#adopted.set(file, this.#content.path(file.digest));
   }
 
   /** What has become a layer's stays; everything else goes. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#open?.close();
-    for (const digest of this.#adopted)
-      if (!this.#table.isBlobUsed(digest)) await this.#content.remove(digest);
-    for (const [{ digest }, path] of this.#paths)
-      if (!this.#adopted.has(digest) || path !== this.#content.path(digest)) await rm(path, { force: true });
+    this.#content.leases.release(this.#held);
+    for (const { digest } of this.#adopted.keys())
+      if (!this.#table.isBlobUsed(digest) && !this.#content.leases.isHeld(digest))
+        await this.#content.remove(digest);
+    for (const side of this.#sides.values()) await side[Symbol.asyncDispose]();
   }
 
   #pathOf(file: Spooled): string {
-    const path = this.#paths.get(file);
+    const path = this.#adopted.get(file) ?? this.#sides.get(file)?.path;
     if (path === undefined) throw new Fault("internal", `Cannot read ${file.digest}: it was not spooled`);
     return path;
   }

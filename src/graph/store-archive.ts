@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type FileHandle, open, rm } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { createGzip } from "node:zlib";
 import { type Compression, compressionOf, decompress, through } from "#archive";
 import { type Descriptor, type Digest, MEDIA } from "#oci";
@@ -18,21 +18,22 @@ export interface StoredArchive {
   readonly diffId: Digest;
   /** Whether it was not here before. */
   readonly isNew: boolean;
+  /** Keeps the blob from being taken for rubbish. */
+  readonly lease: Disposable;
 }
 
 /**
  * Stores an archive as a layer's blob: what is compressed stays as it is, everything else is compressed. Both digests
- * are computed as the bytes pass, and the blob gets its name when it is whole and on disk.
+ * are computed as the bytes pass, and the blob gets its name when it is whole and on disk. The caller lets it go.
  */
 export async function storeArchive(
   content: Content,
   archive: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
 ): Promise<StoredArchive> {
-  const side = content.sidePath();
   await using undo = new AsyncDisposableStack();
-  undo.defer(() => rm(side, { force: true }));
-  const file = undo.use(await open(side, "wx", 0o600));
+  const side = undo.use(content.sideFile());
+  const file = undo.use(await open(side.path, "wx", 0o600));
   const { compression, bytes } = await withCompression(cancellable(archive, signal));
   const blob = new Blob(file);
   const diff = createHash("sha256");
@@ -44,13 +45,16 @@ export async function storeArchive(
   signal.throwIfAborted();
   await file.sync();
   const digest = blob.digest();
+  using lease = new DisposableStack();
+  lease.use(content.leases.use(digest));
   const isNew = !(await content.has(digest));
-  if (isNew) await content.adopt(side, digest);
+  if (isNew) await side.adopt(digest);
   const mediaType = MEDIA_TYPES[compression === "none" ? "gzip" : compression];
   return {
     descriptor: { mediaType, digest, size: blob.size },
     diffId: `sha256:${diff.digest("hex")}` as Digest,
     isNew,
+    lease: lease.move(),
   };
 }
 

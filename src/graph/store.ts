@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Fault } from "#errors";
+import { Fault, sentenceOf } from "#errors";
 import type { GraphDB } from "#graphdb";
 import { Descriptor, type Digest, ImageConfig, parseReference, type Reference, sha256 } from "#oci";
 import type { LayerId } from "./driver.ts";
@@ -11,6 +11,9 @@ import { Repositories } from "./repositories.ts";
 import type { Image, Images, NewImage, RemovedImage } from "./types.ts";
 
 const CONFIG_LIMIT = 8 * 1024 * 1024;
+/** What is written down of an image's last use is no older than this. Milliseconds. */
+const USE_GRAIN = 3600 * 1000;
+const REASON_LIMIT = 300;
 const HEX_PREFIX = /^(?:sha256:)?([0-9a-f]{1,64})$/;
 
 /** `config` is the configuration's exact text: its digest is the image's id. */
@@ -20,14 +23,16 @@ interface Stored {
   readonly id: Digest;
   readonly top: LayerId | null;
   readonly created: number;
+  readonly last_used: number;
   readonly record: string;
 }
 
 export interface ImageNeeds {
   readonly database: GraphDB;
   readonly layers: LayerTable;
-  readonly leases: Leases;
-  readonly collector: Pick<Collector, "collect">;
+  readonly leases: Leases<LayerId>;
+  readonly blobs: Pick<Leases<Digest>, "release">;
+  readonly collector: Pick<Collector, "collect" | "dropManifests">;
 }
 
 export type RemoveOptions = Parameters<Images["remove"]>[1];
@@ -38,6 +43,10 @@ export class ImageStore implements Images {
   readonly repositories: Repositories;
   /** Everything, as it is in the database; undefined after a change. */
   #known: ReadonlyMap<Digest, Image> | undefined;
+  /** Rows that cannot be read, with the reason: no images, until somebody mends them. */
+  readonly damaged = new Map<Digest, string>();
+  /** Uses since the daemon's start. */
+  readonly #used = new Map<Digest, number>();
 
   constructor(needs: ImageNeeds) {
     this.#needs = needs;
@@ -69,6 +78,10 @@ export class ImageStore implements Images {
     return this.#needs.database.edges.child("image-parent", id, "") as Digest | undefined;
   }
 
+  namesOf(id: Digest): readonly Reference[] {
+    return this.repositories.of(id);
+  }
+
   childrenOf(id: Digest): readonly Digest[] {
     return this.#needs.database.edges.to("image-parent", id).map(({ parent }) => parent as Digest);
   }
@@ -76,14 +89,14 @@ export class ImageStore implements Images {
   register(image: NewImage): Image {
     const id = sha256(image.config);
     const config = decodeConfig(image.config);
-    const { database, layers, leases } = this.#needs;
+    const { database, layers, leases, blobs } = this.#needs;
     if (image.top !== undefined && layers.find(image.top) === undefined)
       throw new Fault("internal", `Cannot register image ${id}: its layer ${image.top} is not in the graph`);
     database.transaction(() => {
       const record = JSON.stringify({ config, manifest: image.manifest ?? this.get(id)?.manifest });
       database.sql
         .query(
-          "INSERT INTO image (id, top, created, record) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET record = excluded.record",
+          "INSERT INTO image (id, top, created, record) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET record = excluded.record, top = excluded.top",
         )
         .run(id, image.top ?? null, Date.now(), record);
       if (image.tag !== undefined) this.repositories.set(image.tag, id);
@@ -93,6 +106,7 @@ export class ImageStore implements Images {
     });
     this.#known = undefined;
     leases.release(layers.chain(image.top).map((row) => row.id));
+    if (image.manifest !== undefined) blobs.release([image.manifest.digest]);
     const registered = this.get(id);
     if (registered === undefined)
       throw new Fault("internal", `Cannot register image ${id}: it was not stored`);
@@ -106,8 +120,28 @@ export class ImageStore implements Images {
     this.#known = undefined;
   }
 
+  usedAt(id: Digest): number {
+    const stored = this.#row(id);
+    return Math.max(stored?.created ?? 0, stored?.last_used ?? 0, this.#used.get(id) ?? 0);
+  }
+
+  /** Seldom written down, and never waited for: a crash may make it an hour older than it is. */
+  touch(id: Digest): void {
+    const now = Date.now();
+    const stored = this.#row(id);
+    if (stored === undefined) return;
+    this.#used.set(id, now);
+    if (now - stored.last_used < USE_GRAIN) return;
+    const { database } = this.#needs;
+    database.transaction(
+      () => database.sql.query("UPDATE image SET last_used = ? WHERE id = ?").run(now, id),
+      { durable: false },
+    );
+  }
+
   async remove(text: string, options: RemoveOptions): Promise<RemovedImage> {
     const { database, collector } = this.#needs;
+    const manifests = new Map(this.list().map(({ id, manifest }) => [id, manifest?.digest]));
     let removed: RemovedImage;
     try {
       removed = database.transaction(() => removeImage(this, text, options));
@@ -116,6 +150,7 @@ export class ImageStore implements Images {
     }
     if (removed.deleted.length === 0) return removed;
     const layers = await collector.collect();
+    await collector.dropManifests(removed.deleted.flatMap((id) => manifests.get(id) ?? []));
     return { ...removed, deleted: [...removed.deleted, ...layers.map((layer) => layer as string as Digest)] };
   }
 
@@ -124,6 +159,30 @@ export class ImageStore implements Images {
     const { database } = this.#needs;
     database.edges.unlink("image-parent", id, "");
     database.sql.query("DELETE FROM image WHERE id = ?").run(id);
+    this.#used.delete(id);
+    this.#known = undefined;
+  }
+
+  /** What is written down of an image, also when it cannot be read. */
+  recordOf(id: Digest): string | undefined {
+    return this.#row(id)?.record;
+  }
+
+  /** Forgets a row that cannot be read, and its names. */
+  forgetDamaged(id: Digest): void {
+    this.#needs.database.transaction(() => {
+      for (const name of this.repositories.of(id)) this.repositories.remove(name);
+      this.drop(id);
+    });
+  }
+
+  /** From here on the image has no manifest of its own: it is composed when it is wanted. */
+  forgetManifest(id: Digest): void {
+    this.#needs.database.transaction(() =>
+      this.#needs.database.sql
+        .query("UPDATE image SET record = json_remove(record, '$.manifest') WHERE id = ?")
+        .run(id),
+    );
     this.#known = undefined;
   }
 
@@ -159,12 +218,28 @@ export class ImageStore implements Images {
     const rows = this.#needs.database.sql
       .query<Stored, []>("SELECT * FROM image ORDER BY created DESC")
       .all();
-    this.#known = new Map(rows.map((row) => [row.id, this.#toImage(row, names.get(row.id) ?? [])]));
+    this.damaged.clear();
+    this.#known = new Map(
+      rows.flatMap((row) => {
+        const image = this.#readable(row, names.get(row.id) ?? []);
+        return image === undefined ? [] : [[row.id, image] as const];
+      }),
+    );
     return this.#known;
+  }
+
+  #readable(row: Stored, names: readonly Reference[]): Image | undefined {
+    try {
+      return this.#toImage(row, names);
+    } catch (thrown) {
+      this.damaged.set(row.id, sentenceOf(thrown).slice(0, REASON_LIMIT));
+      return undefined;
+    }
   }
 
   #toImage({ id, top, created, record }: Stored, names: readonly Reference[]): Image {
     const { config, manifest } = ImageRecord.parse(JSON.parse(record));
+    if (sha256(config) !== id) throw new Fault("internal", "its configuration is not what its id says");
     const layers = this.#needs.layers.chain(top ?? undefined);
     return {
       id,

@@ -49,6 +49,8 @@ export interface Layers {
   /** `sha256(parent + " " + diffId)`. Source: OCI image specification, config.md, "Layer ChainID". */
   chain(parent: LayerId | undefined, diffId: Digest): LayerId;
   has(layer: LayerId): boolean;
+  /** Whether it and all below it are here, trees and blobs. */
+  isWhole(top: LayerId | undefined): boolean;
   /** The blob that the layer was unpacked from, as a manifest names it; undefined when it is not kept. */
   blob(layer: LayerId): Promise<Descriptor | undefined>;
   /** Bytes of file data in the layer itself; undefined when it is not there. */
@@ -80,11 +82,23 @@ export interface Layers {
   release(layers: Iterable<LayerId>): Promise<void>;
 }
 
+/** A file of the content store, whatever it is. Bytes, and milliseconds since the epoch. */
+export interface StoredFile {
+  readonly kind: "blob" | "download" | "side file";
+  readonly path: string;
+  /** Absent for a side file. */
+  readonly digest?: Digest;
+  readonly bytes: number;
+  readonly modifiedAt: number;
+}
+
 export interface ContentStore {
   has(digest: Digest): Promise<boolean>;
+  /** Bytes; undefined when it is not there. */
+  size(digest: Digest): Promise<number | undefined>;
   /** At most `limit` bytes; throws not_found. */
   read(digest: Digest, limit: number): Promise<Uint8Array>;
-  /** Verifies, then publishes by rename. */
+  /** Verifies, then publishes by rename. It is no rubbish from then on until an image is registered with it. */
   put(bytes: Uint8Array, expected?: Digest): Promise<Digest>;
   path(digest: Digest): string;
 }
@@ -111,11 +125,17 @@ export interface Images {
   get(id: Digest): Image | undefined;
   /** The exact bytes whose digest is the image's id. Throws `not_found`. */
   configuration(id: Digest): Uint8Array;
+  /** All its names, also of one whose record cannot be read. */
+  namesOf(id: Digest): readonly Reference[];
   /** The image that this one was built or committed from. */
   parentOf(id: Digest): Digest | undefined;
   /** Image, tag and edges in one transaction. */
   register(image: NewImage): Image;
   tag(id: Digest, reference: Reference): void;
+  /** When it was last used or came here, milliseconds since the epoch; 0 when it is not here. */
+  usedAt(id: Digest): number;
+  /** A container is made of it, or started. */
+  touch(id: Digest): void;
   /**
    * Docker's rules: a tag is taken off; the image goes with its last one, and its layers with their last image.
    * `usedBy` are the containers on it: with any, deleting the image is a conflict (`force` only untags).
@@ -153,6 +173,45 @@ export interface Spool extends AsyncDisposable {
   adopt(file: Spooled): Promise<void>;
 }
 
+/** Something of the graph that is not as it should be, and which images are not whole because of it. */
+export interface Ailment {
+  readonly kind: "blob" | "manifest" | "tree" | "layer" | "image";
+  /** Digest of the blob or manifest, id of the layer or image. */
+  readonly id: string;
+  readonly sentence: string;
+  readonly images: readonly Digest[];
+}
+
+export interface Examination {
+  readonly ailments: readonly Ailment[];
+  /** Layers on disk that no row speaks of. */
+  readonly strangers: readonly LayerId[];
+  /** Files of the content store that no row speaks of. */
+  readonly garbage: readonly StoredFile[];
+  readonly checked: {
+    readonly blobs: number;
+    readonly layers: number;
+    readonly images: number;
+    readonly bytes: number;
+  };
+}
+
+export interface ExamineOptions {
+  /** Writable layers, which are containers'. */
+  readonly keep: ReadonlySet<LayerId>;
+  /** Looks only whether everything is there and has its size. */
+  readonly isQuick: boolean;
+  readonly signal: AbortSignal;
+  readonly phase: (what: string) => void;
+}
+
+/** What was done about an ailment. `gone`: it is out of the way, and pulling the image again brings what is lacking. */
+export interface Healed {
+  readonly ailment: Ailment;
+  readonly how: "mended" | "gone" | "left";
+  readonly sentence: string;
+}
+
 export interface Graph extends AsyncDisposable {
   /** How many layers may be downloaded at once, from now on. */
   limitDownloads(count: number): void;
@@ -161,6 +220,20 @@ export interface Graph extends AsyncDisposable {
   readonly layers: Layers;
   readonly images: Images;
   spool(): Spool;
+  /** Looks at every blob, layer and image, against each other and, unless quick, against their digests. */
+  examine(options: ExamineOptions): Promise<Examination>;
+  /**
+   * Mends what can be mended from what is here, and takes the rest out of the way. `busy` says who runs on a layer:
+   * nothing is done to it then.
+   */
+  heal(
+    ailments: readonly Ailment[],
+    options: { readonly busy: (layer: LayerId) => string | undefined; readonly signal: AbortSignal },
+  ): Promise<readonly Healed[]>;
+  /** Files of the content store that no row speaks of, and nobody of this process works with. */
+  garbage(): Promise<readonly StoredFile[]>;
+  /** Removes those that still are garbage; tells which were. */
+  discard(garbage: readonly StoredFile[]): Promise<readonly StoredFile[]>;
   /** Removes what no row speaks of: half layers, old downloads, layers and writable layers not in `keep`. */
   sweep(keep: ReadonlySet<LayerId>): Promise<readonly string[]>;
 }

@@ -1,20 +1,20 @@
-import { Database } from "bun:sqlite";
+import { Database, SQLiteError } from "bun:sqlite";
 import { Fault } from "#errors";
 import { Edges } from "./edges.ts";
+import { examineRecords, type RecordProblem, type RecordTable, takeOut } from "./examine.ts";
 import { MIGRATIONS } from "./schema.ts";
+
+/** What SQLite says of a file that is none, or whose pages make no sense. Source: sqlite.org, "Result and Error Codes". */
+const DAMAGED: ReadonlySet<string> = new Set(["SQLITE_NOTADB", "SQLITE_CORRUPT", "SQLITE_CORRUPT_INDEX"]);
 
 /** The daemon's one file of records. */
 export class GraphDB implements Disposable {
   readonly sql: Database;
   readonly edges: Edges;
 
+  /** Throws `internal` for a file that is damaged, and `conflict` for one of a newer bunker. */
   constructor(path: string) {
-    this.sql = new Database(path, { create: true, strict: true });
-    this.sql.run("PRAGMA journal_mode = WAL");
-    this.sql.run("PRAGMA synchronous = FULL");
-    this.sql.run("PRAGMA foreign_keys = ON");
-    this.sql.run("PRAGMA busy_timeout = 2000");
-    migrate(this.sql, path);
+    this.sql = opened(path);
     this.edges = new Edges(this.sql);
   }
 
@@ -32,9 +32,41 @@ export class GraphDB implements Disposable {
     }
   }
 
+  examine(): readonly RecordProblem[] {
+    return examineRecords(this.sql);
+  }
+
+  /** Takes out a row whose own writer cannot read it. Returns its text; empty when there is no such row. */
+  takeOut(table: RecordTable, id: string): string {
+    return takeOut(this.sql, table, id);
+  }
+
   [Symbol.dispose](): void {
     this.sql.close();
   }
+}
+
+function opened(path: string): Database {
+  const sql = new Database(path, { create: true, strict: true });
+  try {
+    sql.run("PRAGMA journal_mode = WAL");
+    sql.run("PRAGMA synchronous = FULL");
+    sql.run("PRAGMA foreign_keys = ON");
+    sql.run("PRAGMA busy_timeout = 2000");
+    migrate(sql, path);
+    return sql;
+  } catch (thrown) {
+    sql.close();
+    if (!(thrown instanceof SQLiteError) || !DAMAGED.has(thrown.code ?? "")) throw thrown;
+    throw damaged(path, thrown.message);
+  }
+}
+
+function damaged(path: string, reason: string): Fault {
+  return new Fault(
+    "internal",
+    `Cannot open ${path}: it is damaged (${reason}); put back a copy of it, or move it away and start anew: containers, networks and names are then unknown, volumes and images have to be made or pulled again`,
+  );
 }
 
 function migrate(sql: Database, path: string): void {
@@ -45,11 +77,7 @@ function migrate(sql: Database, path: string): void {
       `Cannot open ${path}: a newer bunker wrote it; use that one or another --data-root`,
     );
   const check = sql.query("PRAGMA quick_check").get() as { quick_check: string };
-  if (check.quick_check !== "ok")
-    throw new Fault(
-      "internal",
-      `Cannot open ${path}: it is damaged (${check.quick_check}); restore it or use another --data-root`,
-    );
+  if (check.quick_check !== "ok") throw damaged(path, check.quick_check.split("\n", 1)[0] ?? "");
   sql
     .transaction(() => {
       for (const migration of MIGRATIONS.slice(applied)) sql.run(migration);

@@ -5,3 +5,4 @@
  */
 export { GraphDB } from "./database.ts";
 export { type Edge, type EdgeKind, Edges } from "./edges.ts";
+export type { RecordProblem, RecordTable } from "./examine.ts";

@@ -131,4 +131,8 @@ export const MIGRATIONS: readonly string[] = [
     WHERE json_extract(record, '$.spec.networks') = '{}'
       AND json_extract(record, '$.spec.host.networkMode') NOT LIKE 'container:%';
   `,
+  `
+  -- When a container was last made of it or started on it, milliseconds since the epoch, to about an hour.
+  ALTER TABLE image ADD COLUMN last_used INTEGER NOT NULL DEFAULT 0;
+  `,
 ];

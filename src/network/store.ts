@@ -50,7 +50,7 @@ export class NetworkStore {
 
   #read<Row>(table: "network" | "sandbox" | "endpoint"): Row[] {
     const rows = this.#database.sql.query<{ record: string }, []>(`SELECT record FROM ${table}`).all();
-    return rows.map(({ record }) => JSON.parse(record));
+    return rows.flatMap(({ record }) => readable<Row>(record));
   }
 
   #remember(record: EndpointRecord): void {
@@ -252,4 +252,13 @@ export class NetworkStore {
 /** eth2 before eth10. */
 function byLinkName(a: { readonly interfaceName: string }, b: { readonly interfaceName: string }): number {
   return a.interfaceName.localeCompare(b.interfaceName, "en", { numeric: true });
+}
+
+/** A row that cannot be read counts for none until somebody mends it. */
+function readable<Row>(record: string): Row[] {
+  try {
+    return [JSON.parse(record) as Row];
+  } catch {
+    return [];
+  }
 }

@@ -15,9 +15,11 @@ export class VolumeTable {
 
   volumes(): readonly { readonly volume: Volume; readonly isRemoving: boolean }[] {
     const rows = this.#db.sql.query("SELECT record FROM volume ORDER BY name").all() as { record: string }[];
-    return rows.map(({ record }) => {
+    return rows.flatMap(({ record }) => {
+      const row = readable(record);
+      if (row === undefined) return [];
       // Of volumes that were made when there was one driver only.
-      const { isRemoving = false, scope = "local", ...rest } = JSON.parse(record) as Row;
+      const { isRemoving = false, scope = "local", ...rest } = row;
       return { volume: { ...rest, scope }, isRemoving };
     });
   }
@@ -113,5 +115,14 @@ export class VolumeTable {
         this.#db.sql.query("DELETE FROM volume_mount WHERE volume = ? AND holder = ?").run(volume, holder),
       { durable: false },
     );
+  }
+}
+
+/** A row that cannot be read is no volume until somebody mends it: its content stays where it is. */
+function readable(record: string): Row | undefined {
+  try {
+    return JSON.parse(record) as Row;
+  } catch {
+    return undefined;
   }
 }

@@ -10,6 +10,7 @@ export class FakeGraph {
   };
   readonly content = {
     blobs: new Map<string, Uint8Array>(),
+    has: async (digest: Digest) => this.content.blobs.has(digest),
     put: async (bytes: Uint8Array, expected?: Digest) => {
       const digest = sha256(bytes);
       if (expected !== undefined && expected !== digest) throw new Error(`${expected} is ${digest}`);
@@ -30,6 +31,10 @@ export class FakeLayers implements Layers {
 
   has(layer: LayerId): boolean {
     return this.held.has(layer);
+  }
+
+  isWhole(top: LayerId | undefined): boolean {
+    return top === undefined || this.has(top);
   }
 
   async blob(): Promise<undefined> {
@@ -107,6 +112,11 @@ export class FakeImages implements Omit<Images, "configuration"> {
     return this.#images.get(id);
   }
 
+  namesOf(id: Digest): readonly Reference[] {
+    const image = this.get(id);
+    return [...(image?.tags ?? []), ...(image?.digests ?? [])];
+  }
+
   find(text: string): Image | undefined {
     const byId = this.list().find(({ id }) => id === text || id.startsWith(`sha256:${text}`));
     if (byId !== undefined) return byId;
@@ -148,6 +158,17 @@ export class FakeImages implements Omit<Images, "configuration"> {
         ...image,
         tags: image.tags.filter((tag) => formatReference(tag) !== gone),
       });
+  }
+
+  /** Uses, by image. */
+  readonly uses = new Map<Digest, number>();
+
+  usedAt(id: Digest): number {
+    return this.uses.get(id) ?? 0;
+  }
+
+  touch(id: Digest): void {
+    this.uses.set(id, Date.now());
   }
 
   async remove(text: string): Promise<RemovedImage> {

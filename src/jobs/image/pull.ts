@@ -23,9 +23,9 @@ import { clientFor, type RegistryNeeds } from "./registry.ts";
 
 interface Needs extends RegistryNeeds {
   readonly graph: {
-    readonly content: Pick<Graph["content"], "put">;
+    readonly content: Pick<Graph["content"], "has" | "put">;
     readonly images: Pick<Graph["images"], "find" | "register">;
-    readonly layers: Pick<Graph["layers"], "chain" | "has" | "obtain" | "release">;
+    readonly layers: Pick<Graph["layers"], "chain" | "has" | "isWhole" | "obtain" | "release">;
   };
   readonly events: Pick<EventBus, "publish">;
 }
@@ -104,7 +104,9 @@ async function unchanged(
   { reference, image }: { readonly reference: Reference; readonly image: Image | undefined },
 ): Promise<{ readonly image: Image; readonly digest: Digest } | undefined> {
   if (image === undefined || !isPlatform(image.config, platform)) return undefined;
-  if (image.top !== undefined && !needs.graph.layers.has(image.top)) return undefined;
+  const { content, layers } = needs.graph;
+  if (!layers.isWhole(image.top)) return undefined;
+  if (image.manifest !== undefined && !(await content.has(image.manifest.digest))) return undefined;
   const digest = reference.digest ?? (await client.digest(reference, context).catch(ifAnswered));
   context.signal.throwIfAborted();
   const isSame = ({ domain, path, digest: known }: Reference) =>

@@ -178,14 +178,24 @@ function configOf(name: string): Uint8Array {
 
 function scene() {
   const database = new GraphDB(":memory:");
-  const collector: Pick<Collector, "collect"> = { collect: async () => [] };
+  const dropped: Digest[] = [];
+  const collector: Pick<Collector, "collect" | "dropManifests"> = {
+    collect: async () => [],
+    dropManifests: async (digests) => void dropped.push(...digests),
+  };
   const layers = new LayerTable(database);
-  const images = new ImageStore({ database, layers, leases: new Leases(), collector });
+  const images = new ImageStore({
+    database,
+    layers,
+    leases: new Leases(),
+    blobs: new Leases<Digest>(),
+    collector,
+  });
   const make = (name: string, references: readonly (string | Reference)[] = []) => {
     const { id } = images.register({ config: configOf(name) });
     for (const reference of references)
       images.tag(id, typeof reference === "string" ? parseReference(reference) : reference);
     return images.get(id) ?? { id: id as Digest, tags: [], digests: [] };
   };
-  return { images, make };
+  return { images, make, dropped, database };
 }
