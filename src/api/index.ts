@@ -15,5 +15,6 @@ export * from "./network-request.ts";
 export * from "./object-reply.ts";
 export * from "./path-stat.ts";
 export * from "./query.ts";
+export * from "./store-reply.ts";
 export * from "./system-reply.ts";
 export * from "./versions.ts";

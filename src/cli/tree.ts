@@ -41,6 +41,10 @@ const dialStdio = leaf(
   "Proxy the stdio stream to the daemon connection",
   async () => (await import("./commands/dial-stdio.ts")).dialStdio,
 );
+const doctor = leaf(
+  "Check that the store is whole, and repair it",
+  async () => (await import("./commands/doctor.ts")).doctor,
+);
 const events = leaf(
   "Get real time events from the server",
   async () => (await import("./commands/events.ts")).events,
@@ -52,6 +56,10 @@ const exec = leaf(
 const exported = leaf(
   "Export a container's filesystem as a tar archive",
   async () => (await import("./commands/export.ts")).exported,
+);
+const gc = leaf(
+  "Free what no image, container or pull needs",
+  async () => (await import("./commands/gc.ts")).gc,
 );
 const history = leaf(
   "Show the history of an image",
@@ -222,9 +230,11 @@ export const TOP: Readonly<Record<string, Leaf>> = {
   cp,
   create,
   diff,
+  doctor,
   events,
   exec,
   export: exported,
+  gc,
   history,
   images,
   import: imported,
@@ -339,7 +349,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   setup: { about: "Set bunker up on this host", commands: { systemd: setupSystemd } },
   system: {
     about: "Manage bunker",
-    commands: { df: systemDf, "dial-stdio": dialStdio, events, info, prune: systemPrune },
+    commands: { df: systemDf, "dial-stdio": dialStdio, doctor, events, gc, info, prune: systemPrune },
   },
   volume: VOLUME,
 };

@@ -4,7 +4,15 @@
  * Called by `cli`.
  */
 
-export type { ImageFound, JobSummary, NetworkFinding, PublishedPortReport } from "#api";
+export type {
+  DoctorFinding,
+  DoctorReport,
+  GarbageItem,
+  ImageFound,
+  JobSummary,
+  NetworkFinding,
+  PublishedPortReport,
+} from "#api";
 export { DEFAULT_HOST, parseAddress } from "./address.ts";
 export {
   commitContainer,
@@ -30,6 +38,7 @@ export type { Sink, Stream } from "./frames.ts";
 export * from "./images.ts";
 export { linesOf, valuesOf } from "./lines.ts";
 export * from "./networks.ts";
+export * from "./store.ts";
 export * from "./system.ts";
 export { API_VERSION, type Reply, Transport, type TransportOptions } from "./transport.ts";
 export type * from "./types.ts";

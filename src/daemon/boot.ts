@@ -205,6 +205,7 @@ async function openRooms(config: Config, log: Log, undo: AsyncDisposableStack): 
     engine: new Engine<Jobs>(),
     events,
     graph,
+    database,
     networks,
     exec,
     complain,

@@ -21,12 +21,15 @@ export interface EventSubscription {
   /** End once this time is past. */
   readonly until?: bigint;
   readonly signal?: AbortSignal;
+  /** The engine's own, which nobody is told of. */
+  readonly isInternal?: boolean;
 }
 
 /** Publishes what happens to whoever listens, in order, and keeps the last few for latecomers. */
 export class EventBus {
   readonly #kept: EngineEvent[] = [];
   readonly #listeners = new Set<(event: EngineEvent) => void>();
+  #internalCount = 0;
   #last = 0n;
 
   publish(event: Omit<EngineEvent, "timeNano">): void {
@@ -41,12 +44,12 @@ export class EventBus {
   }
 
   get listenerCount(): number {
-    return this.#listeners.size;
+    return this.#listeners.size - this.#internalCount;
   }
 
   /** Listens from the moment of the call, not of the first `next`: nothing published in between is lost. */
   subscribe(wanted: EventSubscription = {}): AsyncIterable<EngineEvent> {
-    const { filter = () => true, since, until, signal } = wanted;
+    const { filter = () => true, since, until, signal, isInternal = false } = wanted;
     const queue =
       since === undefined ? [] : this.#kept.filter((event) => event.timeNano >= since && filter(event));
     let wake: (() => void) | undefined;
@@ -59,7 +62,7 @@ export class EventBus {
     };
     const finish = () => {
       isOver = true;
-      this.#listeners.delete(listener);
+      if (this.#listeners.delete(listener) && isInternal) this.#internalCount--;
       clearTimeout(timer);
       wake?.();
     };
@@ -67,6 +70,7 @@ export class EventBus {
       until === undefined ? undefined : Number((until - BigInt(Date.now()) * 1_000_000n) / 1_000_000n);
     const timer = left === undefined || left > 2 ** 31 ? undefined : setTimeout(finish, Math.max(0, left));
     this.#listeners.add(listener);
+    if (isInternal) this.#internalCount++;
     if (signal?.aborted) finish();
     signal?.addEventListener("abort", finish, { once: true });
     return (async function* () {

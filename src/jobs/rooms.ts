@@ -2,6 +2,7 @@ import { type Containers, HealthChecks, Monitor } from "#container";
 import type { Engine, EventBus } from "#engine";
 import type { ExecDriver, RunningContainer } from "#exec";
 import type { Graph } from "#graph";
+import type { GraphDB } from "#graphdb";
 import type { Networks } from "#network";
 import type { Plugins } from "#plugin";
 import type { OpenRegistry } from "#registry";
@@ -48,6 +49,8 @@ export interface Rooms extends ContainerRooms {
   readonly engine: Pick<Engine, "list" | "cancel">;
   readonly events: EventBus;
   readonly graph: Graph;
+  /** For whoever looks whether what is written down can be. */
+  readonly database: Pick<GraphDB, "examine" | "takeOut" | "edges">;
   readonly networks: Networks;
   readonly volumes: Volumes;
   readonly plugins: Pick<Plugins, "names">;

@@ -11,6 +11,7 @@ import { imageRoutes } from "./routes/images.ts";
 import { jobRoutes } from "./routes/jobs.ts";
 import { networkRoutes } from "./routes/networks.ts";
 import { registryRoutes } from "./routes/registry.ts";
+import { storeRoutes } from "./routes/store.ts";
 import { streamRoutes } from "./routes/streams.ts";
 import { systemRoutes } from "./routes/system.ts";
 import { volumeContentRoutes } from "./routes/volume-content.ts";
@@ -55,6 +56,7 @@ export function createApp({ engine, facts }: AppNeeds): App {
     volumeRoutes(engine),
     volumeContentRoutes(engine),
     networkRoutes(engine),
+    storeRoutes(engine),
     absentRoutes(),
   ];
   for (const table of tables) app.route("/", table);

@@ -171,6 +171,16 @@ export const JOBS: FakeJobs = {
   "network.connect": () => ({}),
   "network.disconnect": () => ({}),
   "network.prune": () => ({ deleted: ["front"] }),
+  "system.doctor": () => ({
+    checked: { blobs: 1, layers: 1, images: 1, containers: 0, volumes: 0, bytes: 10 },
+    findings: [
+      { subject: "blob sha256:aa", verdict: "broken", sentence: "It is empty", remedy: "Pull again" },
+    ],
+  }),
+  "system.gc": () => ({
+    items: [{ kind: "download", name: "sha256:aa", bytes: 10, reason: "a part of a blob" }],
+    bytes: 10,
+  }),
   "network.doctor": () => [
     { subject: "ip_forward", verdict: "broken", sentence: "It is off", remedy: "Turn it on" },
   ],

@@ -46,14 +46,16 @@ export const pruneImages = (needs: Needs) =>
       for (const image of images.list())
         for (const layer of layersOf(image, needs.graph.layers)) sizes.delete(layer);
       const reclaimedBytes = [...sizes.values()].reduce((sum, size) => sum + size, 0);
+      const attributes = { reclaimed: String(reclaimedBytes) };
+      needs.events.publish({ type: "image", action: "prune", id: "", attributes });
       return { untagged, deleted, reclaimedBytes };
     },
   });
 
 /** Another image or a new container may hold it by now, or a removal may have taken it along. */
-async function removeUnlessNeeded(needs: Needs, id: string): Promise<RemovedImage> {
+export async function removeUnlessNeeded(needs: RemoveNeeds, id: string): Promise<RemovedImage> {
   try {
-    return await removeAndAnnounce(needs, id, { force: true, prune: true });
+    return await removeAndAnnounce(needs, id, { force: true, prune: true, isSparing: true });
   } catch (thrown) {
     if (thrown instanceof Fault && (thrown.kind === "conflict" || thrown.kind === "not_found"))
       return NOTHING;

@@ -31,14 +31,25 @@ export function imagesOf({ imageId, mounts }: Container): readonly string[] {
 export async function removeAndAnnounce(
   needs: RemoveNeeds,
   ref: string,
-  options: { readonly force: boolean; readonly prune: boolean },
+  {
+    isSparing = false,
+    ...options
+  }: {
+    readonly force: boolean;
+    readonly prune: boolean;
+    /** Whether a stopped container is as good a reason to refuse as a running one. */
+    readonly isSparing?: boolean;
+  },
 ): Promise<RemovedImage> {
   const { id, config } = findImage(needs.graph.images, ref);
   const usedBy = (image: Digest) =>
     needs.containers
       .list()
       .filter((container) => imagesOf(container).includes(image))
-      .map(({ id, state }) => ({ id, isRunning: state.status === "running" || state.status === "paused" }));
+      .map(({ id, state }) => ({
+        id,
+        isRunning: isSparing || state.status === "running" || state.status === "paused",
+      }));
   const images = new Set(needs.graph.images.list().map(({ id }) => id));
   const removed = await needs.graph.images.remove(ref, { ...options, usedBy });
   for (const _ of removed.untagged) announceImage(needs.events, "untag", { id, name: id, config });

@@ -45,7 +45,60 @@ export interface SystemInfo {
   readonly version: string;
 }
 
+/** `broken` needs somebody, `mended` was put right, `note` is no harm. */
+export interface DoctorFinding {
+  readonly subject: string;
+  readonly verdict: "broken" | "mended" | "note";
+  readonly sentence: string;
+  /** What to do, or what was done. */
+  readonly remedy: string;
+}
+
+/** Bytes of the blobs that were looked at. */
+export interface DoctorReport {
+  readonly checked: {
+    readonly blobs: number;
+    readonly layers: number;
+    readonly images: number;
+    readonly containers: number;
+    readonly volumes: number;
+    readonly bytes: number;
+  };
+  readonly findings: readonly DoctorFinding[];
+}
+
+/** Something that nobody needs, and why. `bytes`: of what goes with it and with nothing else. */
+export interface GarbageItem {
+  readonly kind: "image" | "blob" | "download" | "side file";
+  readonly name: string;
+  readonly bytes: number;
+  readonly reason: string;
+}
+
 export type SystemJobs = {
+  /**
+   * Frees what nobody needs: files of the content store that no record speaks of, images without a name, and with `all`
+   * named ones as well, least recently used first; never what a container is made of. `keepSeconds`: images used since
+   * then stay. `goalBytes`: no more named images than that takes. `isDry` only tells.
+   */
+  readonly "system.gc": {
+    readonly input: {
+      readonly isDry: boolean;
+      readonly all: boolean;
+      readonly keepSeconds: number;
+      readonly goalBytes?: number;
+    };
+    readonly output: { readonly items: readonly GarbageItem[]; readonly bytes: number };
+  };
+  /**
+   * Looks whether the store is whole. `isQuick`: without reading blobs and trees. `repairs`: mends what can be mended,
+   * pulls again what registries have, and takes the rest out of the way; credentials come in the environment, as for
+   * "image.pull".
+   */
+  readonly "system.doctor": {
+    readonly input: { readonly isQuick: boolean; readonly repairs: boolean };
+    readonly output: DoctorReport;
+  };
   /** Credentials come in the environment, as for "image.pull". `server` is empty for Docker Hub. */
   readonly "system.login": {
     readonly input: { readonly server: string };

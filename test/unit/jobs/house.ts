@@ -32,6 +32,7 @@ export async function openHouse() {
     engine,
     events,
     complain,
+    database: db,
     networks,
     exec,
     plugins: { names: async () => [] },
