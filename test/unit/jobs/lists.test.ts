@@ -205,7 +205,6 @@ describe("facts of the host", () => {
       containers: { running: 1, paused: 0, stopped: 1 },
       images: 1,
       driver: "fake",
-      jobs: 1,
       eventListeners: 1,
       liveRestore: true,
     });
