@@ -6,7 +6,7 @@ import { createApp } from "#server";
 import { JOBS } from "../fakes/answering-jobs.ts";
 import { appOver } from "../fakes/app-over.ts";
 import { fakeEngine } from "../fakes/jobs.ts";
-import { FACTS } from "../fakes/served.ts";
+import { FACTS, served } from "../fakes/served.ts";
 import { ENDPOINTS } from "../fixtures/api-endpoints.ts";
 
 /** The list of Docker's endpoints, where it lies beside the project. */
@@ -87,6 +87,17 @@ describe("where there is no swarm, Docker's words", () => {
     expect([response.status, await response.json()]).toEqual([503, { message }]);
   });
 });
+
+test.each(["/session", "/grpc", "/v1.44/session"])(
+  "semantics 20: %s is not there, says so, and takes no connection over",
+  async (path) => {
+    await using server = await served({});
+    const upgrade = "Connection: Upgrade\r\nUpgrade: h2c\r\nX-Docker-Expose-Session-Uuid: x\r\n";
+    const client = server.dial(`POST ${path} HTTP/1.1\r\nHost: d\r\n${upgrade}Content-Length: 0\r\n\r\n`);
+    const reply = await client.until("no builder in this version");
+    expect(reply).toStartWith("HTTP/1.1 501 ");
+  },
+);
 
 describe("plugins that are images", () => {
   test("are none", async () => {
