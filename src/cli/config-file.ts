@@ -52,6 +52,12 @@ export class ConfigFile {
     return typeof value === "string" ? value : "";
   }
 
+  /** A setting that is a list of texts; empty when it is not there, or none. */
+  list(key: string): readonly string[] {
+    const value = this.#settings[key];
+    return Array.isArray(value) ? value.filter((item) => typeof item === "string") : [];
+  }
+
   /** A setting that is an object; empty when it is not there, or none. */
   table(key: string): Settings {
     const value = this.#settings[key];

@@ -31,7 +31,7 @@ export async function runCli(
     using session = new Session(flags, { console, env, program });
     if (flags.bool("version")) session.say(versionLine(program));
     else if (wantsHelp || rest.length === 0) await showHelp(session, []);
-    else await dispatch(session, rest);
+    else await dispatch(session, rest, words);
     return session.exitCode;
   } catch (thrown) {
     return failure(thrown, { console, program });
@@ -57,7 +57,8 @@ function failure(thrown: unknown, { console, program }: { console: Console; prog
   return FAILURE_EXIT;
 }
 
-async function dispatch(session: Session, words: readonly string[]): Promise<void> {
+/** `all` are the words with the flags before the command. */
+async function dispatch(session: Session, words: readonly string[], all: readonly string[]): Promise<void> {
   const [first = "", second = ""] = words;
   const group = Object.hasOwn(GROUPS, first) ? GROUPS[first] : undefined;
   if (first === "help") return showHelp(session, words.slice(1));
@@ -65,13 +66,19 @@ async function dispatch(session: Session, words: readonly string[]): Promise<voi
   const meansPreset = group?.preset !== undefined && (second === "" || second.startsWith("-"));
   const typed = meansPreset ? [first, group?.preset ?? "", ...words.slice(1)] : words;
   const found = leafAt(typed, session.program);
-  if (found === undefined) return searchTree(session, typed);
+  if (found === undefined) return searchTree(session, typed, all);
   const { leaf, path, rest } = found;
   session.exitCode = await perform(await leaf.load(), rest, { session, path });
 }
 
-/** Whatever is not plainly the name of a command is looked for by citty; what it does not find gets help. */
-async function searchTree(session: Session, words: readonly string[]): Promise<void> {
+/** Whatever is not plainly the name of a command is a plugin, or is looked for by citty; what it does not find gets help. */
+async function searchTree(session: Session, words: readonly string[], all: readonly string[]): Promise<void> {
+  const { findPlugin, runPlugin } = await import("./plugins.ts");
+  const plugin = findPlugin(session, words[0] ?? "");
+  if (plugin !== undefined && !Object.hasOwn(GROUPS, words[0] ?? "")) {
+    session.exitCode = await runPlugin(session, plugin, all);
+    return;
+  }
   const { runTree } = await import("./citty-tree.ts");
   if (!(await runTree(session, words))) await showHelp(session, words);
 }

@@ -1,5 +1,6 @@
 import type { Filters, Labels } from "#client";
 import type { Columns } from "./output/list.ts";
+import type { Session } from "./session.ts";
 
 /** The flag that every list has. */
 export const FORMAT_FLAG = {
@@ -7,6 +8,14 @@ export const FORMAT_FLAG = {
   hint: "string",
   about: "Format output: 'table', 'table TEMPLATE', 'json', or a Go template",
 } as const;
+
+/** `--format`, else what the configuration says for this list (`psFormat`), unless only ids are asked for. */
+export function formatFor(
+  { config }: Pick<Session, "config">,
+  { asked, setting, isQuiet = false }: { asked: string; setting: string; isQuiet?: boolean },
+): string {
+  return asked !== "" || isQuiet ? asked : config.text(setting);
+}
 
 export const FILTER_FLAG = {
   kind: "list",

@@ -1,10 +1,12 @@
-/** A word more than this many letters away is no typing error. */
-const DISTANCE = 2;
+/** A word more than this many slips away is no typing error; a short word allows one alone. */
+const SLIPS = 2;
+const SHORT_LETTERS = 5;
 
 /** The known word that was probably meant, if one is near enough. */
 export function nearest(typed: string, known: readonly string[]): string | undefined {
+  const limit = typed.length < 2 ? 0 : typed.length <= SHORT_LETTERS ? 1 : SLIPS;
   let best: string | undefined;
-  let bestDistance = Math.min(DISTANCE, Math.floor(typed.length / 2)) + 1;
+  let bestDistance = limit + 1;
   for (const word of known) {
     const distance = distanceOf(typed, word);
     if (distance < bestDistance) {
@@ -15,16 +17,20 @@ export function nearest(typed: string, known: readonly string[]): string | undef
   return best;
 }
 
-/** How many letters must be put in, taken out or changed. Source: Levenshtein. */
+/** How many letters must be put in, taken out, changed, or swapped with their neighbour. Source: Damerau and Levenshtein. */
 function distanceOf(left: string, right: string): number {
+  let before: number[] = [];
   let row = Array.from({ length: right.length + 1 }, (_, at) => at);
   for (let i = 1; i <= left.length; i++) {
     const next = [i];
     for (let j = 1; j <= right.length; j++) {
       const isSame = left[i - 1] === right[j - 1];
       const change = (row[j - 1] ?? 0) + (isSame ? 0 : 1);
-      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+      const isSwap = i > 1 && j > 1 && left[i - 1] === right[j - 2] && left[i - 2] === right[j - 1];
+      const swap = isSwap ? (before[j - 2] ?? 0) + 1 : Number.POSITIVE_INFINITY;
+      next.push(Math.min(change, swap, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
     }
+    before = row;
     row = next;
   }
   return row[right.length] ?? 0;

@@ -1,4 +1,5 @@
 import { Fault } from "#errors";
+import type { ConfigFile } from "./config-file.ts";
 import type { Console } from "./console.ts";
 
 /** What a person types, or a pipe brings, until `dispose`; a terminal is in raw mode meanwhile if asked. */
@@ -130,6 +131,11 @@ export const DETACH_KEYS_FLAG = {
   hint: "string",
   about: "Override the key sequence for detaching a container",
 } as const;
+
+/** The keys as typed, else as the configuration has them; empty for the usual ones. */
+export function askedKeys(typed: string, { config }: { readonly config: Pick<ConfigFile, "text"> }): string {
+  return typed === "" ? config.text("detachKeys") : typed;
+}
 
 /** @throws Fault `invalid` when the text is no list of keys */
 export function detachKeys(text: string): number[] {

@@ -2,7 +2,7 @@ import { armWait, attachContainer, Duplex, inspectContainer } from "#client";
 import { Fault } from "#errors";
 import { Attachment } from "../attachment.ts";
 import { defineCli } from "../command.ts";
-import { DETACH_KEYS_FLAG, detachKeys } from "../terminal.ts";
+import { askedKeys, DETACH_KEYS_FLAG, detachKeys } from "../terminal.ts";
 
 /** `bunker attach`. */
 export const attach = defineCli({
@@ -27,14 +27,15 @@ export const attach = defineCli({
     const takesInput = !flags.bool("no-stdin") && Config.OpenStdin === true;
     if (isTerminal && takesInput && !session.console.isTerminal(0))
       throw new Fault("invalid", "the input device is not a TTY");
-    const keys = detachKeys(flags.text("detach-keys"));
+    const typedKeys = askedKeys(flags.text("detach-keys"), session);
+    const keys = detachKeys(typedKeys);
     const { exit } = await armWait(session.daemon, id, "not-running");
     exit.catch(() => undefined);
     const upgraded = await attachContainer(session.daemon, id, {
       stdin: takesInput,
       stdout: true,
       stderr: true,
-      ...(flags.has("detach-keys") ? { detachKeys: flags.text("detach-keys") } : {}),
+      ...(typedKeys === "" ? {} : { detachKeys: typedKeys }),
     });
     using attachment = new Attachment(session, new Duplex(upgraded, isTerminal), {
       id,

@@ -14,7 +14,7 @@ import { checkEnv } from "../create/checks.ts";
 import { environment } from "../create/environment.ts";
 import type { Flags } from "../flags.ts";
 import type { Session } from "../session.ts";
-import { DETACH_KEYS_FLAG, detachKeys, terminalSize } from "../terminal.ts";
+import { askedKeys, DETACH_KEYS_FLAG, detachKeys, terminalSize } from "../terminal.ts";
 
 const EXEC_FLAGS = {
   detach: { kind: "bool", short: "d", about: "Detached mode: run command in the background" },
@@ -46,7 +46,7 @@ export const exec = defineCli({
     const takesInput = flags.bool("interactive") && !flags.bool("detach");
     if (isTerminal && takesInput && !session.console.isTerminal(0))
       throw new Fault("invalid", "the input device is not a TTY");
-    const keys = detachKeys(flags.text("detach-keys"));
+    const keys = detachKeys(askedKeys(flags.text("detach-keys"), session));
     const size = isTerminal ? terminalSize(session.console) : undefined;
     const consoleSize: { size?: [number, number] } =
       size === undefined ? {} : { size: [size.rows, size.columns] };
@@ -81,6 +81,7 @@ function bodyOf(
   { command, session, size }: { command: readonly string[]; session: Session; size?: [number, number] },
 ): ExecBody {
   const isAttached = !flags.bool("detach");
+  const keys = askedKeys(flags.text("detach-keys"), session);
   const variables = environment(flags.list("env-file"), flags.list("env"), session.env);
   return {
     Cmd: command,
@@ -92,7 +93,7 @@ function bodyOf(
     ...(variables.length > 0 ? { Env: variables } : {}),
     ...(flags.has("user") ? { User: flags.text("user") } : {}),
     ...(flags.has("workdir") ? { WorkingDir: flags.text("workdir") } : {}),
-    ...(flags.has("detach-keys") ? { DetachKeys: flags.text("detach-keys") } : {}),
+    ...(keys === "" ? {} : { DetachKeys: keys }),
     ...(size === undefined ? {} : { ConsoleSize: size }),
   };
 }

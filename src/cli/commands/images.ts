@@ -2,7 +2,7 @@ import { type Filters, type ImageSummary, listImages } from "#client";
 import { Fault } from "#errors";
 import { defineCli } from "../command.ts";
 import type { Flags } from "../flags.ts";
-import { FILTER_FLAG, FORMAT_FLAG, filtersOf } from "../listing.ts";
+import { FILTER_FLAG, FORMAT_FLAG, filtersOf, formatFor } from "../listing.ts";
 import { type Columns, renderList } from "../output/list.ts";
 import { humanDuration, humanSize, shortId, timeText } from "../output/units.ts";
 import type { Session } from "../session.ts";
@@ -45,11 +45,16 @@ export const images = defineCli({
       digests: flags.bool("digests"),
       filters,
     });
-    const format = flags.text("format");
+    const isIds = flags.bool("quiet");
+    const format = formatFor(session, {
+      asked: flags.text("format"),
+      setting: "imagesFormat",
+      isQuiet: isIds,
+    });
     const showsDigests = flags.bool("digests") || /\.Digest\b/.test(format);
     const rows = found.flatMap((image) => imageRows(image, showsDigests));
     const columns = imageColumns(!flags.bool("no-trunc"), Date.now());
-    const isQuiet = flags.bool("quiet") && (format === "" || format === "table");
+    const isQuiet = isIds && (format === "" || format === "table");
     const standard = flags.bool("digests") ? WITH_DIGESTS : PLAIN;
     session.console.out(renderList(rows, { columns, standard, format: isQuiet ? "{{.ID}}" : format }));
     return 0;

@@ -1,6 +1,6 @@
 import { type ContainerSummary, listContainers, type PortSummary } from "#client";
 import { defineCli } from "../command.ts";
-import { FILTER_FLAG, FORMAT_FLAG, filtersOf, labelColumns } from "../listing.ts";
+import { FILTER_FLAG, FORMAT_FLAG, filtersOf, formatFor, labelColumns } from "../listing.ts";
 import { asksFor, type Columns, renderList } from "../output/list.ts";
 import { ellipsis, humanDuration, humanSize, shortId, timeText } from "../output/units.ts";
 
@@ -30,7 +30,8 @@ export const ps = defineCli({
   },
   words: { min: 0, max: 0 },
   async run({ flags, session }) {
-    const format = flags.text("format");
+    const isIds = flags.bool("quiet");
+    const format = formatFor(session, { asked: flags.text("format"), setting: "psFormat", isQuiet: isIds });
     const last = flags.int("last") ?? -1;
     const limit = flags.bool("latest") && last === -1 ? 1 : last;
     const size = flags.bool("size") || (!flags.has("size") && asksFor(format, "Size"));
@@ -42,7 +43,7 @@ export const ps = defineCli({
     });
     const columns = containerColumns(!flags.bool("no-trunc"), Date.now());
     const standard = size ? `${STANDARD}\t{{.Size}}` : STANDARD;
-    const isQuiet = flags.bool("quiet") && (format === "" || format === "table");
+    const isQuiet = isIds && (format === "" || format === "table");
     session.console.out(
       isQuiet
         ? renderList(rows, { columns, standard, format: "{{.ID}}" })

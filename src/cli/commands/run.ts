@@ -8,7 +8,7 @@ import { CREATE_FLAGS } from "../create/flags.ts";
 import type { Flags } from "../flags.ts";
 import { asRunFailure, startExitCode } from "../outcome.ts";
 import type { Session } from "../session.ts";
-import { DETACH_KEYS_FLAG, keysOf, terminalSize } from "../terminal.ts";
+import { askedKeys, DETACH_KEYS_FLAG, keysOf, terminalSize } from "../terminal.ts";
 
 const RUN_FLAGS = {
   ...CREATE_FLAGS,
@@ -41,11 +41,12 @@ export const run = defineCli({
     const body = await asRunFailure(() => bodyFor(flags, words, session));
     if (body.Tty && body.AttachStdin && !session.console.isTerminal(0))
       throw new Fault("invalid", "the input device is not a TTY");
-    const keys = keysOf(flags.text("detach-keys"));
+    const typedKeys = askedKeys(flags.text("detach-keys"), session);
+    const keys = keysOf(typedKeys);
     if (keys === undefined)
-      throw new CommandFailure(USAGE_EXIT, `invalid detach keys (${flags.text("detach-keys")}) provided`);
+      throw new CommandFailure(USAGE_EXIT, `invalid detach keys (${typedKeys}) provided`);
     const id = await asRunFailure(() => createFromImage(session, { flags, body }));
-    if (!flags.bool("detach")) return inForeground(session, { id, body, flags, keys });
+    if (!flags.bool("detach")) return inForeground(session, { id, body, flags, keys, typedKeys });
     await start(session, id);
     session.say(id);
     return 0;
@@ -79,7 +80,14 @@ async function inForeground(
     body,
     flags,
     keys,
-  }: { id: string; body: CreateBody; flags: Flags<typeof RUN_FLAGS>; keys: readonly number[] },
+    typedKeys,
+  }: {
+    id: string;
+    body: CreateBody;
+    flags: Flags<typeof RUN_FLAGS>;
+    keys: readonly number[];
+    typedKeys: string;
+  },
 ): Promise<number> {
   const isTerminal = body.Tty === true;
   const [upgraded, { exit }] = await asRunFailure(() =>
@@ -88,7 +96,7 @@ async function inForeground(
         stdin: body.AttachStdin === true,
         stdout: body.AttachStdout === true,
         stderr: body.AttachStderr === true,
-        ...(flags.has("detach-keys") ? { detachKeys: flags.text("detach-keys") } : {}),
+        ...(typedKeys === "" ? {} : { detachKeys: typedKeys }),
       }),
       armWait(session.daemon, id, flags.bool("rm") ? "removed" : "next-exit"),
     ]),

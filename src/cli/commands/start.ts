@@ -4,7 +4,7 @@ import { Attachment } from "../attachment.ts";
 import { defineCli, FAILURE_EXIT, forEach } from "../command.ts";
 import type { Flags } from "../flags.ts";
 import type { Session } from "../session.ts";
-import { DETACH_KEYS_FLAG, detachKeys } from "../terminal.ts";
+import { askedKeys, DETACH_KEYS_FLAG, detachKeys } from "../terminal.ts";
 
 const START_FLAGS = {
   attach: { kind: "bool", short: "a", about: "Attach STDOUT/STDERR and forward signals" },
@@ -24,7 +24,7 @@ export const start = defineCli({
   async run({ flags, words, session }) {
     if (flags.has("checkpoint") && words.length > 1)
       throw new Fault("invalid", "you cannot restore multiple containers at once");
-    const how = startOptions(flags);
+    const how = startOptions(flags, session);
     if (flags.bool("attach") || flags.bool("interactive")) {
       if (words.length > 1)
         throw new Fault("invalid", "you cannot start and attach multiple containers at once");
@@ -52,8 +52,8 @@ export const start = defineCli({
 
 type StartOptions = { readonly [name in "detachKeys" | "checkpoint" | "folder"]?: string };
 
-function startOptions(flags: Flags<typeof START_FLAGS>): StartOptions {
-  const detachKeys = flags.text("detach-keys");
+function startOptions(flags: Flags<typeof START_FLAGS>, session: Session): StartOptions {
+  const detachKeys = askedKeys(flags.text("detach-keys"), session);
   return {
     ...(detachKeys === "" ? {} : { detachKeys }),
     ...(flags.has("checkpoint") ? { checkpoint: flags.text("checkpoint") } : {}),

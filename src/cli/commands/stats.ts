@@ -1,7 +1,7 @@
 import { containerStats, listContainers, type StatsSample } from "#client";
 import { Fault } from "#errors";
 import { defineCli, FAILURE_EXIT } from "../command.ts";
-import { FORMAT_FLAG } from "../listing.ts";
+import { FORMAT_FLAG, formatFor } from "../listing.ts";
 import { type Columns, renderList } from "../output/list.ts";
 import { binarySize, humanSize, shortId } from "../output/units.ts";
 import type { Session } from "../session.ts";
@@ -33,9 +33,10 @@ export const stats = defineCli({
     const names = words.length > 0 ? words : await everyone(session, flags.bool("all"));
     const rows: Row[] = names.map((asked) => ({ asked }));
     const columns = columnsOf(!flags.bool("no-trunc"));
-    const render = () => renderList(rows, { columns, standard: STANDARD, format: flags.text("format") });
+    const format = formatFor(session, { asked: flags.text("format"), setting: "statsFormat" });
+    const render = () => renderList(rows, { columns, standard: STANDARD, format });
     if (flags.bool("no-stream")) return once(session, rows, render);
-    return live(session, rows, { render, isTable: /^(table\b.*)?$/s.test(flags.text("format")) });
+    return live(session, rows, { render, isTable: /^(table\b.*)?$/s.test(format) });
   },
 });
 

@@ -24,8 +24,9 @@ export function checkPull(flags: Flags<CreateFlags>): void {
  */
 export async function createFromImage(
   session: Session,
-  { flags, body }: { flags: Flags<CreateFlags>; body: CreateBody },
+  { flags, body: asked }: { flags: Flags<CreateFlags>; body: CreateBody },
 ): Promise<string> {
+  const body = await toldOfProxies(session, asked);
   checkPull(flags);
   const pull = flags.text("pull");
   const idFile = flags.text("cidfile");
@@ -55,6 +56,15 @@ export async function createFromImage(
   for (const warning of created.Warnings ?? []) session.complain(`WARNING: ${warning}`);
   if (idFile !== "") writeIdFile(idFile, created.Id);
   return created.Id;
+}
+
+/** Read only where the configuration speaks of proxies at all. */
+async function toldOfProxies(session: Session, body: CreateBody): Promise<CreateBody> {
+  const { config } = session;
+  if (Object.keys(config.table("proxies")).length === 0) return body;
+  const { withProxies } = await import("../proxies.ts");
+  const variables = withProxies(body.Env ?? [], { config, host: session.daemon.address.text });
+  return variables.length === 0 ? body : { ...body, Env: variables };
 }
 
 function optional<K extends string>(key: K, value: string): { [key in K]?: string } {

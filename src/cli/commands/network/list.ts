@@ -1,6 +1,6 @@
 import { listNetworks, type NetworkSummary } from "#client";
 import { defineCli } from "../../command.ts";
-import { FILTER_FLAG, FORMAT_FLAG, filtersOf, labelColumns } from "../../listing.ts";
+import { FILTER_FLAG, FORMAT_FLAG, filtersOf, formatFor, labelColumns } from "../../listing.ts";
 import { type Columns, renderList } from "../../output/list.ts";
 import { byName } from "../../output/natural.ts";
 
@@ -22,7 +22,9 @@ export const networkList = defineCli({
   async run({ flags, session }) {
     const found = await listNetworks(session.daemon, filtersOf(flags.list("filter")));
     const rows = [...found].sort(byName);
-    const format = flags.bool("quiet") && flags.text("format") === "" ? "{{.ID}}" : flags.text("format");
+    const isQuiet = flags.bool("quiet");
+    const asked = formatFor(session, { asked: flags.text("format"), setting: "networksFormat", isQuiet });
+    const format = isQuiet && asked === "" ? "{{.ID}}" : asked;
     session.console.out(
       renderList(rows, { columns: columnsOf(!flags.bool("no-trunc")), standard: STANDARD, format }),
     );

@@ -1,6 +1,6 @@
 import { listVolumes, type VolumeDetails } from "#client";
 import { defineCli } from "../../command.ts";
-import { FILTER_FLAG, FORMAT_FLAG, filtersOf, labelColumns } from "../../listing.ts";
+import { FILTER_FLAG, FORMAT_FLAG, filtersOf, formatFor, labelColumns } from "../../listing.ts";
 import { type Columns, renderList } from "../../output/list.ts";
 
 const STANDARD = "{{.Driver}}\t{{.Name}}";
@@ -23,7 +23,9 @@ export const volumeList = defineCli({
     const isCluster = flags.bool("cluster");
     const found = isCluster ? [] : (Volumes ?? []);
     const rows = [...found].sort((left, right) => (left.Name < right.Name ? -1 : 1));
-    const format = flags.bool("quiet") && flags.text("format") === "" ? "{{.Name}}" : flags.text("format");
+    const isQuiet = flags.bool("quiet");
+    const asked = formatFor(session, { asked: flags.text("format"), setting: "volumesFormat", isQuiet });
+    const format = isQuiet && asked === "" ? "{{.Name}}" : asked;
     const standard = isCluster ? CLUSTER : STANDARD;
     session.console.out(renderList(rows, { columns: COLUMNS, standard, format }));
     for (const warning of Warnings ?? []) session.complain(`WARNING: ${warning}`);
