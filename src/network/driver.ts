@@ -2,7 +2,15 @@ import type { Log, Netlink } from "#host";
 import type { NetlinkStep } from "#oci";
 import type { Firewall } from "./firewall/index.ts";
 import type { Relays } from "./relays.ts";
-import type { AddressPool, Endpoint, Finding, Network, PortReport, PublishedPort } from "./types.ts";
+import type {
+  AddressPool,
+  Endpoint,
+  Finding,
+  LinkedHost,
+  Network,
+  PortReport,
+  PublishedPort,
+} from "./types.ts";
 
 export type * from "./types.ts";
 
@@ -60,6 +68,8 @@ export interface EndpointRecord {
   readonly way?: Way;
   /** `container` or `container:alias`, for the asking container alone. */
   readonly links?: readonly string[];
+  /** Containers of the same network that it is linked to. */
+  readonly linked?: readonly LinkedHost[];
 }
 
 /** A way out of a network; nothing where it has none. */
@@ -157,6 +167,8 @@ export interface NetworkDriver {
   join(network: Network, record: EndpointRecord): Promise<Joined>;
   /** Makes the ports reachable. The record may have joined without ports: they come with the default route. */
   open(network: Network, record: EndpointRecord): Promise<void>;
+  /** What the container is linked to has changed. For drivers that can keep containers of one network apart. */
+  relink?(network: Network, record: EndpointRecord): Promise<void>;
   /** Undoes open alone: the ports go with the default route to another endpoint. */
   shut(network: Network, record: EndpointRecord): Promise<void>;
   /**

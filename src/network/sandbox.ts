@@ -18,6 +18,7 @@ import type {
   Finding,
   IpamDriver,
   IpamDriverKind,
+  LinkedHost,
   NamespaceHolder,
   Network,
   NetworkCatalog,
@@ -174,6 +175,10 @@ class HostNetworks implements Networks {
 
   release(containerId: string): Promise<void> {
     return this.#sandboxes.release(containerId);
+  }
+
+  relink(containerId: string, hosts: readonly LinkedHost[]): Promise<void> {
+    return this.#sandboxes.relink(containerId, hosts);
   }
 
   rename(containerId: string, name: string): void {

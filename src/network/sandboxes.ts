@@ -2,10 +2,12 @@ import { Fault, sentenceOf } from "#errors";
 import type { NetlinkStep } from "#oci";
 import { parseAddress } from "./addresses.ts";
 import { NOTHING_LEASED } from "./addressing.ts";
+import { isDefaultBridge } from "./definitions.ts";
 import type {
   EndpointRecord,
   EndpointRequest,
   Joined,
+  LinkedHost,
   Network,
   NetworkDriver,
   PublishedPort,
@@ -64,7 +66,8 @@ export class Sandboxes {
       const taken = claimed.map(({ record }) => record.endpoint.interfaceName);
       claimed.push(await this.claim({ sandbox, request: one, taken }, undo));
     }
-    const joined = await this.#join(withPorts(claimed, ports), undo);
+    const carrying = withLinked(withPorts(claimed, ports), request.linkedHosts ?? []);
+    const joined = await this.#join(carrying, undo);
     const made = this.#write(request, { sandbox, joined, ports });
     undo.move();
     return made;
@@ -216,7 +219,7 @@ export class Sandboxes {
 
   async #open(joined: readonly Claimed[]): Promise<void> {
     for (const { network, driver, record } of joined)
-      if (record.ports.length > 0) await driver.open(network, record);
+      if (record.ports.length > 0 || record.linked !== undefined) await driver.open(network, record);
   }
 
   #share(other: { readonly id: string; readonly pid: number }): Sandbox {
@@ -247,10 +250,39 @@ export class Sandboxes {
     const records = store.ofContainer(containerId);
     const held = store.sandbox(containerId)?.ports ?? [];
     for (const record of records) await this.close(definitions.require(record.networkId), record);
+    // Before its address can be another's.
+    for (const record of records) await this.#unlink(record);
     for (const record of records) await this.free(record);
     ports.release(containerId, held);
     store.removeContainer(containerId);
     for (const { networkId } of records) await definitions.left(networkId);
+  }
+
+  /** What a running container may reach by its links from now on. */
+  async relink(containerId: string, linked: readonly LinkedHost[]): Promise<void> {
+    const { store, definitions } = this.#parts;
+    const record = store.ofContainer(containerId).find(({ networkId }) => {
+      const network = definitions.find(networkId);
+      return network !== undefined && isDefaultBridge(network);
+    });
+    if (record === undefined) return;
+    const network = definitions.require(record.networkId);
+    const next = { ...record, linked };
+    store.put([next]);
+    await definitions.driverOf(network).relink?.(network, next);
+  }
+
+  /** Nobody's link leads to it any more. */
+  async #unlink({ networkId, endpoint }: EndpointRecord): Promise<void> {
+    const leadsHere = ({ address }: LinkedHost): boolean => address !== "" && address === endpoint.address;
+    for (const { containerId, linked } of this.#parts.store.onNetwork(networkId))
+      if (linked?.some(leadsHere) === true)
+        await this.relink(
+          containerId,
+          linked.filter((host) => !leadsHere(host)),
+        ).catch((error: unknown) =>
+          this.#parts.log("error", `A link may still lead to ${endpoint.address}: ${sentenceOf(error)}`),
+        );
   }
 
   /** Those of containers that ended while no daemon looked: whoever is no part of this engine is told. */
@@ -307,6 +339,14 @@ function withPorts(claimed: readonly Claimed[], ports: readonly PublishedPort[])
   const carrier = portEndpointOf(claimed.map(({ record }) => record));
   return claimed.map((one) =>
     one.record === carrier && one.driver.carriesPorts ? { ...one, record: { ...one.record, ports } } : one,
+  );
+}
+
+/** Links are the default bridge's; on other networks they are names. */
+function withLinked(claimed: readonly Claimed[], linked: readonly LinkedHost[]): readonly Claimed[] {
+  if (linked.length === 0) return claimed;
+  return claimed.map((one) =>
+    isDefaultBridge(one.network) ? { ...one, record: { ...one.record, linked } } : one,
   );
 }
 

@@ -71,10 +71,16 @@ export interface NamespaceHolder {
   readonly startTicks: string;
 }
 
-/** A line of /etc/hosts for a linked container. */
+/** A linked container: a line of /etc/hosts, and what it exposes, which `--icc=false` then does not close. */
 export interface LinkedHost {
   readonly address: string;
   readonly names: readonly string[];
+  readonly ports?: readonly LinkedPort[];
+}
+
+export interface LinkedPort {
+  readonly protocol: "tcp" | "udp" | "sctp";
+  readonly number: number;
 }
 
 export interface SandboxRequest {
@@ -210,6 +216,8 @@ export interface Networks extends AsyncDisposable {
   connect(containerId: string, request: EndpointRequest, holder: NamespaceHolder): Promise<Endpoint>;
   /** Takes a running container off a network; without a holder, or when it has gone, only what the host has of it. */
   disconnect(containerId: string, network: string, holder?: NamespaceHolder): Promise<Endpoint>;
+  /** What a running container may reach by its links from now on, on a network whose containers are kept apart. */
+  relink(containerId: string, hosts: readonly LinkedHost[]): Promise<void>;
   /** The new name shows in name service at once. */
   rename(containerId: string, name: string): void;
   /** What is running on a network: for `inspect`. */

@@ -47,7 +47,7 @@ function port(hostPort: number, more: Partial<ForwardedPort> = {}): ForwardedPor
 const port6 = (hostPort: number, more: Partial<ForwardedPort> = {}): ForwardedPort =>
   port(hostPort, { family: 6, hostAddress: "::", address: "fd30:1::2", ...more });
 
-const forwarding = (...ports: ForwardedPort[]) => ({ containerId: ID, bridge: "bra", ports });
+const forwarding = (...ports: ForwardedPort[]) => ({ containerId: ID, bridge: "bra", ports, passages: [] });
 
 const state = (more: Partial<FirewallState> = {}): FirewallState => ({
   bridges: [bridge("bra"), bridge("brb")],
@@ -215,6 +215,22 @@ export function firewallBackendConformance(kind: BackendUnderTest): void {
       );
       expect(await host.two.network.callInVain("tcp", "172.30.1.2", 80)).toBe("none: silence");
       expect(await host.two.network.call("tcp", "10.9.0.1", 8020)).toBe("container 172.30.1.1 5");
+      await command("sysctl", "-qw", "net.bridge.bridge-nf-call-iptables=0");
+    });
+
+    test("lets a link through between containers of a closed bridge, to its port and one way", async () => {
+      await command("sysctl", "-qw", "net.bridge.bridge-nf-call-iptables=1");
+      const closed = [bridge("bra", { isOpenInside: false })];
+      const ends = { family: 4, protocol: "tcp", from: host.two.address, to: "172.30.1.2" } as const;
+      const linked = { ...forwarding(), passages: [{ ...ends, port: 80 }] };
+      await backend.replace(state({ bridges: closed, forwardings: [linked] }));
+      expect(await host.two.network.call("tcp", "172.30.1.2", 80)).toBe(`container ${host.two.address} 5`);
+      expect(await host.two.network.callInVain("tcp", "172.30.1.2", 81)).toBe("none: silence");
+      const part = { bridges: [], forwardings: [linked] };
+      await backend.change({ add: { bridges: [], forwardings: [] }, remove: part });
+      expect(await host.two.network.callInVain("tcp", "172.30.1.2", 80)).toBe("none: silence");
+      await backend.change({ add: part, remove: { bridges: [], forwardings: [] } });
+      expect(await backend.isIntact(state({ bridges: closed, forwardings: [linked] }))).toBe(true);
       await command("sysctl", "-qw", "net.bridge.bridge-nf-call-iptables=0");
     });
 

@@ -3,6 +3,7 @@ import type {
   Endpoint,
   EndpointRequest,
   Finding,
+  LinkedHost,
   Network,
   NetworkRequest,
   Networks,
@@ -75,6 +76,12 @@ export class FakeNetworks implements Networks {
       throw new Fault("denied", `network ${text} has active endpoints`);
     this.made.splice(this.made.indexOf(network), 1);
     return network;
+  }
+
+  readonly relinked: (readonly [string, readonly LinkedHost[]])[] = [];
+
+  async relink(containerId: string, hosts: readonly LinkedHost[]): Promise<void> {
+    this.relinked.push([containerId, hosts]);
   }
 
   async connect(containerId: string, request: EndpointRequest): Promise<Endpoint> {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { describeInOwnNetwork } from "../fixtures/describe-in-own-network.ts";
-import { Host, port, rules, running } from "../fixtures/network-host.ts";
+import { Host, port, rules, running, type Started } from "../fixtures/network-host.ts";
 import { makeNeighbour } from "../fixtures/network-neighbour.ts";
 import { call, command, type OtherNetwork } from "../fixtures/own-network.ts";
 
@@ -124,6 +124,38 @@ describeInOwnNetwork(import.meta.path, () => {
       expect(await other.network.callInVain("tcp", web.address, 81)).toStartWith("none: ");
       expect(await other.network.call("tcp", "10.9.0.1", 8020)).toBe("web 172.17.0.1 5");
     });
+
+  test("without icc a link leads to what the other exposes, and follows it, and goes with it", async () => {
+    await command("sysctl", "-qw", "net.bridge.bridge-nf-call-iptables=1");
+    await using host = await Host.start({ icc: false });
+    const serve = async (web: Started) => {
+      for (const inner of [80, 81]) await web.network.serve("web", "tcp", "0.0.0.0", inner);
+    };
+    const hostOf = (address: string) => ({
+      address,
+      names: ["web"],
+      ports: [{ protocol: "tcp" as const, number: 80 }],
+    });
+    const first = await host.start("first");
+    await serve(first);
+    await using parent = await host.start("parent", [], { linkedHosts: [hostOf(first.address)] });
+    await using stranger = await host.start("stranger");
+    expect(await parent.network.call("tcp", first.address, 80)).toBe(`web ${parent.address} 5`);
+    expect(await parent.network.callInVain("tcp", first.address, 81)).toStartWith("none: ");
+    expect(await stranger.network.callInVain("tcp", first.address, 80)).toStartWith("none: ");
+    const held = (await rules()).filter((rule) => rule.includes(`-d ${first.address}/32`));
+    expect(held).toHaveLength(1);
+    await first[Symbol.asyncDispose]();
+    expect((await rules()).filter((rule) => rule.includes(`-d ${first.address}/32`))).toEqual([]);
+    await using next = await host.start("next");
+    await serve(next);
+    await host.networks.relink(parent.id, [hostOf(next.address)]);
+    expect(await parent.network.call("tcp", next.address, 80)).toBe(`web ${parent.address} 5`);
+    const before = await rules();
+    host.crash();
+    await host.open(running(parent, next, stranger));
+    expect((await rules()).sort()).toEqual(before.sort());
+  });
 
   for (const filtered of ["0", "1"])
     test(`a hairpin works with net.bridge.bridge-nf-call-iptables=${filtered}`, async () => {

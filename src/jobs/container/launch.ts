@@ -39,7 +39,10 @@ export type LaunchNeeds = Pick<Rooms, "attachments" | "complain" | "events"> & {
   readonly containers: Pick<Rooms["containers"], "believe" | "change" | "find" | "get" | "links">;
   readonly health: Pick<Rooms["health"], "watch">;
   readonly monitor: Pick<Rooms["monitor"], "adopt" | "failed">;
-  readonly networks: Pick<Rooms["networks"], "endpoints" | "find" | "portConflict" | "prepare" | "release">;
+  readonly networks: Pick<
+    Rooms["networks"],
+    "endpoints" | "find" | "portConflict" | "prepare" | "release" | "relink"
+  >;
   readonly graph: {
     readonly driver: Pick<Rooms["graph"]["driver"], "mount" | "view">;
     readonly images: Pick<Rooms["graph"]["images"], "get">;
@@ -83,7 +86,7 @@ export function launcher(needs: LaunchNeeds, after: Afterlife) {
         endpoints: sandbox.endpoints,
         networks: needs.networks,
       });
-      tellLinked(needs, running);
+      await tellLinked(needs, running);
       announcer(needs.events)(running, "start");
       fate.isAdopted = true;
       undo.use(needs.health.watch(container.id, prober(needs, process)));

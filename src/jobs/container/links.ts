@@ -77,6 +77,10 @@ export interface LinkNeeds {
   readonly networks: Pick<Rooms["networks"], "endpoints">;
 }
 
+export interface TellNeeds extends LinkNeeds, Pick<Rooms, "complain"> {
+  readonly networks: Pick<Rooms["networks"], "endpoints" | "relink">;
+}
+
 interface Linked {
   readonly alias: string;
   readonly child: Container;
@@ -88,7 +92,7 @@ function linkedOf({ containers, networks }: LinkNeeds, parent: Container): reado
   return containers.links.from(parent.id).flatMap(({ alias, child: id }) => {
     const child = containers.get(id);
     if (child === undefined) return [];
-    if (child.state.status !== "running" && child.state.status !== "paused")
+    if (!isRunning(child))
       throw new Fault(
         "conflict",
         `Cannot link to a non running container: /${child.name} AS /${parent.name}/${alias}`,
@@ -99,6 +103,17 @@ function linkedOf({ containers, networks }: LinkNeeds, parent: Container): reado
     return [{ alias, child, address }];
   });
 }
+
+/** Those of them that run now. */
+function runningLinked({ containers, networks }: LinkNeeds, parent: Container): readonly Linked[] {
+  return containers.links.from(parent.id).flatMap(({ alias, child: id }) => {
+    const child = containers.get(id);
+    const address = addressOf(networks, id);
+    return child === undefined || address === undefined ? [] : [{ alias, child, address }];
+  });
+}
+
+const isRunning = ({ state }: Container): boolean => state.status === "running" || state.status === "paused";
 
 function addressOf(networks: LinkNeeds["networks"], id: string): string | undefined {
   const endpoint = networks
@@ -114,9 +129,13 @@ export function linkedParts(
 ): { readonly hosts: LinkedHosts; readonly environment: readonly string[] } {
   const linked = linkedOf(needs, parent);
   return {
-    hosts: linked.map(({ alias, child, address }) => ({ address, names: namesOf(alias, child) })),
+    hosts: linked.map(hostOf),
     environment: linked.flatMap((one) => variablesOf(parent.name, one)),
   };
+}
+
+function hostOf({ alias, child, address }: Linked): LinkedHosts[number] {
+  return { address, names: namesOf(alias, child), ports: portsOf(child) };
 }
 
 /** With variables that its own ones of the same name outdo. */
@@ -141,7 +160,7 @@ function namesOf(alias: string, { name, effective }: Container): readonly string
 /** Source: Docker's documentation, "Legacy container links", "Environment variables". */
 function variablesOf(parentName: string, { alias, child, address }: Linked): readonly string[] {
   const prefix = alias.replaceAll("-", "_").toUpperCase();
-  const ports = child.effective.exposedPorts.map(portOf).toSorted(byProtocolAndNumber);
+  const ports = portsOf(child);
   const [first] = ports;
   const own = child.effective.env.filter(
     (entry) => !PRIVATE_VARIABLES.includes(entry.split("=", 1)[0] ?? ""),
@@ -162,15 +181,15 @@ function variablesOf(parentName: string, { alias, child, address }: Linked): rea
   ];
 }
 
-interface ExposedPort {
-  readonly number: number;
-  readonly protocol: string;
-}
+type ExposedPort = NonNullable<LinkedHosts[number]["ports"]>[number];
+
+const portsOf = ({ effective }: Container): readonly ExposedPort[] =>
+  effective.exposedPorts.map(portOf).toSorted(byProtocolAndNumber);
 
 /** `80/tcp`. */
 function portOf(text: string): ExposedPort {
-  const [number, protocol = "tcp"] = text.split("/");
-  return { number: Number(number), protocol };
+  const [number, protocol] = text.split("/");
+  return { number: Number(number), protocol: protocol === "udp" || protocol === "sctp" ? protocol : "tcp" };
 }
 
 /** TCP first, then by number: the first one is what the link is for. */
@@ -185,17 +204,16 @@ const urlOf = ({ number, protocol }: ExposedPort, address: string): string =>
  * A container has started: those that run and are linked to it learn its address. That one of them cannot is no reason
  * to end what has just begun.
  */
-export function tellLinked(
-  { containers, networks, complain }: LinkNeeds & Pick<Rooms, "complain">,
-  child: Container,
-): void {
+export async function tellLinked(needs: TellNeeds, child: Container): Promise<void> {
+  const { containers, networks, complain } = needs;
   const address = addressOf(networks, child.id);
   if (address === undefined) return;
   for (const { parent, alias } of containers.links.to(child.id)) {
     const known = containers.get(parent);
-    if (known?.state.status !== "running" && known?.state.status !== "paused") continue;
+    if (known === undefined || !isRunning(known)) continue;
     try {
       moveLinkedHost(known.directory, { address, names: namesOf(alias, child) });
+      await networks.relink(known.id, runningLinked(needs, known).map(hostOf));
     } catch (thrown) {
       complain(`Cannot tell container ${known.name} where ${child.name} is now`, thrown);
     }
@@ -203,13 +221,15 @@ export function tellLinked(
 }
 
 /** `parent/alias`, with or without a slash before. Throws `not_found` when there is no such link. */
-export function removeLink({ containers }: Pick<LinkNeeds, "containers">, ref: string): void {
+export async function removeLink(needs: Omit<TellNeeds, "complain">, ref: string): Promise<void> {
+  const { containers, networks } = needs;
   const path = ref.replace(/^\//, "");
   const at = path.lastIndexOf("/");
   if (at <= 0) throw new Fault("conflict", "Conflict, cannot remove the default link name of the container");
   const parent = containers.find(path.slice(0, at));
   if (!containers.links.remove(parent.id, path.slice(at + 1)))
     throw new Fault("not_found", `Cannot remove the link /${path.slice(0, 256)}: there is no such link`);
+  await networks.relink(parent.id, runningLinked(needs, parent).map(hostOf));
 }
 
 /** As inspect shows a container's links, and as lists show the names it has through others'. */

@@ -14,6 +14,7 @@ type Needs = RemovalNeeds &
       Rooms["containers"],
       "change" | "claimRemoval" | "find" | "get" | "hold" | "links" | "remove"
     >;
+    readonly networks: Pick<Rooms["networks"], "endpoints" | "relink">;
     readonly monitor: Pick<Rooms["monitor"], "cancelRestart" | "committed" | "live" | "removed">;
   };
 
@@ -30,7 +31,7 @@ export const removeContainer = (needs: Needs) =>
 
     async run({ ref, force, volumes, link }) {
       if (link) {
-        removeLink(needs, ref);
+        await removeLink(needs, ref);
         return {};
       }
       await remove(needs, { ref, force, volumes });

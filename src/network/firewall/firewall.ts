@@ -52,6 +52,8 @@ function takeBack<T>(part: T, { add, remove }: { add: T[]; remove: T[] }): void 
   else remove.push(part);
 }
 
+const saysSomething = ({ ports, passages }: Forwarding): boolean => ports.length + passages.length > 0;
+
 const keyOf = ({ containerId, bridge }: Pick<Forwarding, "containerId" | "bridge">): string =>
   `${containerId} ${bridge}`;
 
@@ -208,7 +210,7 @@ export class Firewall implements AsyncDisposable {
     if (JSON.stringify(before) === JSON.stringify(forwarding)) return;
     this.#forwardings.set(key, forwarding);
     if (before !== undefined) this.#takeBackForwarding(before);
-    if (forwarding.ports.length > 0) this.#pending.add.forwardings.push(forwarding);
+    if (saysSomething(forwarding)) this.#pending.add.forwardings.push(forwarding);
   }
 
   /** Does nothing for a container that has no ports there. */

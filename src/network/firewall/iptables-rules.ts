@@ -140,9 +140,10 @@ export class IptablesRules {
     };
   }
 
-  ofForwarding({ containerId, ports }: Forwarding, family: Family): RuleSet {
+  ofForwarding({ containerId, bridge, ports, passages }: Forwarding, family: Family): RuleSet {
     const comment = this.#comment(containerId.slice(0, 12));
     const { raw, dnat, direct } = this.#chains;
+    const bits = family === 4 ? 32 : 128;
     const own = ports.filter((port) => port.family === family);
     const translated = own.filter(({ isTranslated }) => isTranslated);
     return {
@@ -156,14 +157,20 @@ export class IptablesRules {
         (port) =>
           `${dnat} ${destination(port)}${match(port.protocol, port.hostPort)} ${comment} -j DNAT --to-destination ${target(port)}`,
       ),
-      filter: unique(
-        own
+      filter: unique([
+        ...own
           .filter(({ isDirect }) => isDirect)
           .map(
             ({ address, protocol, containerPort }) =>
-              `${direct} -d ${address}/${family === 4 ? 32 : 128} ${match(protocol, containerPort)} ${comment} -j ACCEPT`,
+              `${direct} -d ${address}/${bits} ${match(protocol, containerPort)} ${comment} -j ACCEPT`,
           ),
-      ),
+        ...passages
+          .filter((passage) => passage.family === family)
+          .map(
+            ({ from, to, protocol, port }) =>
+              `${direct} -s ${from}/${bits} -d ${to}/${bits} -i ${bridge} -o ${bridge} ${match(protocol, port)} ${comment} -j ACCEPT`,
+          ),
+      ]),
     };
   }
 

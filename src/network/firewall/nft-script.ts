@@ -1,5 +1,12 @@
 import { type Family, isOnLoopback } from "./iptables-rules.ts";
-import type { BridgeSubnet, FilteredBridge, FirewallState, ForwardedPort, Forwarding } from "./state.ts";
+import type {
+  BridgeSubnet,
+  FilteredBridge,
+  FirewallState,
+  ForwardedPort,
+  Forwarding,
+  Passage,
+} from "./state.ts";
 
 /** The daemon with this bridge has the plain name; any other puts its bridge's name behind. */
 const PLAIN_BRIDGE = "bunker0";
@@ -35,6 +42,8 @@ const SETS: Readonly<Record<string, string>> = {
   masqueraded: "type ADDRESS; flags interval;",
   /** Ports of containers that may be reached directly; of the host's loopback, which may not be from outside. */
   direct: "type ADDRESS . inet_proto . inet_service;",
+  /** From whom, to whom: ports that a link leads to between containers which are kept apart. */
+  linked: "type ADDRESS . ADDRESS . inet_proto . inet_service;",
   loopback: "type ADDRESS . inet_proto . inet_service;",
 };
 
@@ -99,6 +108,7 @@ export function rulesOf(family: Family, isClosed: boolean): Readonly<Record<stri
     inside: [
       "ct state established,related accept",
       "ct status dnat accept",
+      "IP saddr . IP daddr . meta l4proto . th dport @linked accept",
       "iifname @closed drop",
       "accept",
     ],
@@ -199,10 +209,13 @@ function outwardRow({
   return sourceAddress === "" ? ["masqueraded", subnet] : ["sources", subnet, sourceAddress];
 }
 
-function forwardingElements({ containerId, ports }: Forwarding, family: Family): Element[] {
+function forwardingElements({ containerId, ports, passages }: Forwarding, family: Family): Element[] {
   const part = containerId.slice(0, 12);
   const own = ports.filter((port) => port.family === family);
-  const elements = own.flatMap((port) => [...translation(port), ...directness(port)]);
+  const elements = [
+    ...own.flatMap((port) => [...translation(port), ...directness(port)]),
+    ...passages.filter((passage) => passage.family === family).map(passageElement),
+  ];
   const distinct = new Map(
     elements.map((element) => [`${element.set} ${element.key}`, { ...element, part }]),
   );
@@ -218,6 +231,11 @@ function translation(port: ForwardedPort): Omit<Element, "part">[] {
   const key = `${hostAddress} . ${protocol} . ${hostPort}`;
   return [{ set: "published_at", key, data }, ...(isOnLoopback(port) ? [{ set: "loopback", key }] : [])];
 }
+
+const passageElement = ({ from, to, protocol, port }: Passage): Omit<Element, "part"> => ({
+  set: "linked",
+  key: `${from} . ${to} . ${protocol} . ${port}`,
+});
 
 function directness({ isDirect, address, protocol, containerPort }: ForwardedPort): Omit<Element, "part">[] {
   return isDirect ? [{ set: "direct", key: `${address} . ${protocol} . ${containerPort}` }] : [];

@@ -39,11 +39,21 @@ export interface ForwardedPort {
   readonly isDirect: boolean;
 }
 
-/** The ports of one container on one bridge. */
+/** A port of a neighbour that one container may reach though the bridge's containers are kept apart. */
+export interface Passage {
+  readonly family: 4 | 6;
+  readonly protocol: "tcp" | "udp" | "sctp";
+  readonly from: string;
+  readonly to: string;
+  readonly port: number;
+}
+
+/** What concerns one container on one bridge. */
 export interface Forwarding {
   readonly containerId: string;
   readonly bridge: string;
   readonly ports: readonly ForwardedPort[];
+  readonly passages: readonly Passage[];
 }
 
 export interface FirewallState {

@@ -33,6 +33,9 @@ test("links of a container on a user-defined network are that network's", () => 
   );
 });
 
+/** What the networks were told of links. */
+const relinked: unknown[] = [];
+
 function needsWith(
   child: Partial<Container>,
   links: readonly Link[] = [{ parent: "p", alias: "my-db", child: "d" }],
@@ -63,8 +66,9 @@ function needsWith(
     },
     networks: {
       endpoints: () => ({ endpoints: [{ networkName: "bridge", address: "172.17.0.9" }], ports: [] }),
+      relink: async (...told: unknown[]) => void relinked.push(told),
     },
-  } as unknown as Parameters<typeof linkedParts>[0];
+  } as unknown as Parameters<typeof removeLink>[0];
 }
 
 const parent = { id: "p", name: "web" } as Container;
@@ -72,7 +76,12 @@ const parent = { id: "p", name: "web" } as Container;
 describe("a start with a link", () => {
   test("has the line and the variables that Docker documents", () => {
     const { hosts, environment } = linkedParts(needsWith({}), parent);
-    expect(hosts).toEqual([{ address: "172.17.0.9", names: ["my-db", "abc", "db"] }]);
+    const ports = [
+      { protocol: "tcp" as const, number: 80 },
+      { protocol: "tcp" as const, number: 8080 },
+      { protocol: "udp" as const, number: 53 },
+    ];
+    expect(hosts).toEqual([{ address: "172.17.0.9", names: ["my-db", "abc", "db"], ports }]);
     expect(environment).toEqual([
       "MY_DB_PORT=tcp://172.17.0.9:80",
       ...["80", "8080"].flatMap((port) => [
@@ -110,5 +119,12 @@ test.each([
   ["db", "cannot remove the default link name"],
   ["/d/other", "there is no such link"],
 ])("removing the link %p fails: %s", (ref, words) => {
-  expect(() => removeLink(needsWith({}), ref)).toThrow(words);
+  expect(removeLink(needsWith({}), ref)).rejects.toThrow(words);
+});
+
+test("a link that is removed leads nowhere any more", async () => {
+  const needs = needsWith({ id: "d" }, [{ parent: "d", alias: "store", child: "gone" }]);
+  relinked.length = 0;
+  await removeLink(needs, "db/store");
+  expect(relinked).toEqual([["d", []]]);
 });

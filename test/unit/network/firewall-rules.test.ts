@@ -20,7 +20,12 @@ const port = (more: Partial<ForwardedPort> = {}): ForwardedPort => ({
 });
 
 const six: Partial<ForwardedPort> = { family: 6, hostAddress: "::", address: "fd00::2" };
-const forwarding = (...ports: ForwardedPort[]) => ({ containerId: "abcdef0123456789", bridge: "br0", ports });
+const forwarding = (...ports: ForwardedPort[]) => ({
+  containerId: "abcdef0123456789",
+  bridge: "br0",
+  ports,
+  passages: [],
+});
 
 const bridge = (more: Partial<FilteredBridge> = {}): FilteredBridge => ({
   name: "br0",

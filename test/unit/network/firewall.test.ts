@@ -12,7 +12,12 @@ const port = {
   isTranslated: true,
   isDirect: false,
 } as const;
-const forwarding = (containerId: string, bridge = "a") => ({ containerId, bridge, ports: [port] });
+const forwarding = (containerId: string, bridge = "a") => ({
+  containerId,
+  bridge,
+  ports: [port],
+  passages: [],
+});
 const bridge = (name: string, isInternal = false) => ({
   name,
   isInternal,

@@ -7,7 +7,7 @@ import type {
   Network,
   PublishedPort,
 } from "../../driver.ts";
-import type { Forwarding } from "../../firewall/index.ts";
+import type { Forwarding, Passage } from "../../firewall/index.ts";
 import type { RelayRequest } from "../../relays.ts";
 import type { BridgeOptions } from "./options.ts";
 
@@ -89,7 +89,16 @@ export function forwardingOf(record: EndpointRecord, carrying: Carrying): Forwar
     containerId: record.containerId,
     bridge: carrying.options.name,
     ports: carried.filter(({ isTranslated, isDirect }) => isTranslated || isDirect),
+    passages: carrying.options.isOpenInside ? [] : passagesOf(record),
   };
+}
+
+/** Links are known by IPv4 addresses alone. */
+function passagesOf({ endpoint, linked = [] }: EndpointRecord): readonly Passage[] {
+  const { address: from } = endpoint;
+  return linked.flatMap(({ address: to, ports = [] }) =>
+    ports.map(({ protocol, number: port }) => ({ family: 4, protocol, from, to, port })),
+  );
 }
 
 export function relayOf(record: EndpointRecord, carrying: Carrying): RelayRequest {

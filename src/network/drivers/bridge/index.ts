@@ -144,7 +144,7 @@ class BridgeDriver implements NetworkDriver {
   }
 
   async open(network: Network, record: EndpointRecord): Promise<void> {
-    if (record.ports.length === 0) return;
+    if (record.ports.length === 0) return this.relink(network, record);
     const { firewall, relays } = this.#host;
     const carrying = this.#carrying(network);
     const relay = relayOf(record, carrying);
@@ -158,6 +158,11 @@ class BridgeDriver implements NetworkDriver {
     this.#letLoopbackThrough(record, carrying);
     this.#reflect(record.link);
     if (forwarding.ports.length > 0) this.#forgetFlows(record, "old");
+  }
+
+  async relink(network: Network, record: EndpointRecord): Promise<void> {
+    const forwarding = forwardingOf(record, this.#carrying(network));
+    await this.#host.firewall.publish(forwarding);
   }
 
   /** What passes INPUT ends on this host, and nothing here relays SCTP. */
