@@ -59,7 +59,8 @@ describe("plugins", () => {
     ["says something else", { kind: "text", text: '{"Value":7}' }, /Value: /],
     ["says too much", { kind: "text", text: "x".repeat(5 * 1024 * 1024) }, /longer than 4194304 bytes/],
   ])("one that %s is named with the call", async (_what, fault, words) => {
-    await using one = await house(QUICK);
+    // Only who hangs is to run out of time, however busy the machine is.
+    await using one = await house(fault.kind === "hang" ? QUICK : undefined);
     const plugin = await one.plugins.require("fake", "NetworkDriver");
     one.server.faults.set("NetworkDriver.Ask", fault);
     const asked = plugin.call("NetworkDriver.Ask", {}, Value);
