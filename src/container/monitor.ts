@@ -77,6 +77,7 @@ export class Monitor<Process extends Watched = Watched> {
   readonly #delays = new Map<string, number>();
   readonly #kept = new Set<string>();
   #isClosed = false;
+  #isResting = false;
 
   constructor(needs: MonitorNeeds) {
     this.#needs = needs;
@@ -148,6 +149,13 @@ export class Monitor<Process extends Watched = Watched> {
     return { [Symbol.dispose]: () => this.#kept.delete(id) };
   }
 
+  /** Containers are to stop with the daemon: no policy starts them again, until a later daemon does. */
+  rest(): void {
+    this.#isResting = true;
+    for (const restart of this.#restarts.values()) restart[Symbol.dispose]();
+    this.#restarts.clear();
+  }
+
   /** The daemon goes; containers stay. */
   close(): void {
     this.#isClosed = true;
@@ -181,7 +189,8 @@ export class Monitor<Process extends Watched = Watched> {
   ): { readonly container: Container | undefined; readonly isWritten: boolean } {
     const next = (container: Container): Container => {
       const policy = container.spec.host.restartPolicy;
-      const isToRestart = shouldRestart(policy, { ...lifeOf(container, ending), exitCode: ending.code });
+      const isToRestart =
+        !this.#isResting && shouldRestart(policy, { ...lifeOf(container, ending), exitCode: ending.code });
       return ended(container, ending, isToRestart ? "await-restart" : "exit");
     };
     if (this.#needs.containers.get(id) === undefined) return { container: undefined, isWritten: false };

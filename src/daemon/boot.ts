@@ -6,7 +6,15 @@ import { Fault, sentenceOf } from "#errors";
 import { openGraph } from "#graph";
 import { GraphDB } from "#graphdb";
 import { type AdjustableLog, findProgram, type Log, lockFile, Quiet, releaseMemory } from "#host";
-import { allJobs, type Jobs, openContainerRooms, type Rooms, recoverContainers, sweepFolders } from "#jobs";
+import {
+  allJobs,
+  type Jobs,
+  openContainerRooms,
+  type Rooms,
+  recoverContainers,
+  restContainers,
+  sweepFolders,
+} from "#jobs";
 import {
   detectCgroups,
   isAppArmorEnabled,
@@ -31,9 +39,10 @@ import {
   rememberGraphDriver,
   VOLUME_DRIVERS,
 } from "./drivers.ts";
-import { changeableSettings, engineSettings } from "./engine-settings.ts";
-import { FACTS } from "./facts.ts";
+import { changeableSettings, engineSettings, type FixedSettings, fixedSettings } from "./engine-settings.ts";
+import { serverFacts } from "./facts.ts";
 import { networkSettings } from "./network-values.ts";
+import { forgetProxies } from "./registry-values.ts";
 import { reloaded } from "./reload.ts";
 import { openTcpWarnings, refuseOpen, refuseOpenTcp, serverKeys } from "./tcp.ts";
 
@@ -49,12 +58,16 @@ export interface Daemon extends AsyncDisposable {
   readonly addresses: readonly string[];
   /** Runs by what of this may change while it runs; says what is different. */
   reload(next: Config): Promise<void>;
+  /** Whether containers outlive it. */
+  keepsContainers(): boolean;
 }
 
 /** Opens the rooms from the cellar up, settles what an earlier daemon left, and listens last. */
 export async function boot(config: Config, log: AdjustableLog): Promise<Daemon> {
   refuseOpenTcp(config);
   const keys = serverKeys(config, process.env);
+  const fixed = fixedSettings(config, process.env);
+  forgetProxies(process.env);
   for (const warning of openTcpWarnings(config)) log("warn", warning);
   await using undo = new AsyncDisposableStack();
   const fate = { isUp: false };
@@ -72,7 +85,7 @@ export async function boot(config: Config, log: AdjustableLog): Promise<Daemon> 
   await writeFile(config.pidfile, `${process.pid}\n`, { mode: 0o644 });
   undo.defer(() => rm(config.pidfile, { force: true }));
 
-  const rooms = await openRooms(config, log, undo);
+  const rooms = await openRooms({ config, fixed, log, undo });
   const engine = rooms.engine as Engine<Jobs>;
   engine.register(allJobs(rooms));
   const recovery = await recoverContainers(rooms);
@@ -87,9 +100,12 @@ export async function boot(config: Config, log: AdjustableLog): Promise<Daemon> 
   if (swept.length > 0) log("info", `Removed what an earlier daemon left: ${swept.join(", ")}`);
   undo.defer(() => rooms.monitor.close());
   undo.defer(() => rooms.health.close());
+  undo.defer(async () => {
+    if (fate.isUp && !rooms.settings.liveRestore) await restContainers(rooms);
+  });
 
   const app = resting(
-    createApp({ engine, facts: FACTS }),
+    createApp({ engine, facts: serverFacts(config) }),
     undo.use(new Quiet(QUIET_MILLISECONDS, releaseMemory)),
   );
   const group = config.group === undefined ? {} : { group: config.group };
@@ -115,7 +131,8 @@ export async function boot(config: Config, log: AdjustableLog): Promise<Daemon> 
       ),
       ...activation.fronts.map(({ address }) => address),
     ],
-    reload: reloading(config, { rooms, log }),
+    reload: reloading(config, { rooms, log, fixed }),
+    keepsContainers: () => rooms.settings.liveRestore,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
@@ -123,12 +140,15 @@ export async function boot(config: Config, log: AdjustableLog): Promise<Daemon> 
 const isInherited = (host: string): boolean => host.startsWith("fd://");
 const behind = ({ path }: { readonly path: string }): string => `unix://${path}`;
 
-function reloading(config: Config, { rooms, log }: { rooms: Rooms; log: AdjustableLog }): Daemon["reload"] {
+function reloading(
+  config: Config,
+  { rooms, log, fixed }: { rooms: Rooms; log: AdjustableLog; fixed: FixedSettings },
+): Daemon["reload"] {
   let current = config;
   return async (next) => {
     const { config, changed, postponed, attributes } = reloaded(current, next);
     current = config;
-    Object.assign(rooms.settings, changeableSettings(config));
+    Object.assign(rooms.settings, changeableSettings(config, fixed));
     rooms.graph.limitDownloads(config["max-concurrent-downloads"]);
     log.setThreshold(config["log-level"]);
     log("info", `Reloaded the configuration: ${changed.join(", ") || "nothing is different"}`);
@@ -174,7 +194,17 @@ async function takeRoot(
   });
 }
 
-async function openRooms(config: Config, log: Log, undo: AsyncDisposableStack): Promise<Rooms> {
+async function openRooms({
+  config,
+  fixed,
+  log,
+  undo,
+}: {
+  readonly config: Config;
+  readonly fixed: FixedSettings;
+  readonly log: Log;
+  readonly undo: AsyncDisposableStack;
+}): Promise<Rooms> {
   const root = config["data-root"];
   const confined = confineWithAppArmor();
   const database = undo.use(new GraphDB(`${root}/bunker.db`));
@@ -218,7 +248,7 @@ async function openRooms(config: Config, log: Log, undo: AsyncDisposableStack): 
       complain,
     }),
     openRegistry: withDemoImage(openRegistry),
-    settings: engineSettings(config, {
+    settings: engineSettings(config, fixed, {
       execDrivers: [exec.name],
       networkDrivers: kinds.map(({ name }) => (name === "none" ? "null" : name)),
       warnings: [

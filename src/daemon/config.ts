@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { z } from "zod";
+import { API_VERSION, compareVersions, MINIMUM_API_VERSION } from "#api";
 import { Fault, sentenceOf } from "#errors";
 import type { LogLevel } from "#host";
 import { checkLog, LOG_DRIVERS } from "#jobs";
@@ -9,6 +10,7 @@ import { CONTAINER_VALUES } from "./container-values.ts";
 import { readFlags } from "./flags.ts";
 import { NETWORK_VALUES } from "./network-values.ts";
 import { refusal } from "./refused.ts";
+import { REGISTRY_VALUES } from "./registry-values.ts";
 import { SETTINGS, type SettingKey } from "./settings.ts";
 
 const DEFAULT_EXEC_ROOT = "/run/bunker";
@@ -34,6 +36,9 @@ const Mirror = z.url({ protocol: /^https?$/ }).refine(
   { error: "a mirror is http:// or https:// and a host, without credentials, query or fragment" },
 );
 
+const isSpoken = (version: string) =>
+  compareVersions(version, MINIMUM_API_VERSION) >= 0 && compareVersions(version, API_VERSION) <= 0;
+
 /** Every value the daemon runs by, with its default. */
 const Values = z.strictObject({
   "data-root": z.string().startsWith("/").default("/var/lib/bunker"),
@@ -55,6 +60,7 @@ const Values = z.strictObject({
   "registry-mirrors": z.array(Mirror).default([]),
   "insecure-registries": z.array(z.string()).default([]),
   "registry-certs": z.array(z.string()).default([...CERTIFICATE_FOLDERS]),
+  ...REGISTRY_VALUES,
   "max-concurrent-downloads": z.number().int().min(1).max(64).default(3),
   "storage-driver": z.string().optional(),
   "cgroup-parent": z
@@ -68,11 +74,18 @@ const Values = z.strictObject({
   init: z.boolean().default(false),
   "log-driver": z.enum([...LOG_DRIVERS, "none"]).default("json-file"),
   "log-opts": z.record(z.string(), z.string()).default({}),
-  "live-restore": z.literal(true, "containers always outlive this daemon").default(true),
+  "live-restore": z.boolean().default(true),
+  "shutdown-timeout": z.number().int().min(-1).default(15),
   "exec-opts": z
     .array(z.literal("native.cgroupdriver=cgroupfs", "only native.cgroupdriver=cgroupfs is there"))
     .default([]),
   labels: z.array(z.string()).default([]),
+  "log-format": z.enum(["text", "json"]).default("text"),
+  experimental: z.boolean().default(false),
+  "min-api-version": z
+    .string()
+    .refine(isSpoken, `write a version from ${MINIMUM_API_VERSION} to ${API_VERSION}`)
+    .default(MINIMUM_API_VERSION),
   "log-level": z.enum(["debug", "info", "warn", "error", "fatal"]).default("info"),
   debug: z.boolean().default(false),
 } satisfies Record<SettingKey, z.ZodType>);

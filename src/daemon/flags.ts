@@ -64,6 +64,9 @@ function setValue(values: Record<string, unknown>, { key, kind, flag }: Setting,
     const [name, value] = pair(option, flag);
     const known = values[key] as Record<string, object> | undefined;
     values[key] = { ...known, [driver]: { ...known?.[driver], [name]: value } };
+  } else if (kind === "ulimits") {
+    const { Name, ...limits } = ulimit(given.takeValue(), flag);
+    values[key] = { ...(values[key] as object | undefined), [Name]: { Name, ...limits } };
   } else if (kind === "pools") {
     values[key] = [...((values[key] as object[] | undefined) ?? []), pool(given.takeValue(), flag)];
   } else values[key] = given.takeValue();
@@ -83,6 +86,17 @@ function pool(text: string, flag?: string): { readonly base: string; readonly si
       `Cannot start the daemon: --${flag} takes base=SUBNET,size=BITS, not "${text.slice(0, 100)}"`,
     );
   return { base, size: integer(size, flag) };
+}
+
+/** `nofile=1024:2048`, or one number for both. */
+function ulimit(text: string, flag?: string) {
+  const [, Name = "", soft = "", hard = soft] = /^([a-z]+)=(-?\d{1,19})(?::(-?\d{1,19}))?$/.exec(text) ?? [];
+  if (Name === "")
+    throw new Fault(
+      "invalid",
+      `Cannot start the daemon: --${flag} takes NAME=SOFT[:HARD], not "${text.slice(0, 100)}"`,
+    );
+  return { Name, Soft: Number(soft), Hard: Number(hard) };
 }
 
 function truth(text: string, flag?: string): boolean {

@@ -31,13 +31,13 @@ export async function runDaemon(words: readonly string[]): Promise<void> {
   const stop = nextSignal();
   // Until there is something to reload.
   process.on("SIGHUP", () => undefined);
-  const log = createLog(config["log-level"]);
+  const log = createLog(config["log-level"], { format: config["log-format"] });
   process.on("unhandledRejection", (thrown) => log("error", `Nobody handled: ${sentenceOf(thrown)}`));
   const daemon = await boot(config, log);
   for (const address of daemon.addresses) log("info", `Listening on ${address}`);
   notifySystemd("READY=1");
   process.on("SIGHUP", () => void reload(daemon, words, log));
-  log("info", `Stopping after ${await stop}; containers go on`);
+  log("info", `Stopping after ${await stop}; containers ${daemon.keepsContainers() ? "go on" : "stop too"}`);
   notifySystemd("STOPPING=1");
   await daemon[Symbol.asyncDispose]();
   process.exit(0);

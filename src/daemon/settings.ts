@@ -4,7 +4,7 @@ export interface Setting {
   /** Without dashes; a list is one flag repeated. Absent where only the file may set it. */
   readonly flag?: string;
   readonly short?: string;
-  readonly kind: "text" | "number" | "boolean" | "list" | "pairs" | "pools" | "maps";
+  readonly kind: "text" | "number" | "boolean" | "list" | "pairs" | "pools" | "maps" | "ulimits";
   readonly help: string;
   /** SIGHUP changes it in a running daemon. */
   readonly isReloadable?: true;
@@ -150,7 +150,14 @@ export const SETTINGS = [
     key: "live-restore",
     flag: "live-restore",
     kind: "boolean",
-    help: "Always so: containers outlive the daemon",
+    help: "Containers outlive the daemon (default true); false: they stop with it",
+    isReloadable: true,
+  },
+  {
+    key: "shutdown-timeout",
+    flag: "shutdown-timeout",
+    kind: "number",
+    help: "Seconds that containers have that stop with the daemon (default 15; -1 for ever)",
     isReloadable: true,
   },
   {
@@ -191,6 +198,29 @@ export const SETTINGS = [
     isReloadable: true,
   },
   {
+    key: "max-concurrent-uploads",
+    flag: "max-concurrent-uploads",
+    kind: "number",
+    help: "Blobs of one image pushed at once (default 5)",
+    isReloadable: true,
+  },
+  {
+    key: "max-download-attempts",
+    flag: "max-download-attempts",
+    kind: "number",
+    help: "How often a request to a registry is made before it is given up (default 5)",
+    isReloadable: true,
+  },
+  { key: "http-proxy", flag: "http-proxy", kind: "text", help: "Proxy to registries without TLS" },
+  { key: "https-proxy", flag: "https-proxy", kind: "text", help: "Proxy to registries" },
+  {
+    key: "no-proxy",
+    flag: "no-proxy",
+    kind: "text",
+    help: "Hosts, .domains and subnets reached straight, by commas",
+  },
+  { key: "proxies", kind: "pairs", help: "The three of them in one object" },
+  {
     key: "storage-driver",
     flag: "storage-driver",
     short: "s",
@@ -208,6 +238,38 @@ export const SETTINGS = [
     flag: "cdi-spec-dir",
     kind: "list",
     help: "Folder of vendors' CDI files (default /etc/cdi and /var/run/cdi); an empty one alone: no CDI",
+  },
+  {
+    key: "default-cgroupns-mode",
+    flag: "default-cgroupns-mode",
+    kind: "text",
+    help: "Cgroup namespace of containers that ask for none: private (default) or host",
+    isReloadable: true,
+  },
+  {
+    key: "default-ipc-mode",
+    flag: "default-ipc-mode",
+    kind: "text",
+    help: "IPC mode of containers that ask for none: private (default) or shareable",
+    isReloadable: true,
+  },
+  {
+    key: "default-ulimits",
+    flag: "default-ulimit",
+    kind: "ulimits",
+    help: "Limit of containers that do not set it: nofile=1024:2048",
+  },
+  {
+    key: "seccomp-profile",
+    flag: "seccomp-profile",
+    kind: "text",
+    help: "File of the profile of containers that ask for none, builtin or unconfined",
+  },
+  {
+    key: "init-path",
+    flag: "init-path",
+    kind: "text",
+    help: "Program of this host that --init runs in containers, in place of bunker's own",
   },
   {
     key: "features",
@@ -250,6 +312,14 @@ export const SETTINGS = [
     help: "Options of the log driver, max-size=10m and the like",
   },
   { key: "labels", flag: "label", kind: "list", help: "Labels of this daemon", isReloadable: true },
+  { key: "log-format", flag: "log-format", kind: "text", help: "Of the daemon's own log: text or json" },
+  {
+    key: "experimental",
+    flag: "experimental",
+    kind: "boolean",
+    help: "Told to clients; nothing depends on it",
+  },
+  { key: "min-api-version", kind: "text", help: "Oldest version of the API that is answered (1.24)" },
   {
     key: "log-level",
     flag: "log-level",

@@ -1,6 +1,7 @@
 import { parseHost } from "#server";
 import type { Config } from "./config.ts";
 import { checkGraphDriver } from "./drivers.ts";
+import { fixedSettings } from "./engine-settings.ts";
 import { refuseOpenTcp, serverKeys } from "./tcp.ts";
 
 /** What can be said of a configuration without changing anything on the host. Throws as the start would. */
@@ -8,5 +9,6 @@ export function validate(config: Config, env: Readonly<Record<string, string | u
   for (const host of config.hosts) if (!host.startsWith("fd://")) parseHost(host);
   refuseOpenTcp(config);
   serverKeys(config, env);
+  fixedSettings(config, env);
   checkGraphDriver(config["storage-driver"]);
 }

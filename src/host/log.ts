@@ -11,17 +11,25 @@ export interface AdjustableLog {
 
 const ORDER: readonly LogLevel[] = ["debug", "info", "warn", "error", "fatal"];
 
-/** Writes lines `time level message` of at least that level; control characters are made visible. */
+export interface LogOptions {
+  /** `text` is lines `time level message` with control characters made visible, `json` an object a line. */
+  readonly format?: "text" | "json";
+  readonly write?: (line: string) => void;
+}
+
+/** Writes lines of at least that level. */
 export function createLog(
   threshold: LogLevel,
-  write = (line: string) => void process.stderr.write(line),
+  { format = "text", write = (line) => void process.stderr.write(line) }: LogOptions = {},
 ): AdjustableLog {
   let least = threshold;
   const log = (level: LogLevel, message: string) => {
     if (ORDER.indexOf(level) < ORDER.indexOf(least)) return;
+    const time = new Date().toISOString();
+    if (format === "json") return write(`${JSON.stringify({ level, msg: message, time })}\n`);
     // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not reach a terminal
     const visible = message.replace(/[\u0000-\u001f\u007f]/g, (c) => (c === "\n" ? " / " : "?"));
-    write(`${new Date().toISOString()} ${level} ${visible}\n`);
+    write(`${time} ${level} ${visible}\n`);
   };
   const setThreshold = (level: LogLevel) => {
     least = level;

@@ -5,6 +5,13 @@
  */
 export { allJobs } from "./all.ts";
 export { checkLog, LOG_DRIVERS } from "./container/log/options.ts";
+export { restContainers } from "./container/rest.ts";
 export { type Recovery, recoverContainers, sweepFolders } from "./recover.ts";
-export { type ContainerRooms, type EngineSettings, openContainerRooms, type Rooms } from "./rooms.ts";
+export {
+  type ContainerDefaults,
+  type ContainerRooms,
+  type EngineSettings,
+  openContainerRooms,
+  type Rooms,
+} from "./rooms.ts";
 export type * from "./types.ts";

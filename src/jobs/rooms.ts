@@ -5,10 +5,11 @@ import type { Graph } from "#graph";
 import type { GraphDB } from "#graphdb";
 import type { Networks } from "#network";
 import type { Plugins } from "#plugin";
-import type { OpenRegistry } from "#registry";
+import type { OpenRegistry, RegistryProxies } from "#registry";
 import type { Volumes } from "#volume";
 import { announcer } from "./container/announce.ts";
 import { Attachments } from "./container/attachments.ts";
+import type { ProcessDefaults } from "./container/spec-process.ts";
 import { Execs } from "./exec/store.ts";
 
 /** What the daemon was told to be like, as far as containers notice. */
@@ -17,6 +18,10 @@ export interface EngineSettings {
   readonly version: string;
   readonly stopTimeoutSeconds: number;
   readonly debug: boolean;
+  /** Containers go on when the daemon stops. */
+  readonly liveRestore: boolean;
+  /** How long the daemon waits for containers that are to stop with it; -1 is for ever. */
+  readonly shutdownTimeoutSeconds: number;
   readonly labels: readonly string[];
   readonly networkDrivers: readonly string[];
   readonly execDrivers: readonly string[];
@@ -24,6 +29,15 @@ export interface EngineSettings {
   readonly insecureRegistries: readonly string[];
   /** Each with a folder a registry that holds its certificates. */
   readonly certificateFolders: readonly string[];
+  /** `builtin`, `unconfined`, or the file of the profile of containers that ask for none. */
+  readonly seccompProfile: string;
+  readonly isExperimental: boolean;
+  /** How often a request to a registry is made before it is given up. */
+  readonly downloadAttempts: number;
+  /** So many blobs of one image are pushed at the same time. */
+  readonly concurrentUploads: number;
+  /** By which registries are reached. */
+  readonly proxies: RegistryProxies;
   /** Where vendors describe devices; undefined where CDI is switched off. */
   readonly cdiDirectories?: readonly string[] | undefined;
   readonly addressPools: readonly { readonly base: string; readonly size: number }[];
@@ -34,7 +48,9 @@ export interface EngineSettings {
 }
 
 /** Sizes in bytes. */
-export interface ContainerDefaults {
+export interface ContainerDefaults extends Pick<ProcessDefaults, "initPath" | "seccomp" | "ulimits"> {
+  readonly cgroupnsMode: "host" | "private";
+  readonly ipcMode: "private" | "shareable";
   readonly shmSizeBytes: number;
   readonly noNewPrivileges: boolean;
   readonly init: boolean;

@@ -8,6 +8,13 @@ export interface Credentials {
   readonly registryToken?: string;
 }
 
+/** `http` and `https` by which hosts are reached, `none` those that are reached straight, as in NO_PROXY. */
+export interface RegistryProxies {
+  readonly http?: string;
+  readonly https?: string;
+  readonly none?: string;
+}
+
 export interface RegistrySettings {
   /** Tried in order before Docker Hub itself. */
   readonly mirrors: readonly string[];
@@ -15,6 +22,10 @@ export interface RegistrySettings {
   readonly insecure: readonly string[];
   /** Each with a folder a host that holds its certificates; where Docker's engine looks for them unless it is said. */
   readonly certificateFolders?: readonly string[];
+  /** Absent: as the environment says. */
+  readonly proxies?: RegistryProxies;
+  /** How often a request is made, and a blob resumed without progress; absent is Docker's five. */
+  readonly attempts?: number;
 }
 
 export interface Resolved {

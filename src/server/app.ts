@@ -38,7 +38,7 @@ export function createApp({ engine, facts }: AppNeeds): App {
   const app = new Hono<ServerEnv>({ getPath: (request) => splitPath(request.url).path });
   app.use(async (c, next) => {
     const { path, version = API_VERSION } = splitPath(c.req.url);
-    demandSupported(version);
+    demandSupported(version, facts);
     c.set("version", version);
     if (c.req.raw.method === "HEAD" && !HEADS.test(path)) return c.notFound();
     return next();
@@ -75,10 +75,10 @@ export function createApp({ engine, facts }: AppNeeds): App {
 }
 
 /** What every reply says of the server. */
-function commonHeaders({ version }: ServerFacts): HijackableApp["headers"] {
+function commonHeaders({ version, isExperimental = false }: ServerFacts): HijackableApp["headers"] {
   return [
     ["Api-Version", API_VERSION],
-    ["Docker-Experimental", "false"],
+    ["Docker-Experimental", String(isExperimental)],
     ["Ostype", "linux"],
     ["Server", `bunker/${version} (linux)`],
   ];
@@ -94,15 +94,15 @@ export function splitPath(url: string): { readonly path: string; readonly versio
   return { path: bare.replace(/(?:\/|%2[fF])+$/, "") || "/", ...(version !== undefined && { version }) };
 }
 
-function demandSupported(version: string): void {
+function demandSupported(version: string, { minimumApiVersion = MINIMUM_API_VERSION }: ServerFacts): void {
   if (compareVersions(version, API_VERSION) > 0)
     throw new Fault(
       "invalid",
       `client version ${version} is too new. Maximum supported API version is ${API_VERSION}`,
     );
-  if (compareVersions(version, MINIMUM_API_VERSION) < 0)
+  if (compareVersions(version, minimumApiVersion) < 0)
     throw new Fault(
       "invalid",
-      `client version ${version} is too old. Minimum supported API version is ${MINIMUM_API_VERSION}, please upgrade your client to a newer version`,
+      `client version ${version} is too old. Minimum supported API version is ${minimumApiVersion}, please upgrade your client to a newer version`,
     );
 }

@@ -30,6 +30,10 @@ export interface ServerFacts {
   readonly kernelVersion: string;
   /** As Go names it: `amd64`, `arm64`. */
   readonly architecture: string;
+  /** The oldest version of the API that is answered, where it is not the oldest that is spoken. */
+  readonly minimumApiVersion?: string;
+  /** Told to clients; nothing here depends on it. */
+  readonly isExperimental?: boolean;
 }
 
 /**

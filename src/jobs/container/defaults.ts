@@ -4,7 +4,7 @@ import type { ContainerDefaults } from "../rooms.ts";
 /** The request with the daemon's settings where it leaves a choice; they stay with the container from then on. */
 export function withDefaults(
   spec: ContainerSpec,
-  { shmSizeBytes, init, log }: ContainerDefaults,
+  { shmSizeBytes, init, log, cgroupnsMode, ipcMode }: ContainerDefaults,
 ): ContainerSpec {
   const { host } = spec;
   const type = host.logConfig.type || log.type;
@@ -13,6 +13,8 @@ export function withDefaults(
     ...spec,
     host: {
       ...host,
+      cgroupnsMode: host.cgroupnsMode || cgroupnsMode,
+      ipcMode: host.ipcMode || ipcMode,
       shmSizeBytes: host.shmSizeBytes === 0 ? shmSizeBytes : host.shmSizeBytes,
       logConfig: { type, options: { ...inherited, ...host.logConfig.options } },
       ...(host.init === undefined && init ? { init } : {}),

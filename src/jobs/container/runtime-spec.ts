@@ -8,6 +8,7 @@ import {
   type DeviceNode,
   hostDevices,
   type Namespace,
+  type RuntimeMount,
   type RuntimeSpec,
   resolveDevices,
   thermalPaths,
@@ -15,7 +16,7 @@ import {
 import type { Sandbox } from "#network";
 import type { MountSpec } from "#oci";
 import { runtimeMounts } from "./spec-mounts.ts";
-import { containerProcess, type ProcessDefaults } from "./spec-process.ts";
+import { containerProcess, hasForeignInit, INIT_TARGET, type ProcessDefaults } from "./spec-process.ts";
 import { deviceRequests, resourcesOf } from "./spec-resources.ts";
 import { parseSecurityOptions } from "./spec-security.ts";
 import { runtimeSysctls } from "./spec-sysctls.ts";
@@ -44,7 +45,10 @@ export function runtimeSpec(container: Container, context: RuntimeContext): Runt
   const name = ownHostname(container);
   const process = containerProcess(container, { hostname: name, defaults: context.defaults ?? {} });
   const { trees = new Map<string, MountSpec>() } = context;
-  const mounts = runtimeMounts(container, { files: context.sandbox.files, trees, ...pick(context.ipcPid) });
+  const mounts = [
+    ...runtimeMounts(container, { files: context.sandbox.files, trees, ...pick(context.ipcPid) }),
+    ...initMount(container, context.defaults ?? {}),
+  ];
   return {
     process,
     root: { mount: context.root, readonly: host.readonlyRootfs },
@@ -69,6 +73,18 @@ export function runtimeSpec(container: Container, context: RuntimeContext): Runt
     },
     annotations: host.annotations,
   };
+}
+
+function initMount(container: Container, defaults: ProcessDefaults): readonly RuntimeMount[] {
+  if (defaults.initPath === undefined || !hasForeignInit(container, defaults)) return [];
+  return [
+    {
+      type: "bind",
+      source: defaults.initPath,
+      destination: INIT_TARGET,
+      options: ["bind", "ro", "rprivate"],
+    },
+  ];
 }
 
 const pick = (ipcPid: number | undefined) => (ipcPid === undefined ? {} : { ipcPid });

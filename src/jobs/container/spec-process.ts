@@ -8,7 +8,15 @@ import {
   rlimitValue,
 } from "#libcontainer";
 import type { ExecSpec } from "../types.ts";
-import { apparmorProfile, parseSecurityOptions, seccompProfile } from "./spec-security.ts";
+import {
+  apparmorProfile,
+  parseSecurityOptions,
+  type SecurityOptions,
+  seccompProfile,
+} from "./spec-security.ts";
+
+/** Where Docker puts it. */
+export const INIT_TARGET = "/sbin/docker-init";
 
 const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -16,6 +24,10 @@ const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
 export interface ProcessDefaults {
   readonly noNewPrivileges?: boolean;
   readonly init?: boolean;
+  /** A profile of the user's, for containers that ask for none. */
+  readonly seccomp?: SecurityOptions["seccomp"];
+  /** A program of the host's that is run as init, in place of the launcher. */
+  readonly initPath?: string;
   readonly ulimits?: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];
 }
 
@@ -25,15 +37,23 @@ export function containerProcess(
   context: { readonly hostname: string; readonly defaults: ProcessDefaults },
 ): ProcessSpec {
   const { effective, spec } = container;
+  const args = [container.path, ...container.args];
+  const hasInit = spec.host.init ?? context.defaults.init ?? false;
+  const isForeign = hasInit && hasForeignInit(container, context.defaults);
   return {
     ...confinement(container, context.defaults),
     terminal: spec.tty,
-    args: [container.path, ...container.args],
+    args: isForeign ? [INIT_TARGET, "--", ...args] : args,
     env: environment([...baseEnvironment(context.hostname, spec.tty), ...effective.env]),
     cwd: effective.workingDirectory || "/",
     user: effective.user,
-    init: spec.host.init ?? context.defaults.init ?? false,
+    init: hasInit && !isForeign,
   };
+}
+
+/** Whether the program of the settings is the container's init. Elsewhere than as process 1 it could reap nothing. */
+export function hasForeignInit({ spec }: Container, { init, initPath }: ProcessDefaults): boolean {
+  return initPath !== undefined && (spec.host.init ?? init ?? false) && spec.host.pidMode === "";
 }
 
 /** One more process in a running container: confined as the first one, with what was asked for in place of its own. */
@@ -61,7 +81,7 @@ export function execProcess(
 function confinement(container: Container, defaults: ProcessDefaults) {
   const { host } = container.spec;
   const capabilities = capabilitiesOf(container);
-  const profile = seccompProfile(host, capabilities);
+  const profile = seccompProfile(host, capabilities, defaults.seccomp);
   const isLimited = container.mounts.some(({ hasSizeLimit }) => hasSizeLimit === true);
   const seccomp = profile !== undefined && isLimited ? keepProjects(profile) : profile;
   const apparmor = apparmorProfile(host);

@@ -11,8 +11,9 @@ import {
 
 /** What `--security-opt` comes to. */
 export interface SecurityOptions {
+  /** `default` is what the engine's settings say, and the built-in profile where they say nothing. */
   readonly seccomp:
-    | { readonly kind: "default" | "unconfined" }
+    | { readonly kind: "default" | "builtin" | "unconfined" }
     | { readonly kind: "custom"; readonly json: string };
   /** Absent: the default profile, where the host has it. */
   readonly apparmor?: string;
@@ -57,7 +58,7 @@ function split(option: string): { readonly key: string; readonly value: string }
 
 function seccompOf(value: string): SecurityOptions["seccomp"] {
   if (value === "unconfined") return { kind: "unconfined" };
-  return value === "" || value === "builtin" ? { kind: "default" } : { kind: "custom", json: value };
+  return value === "" || value === "builtin" ? { kind: "builtin" } : { kind: "custom", json: value };
 }
 
 function claim(value: string, option: string): boolean {
@@ -70,10 +71,13 @@ function claim(value: string, option: string): boolean {
 export function seccompProfile(
   { privileged, securityOptions }: HostSpec,
   capabilities: readonly Capability[],
+  usual: SecurityOptions["seccomp"] = { kind: "builtin" },
 ): SeccompProfile | undefined {
-  const { seccomp } = parseSecurityOptions(securityOptions);
+  const { seccomp: asked } = parseSecurityOptions(securityOptions);
+  if (privileged && asked.kind !== "custom") return undefined;
+  const seccomp = asked.kind === "default" ? usual : asked;
   if (seccomp.kind === "custom") return resolveSeccomp(seccomp.json, new Set(capabilities));
-  if (privileged || seccomp.kind === "unconfined") return undefined;
+  if (seccomp.kind === "unconfined") return undefined;
   return defaultSeccomp(capabilities);
 }
 

@@ -13,12 +13,14 @@ import {
   sha256,
 } from "#oci";
 import type { PushedBlob, RegistryClient } from "#registry";
+import type { EngineSettings } from "../rooms.ts";
 import { announceImage } from "./announce.ts";
 import { manifestOf } from "./manifest.ts";
 import { shortId } from "./progress.ts";
 import { clientFor, type RegistryNeeds } from "./registry.ts";
 
 interface Needs extends RegistryNeeds {
+  readonly settings: RegistryNeeds["settings"] & Pick<EngineSettings, "concurrentUploads">;
   readonly graph: {
     readonly content: Pick<Graph["content"], "has" | "path" | "read">;
     readonly images: Pick<Graph["images"], "configuration" | "list">;
@@ -27,8 +29,6 @@ interface Needs extends RegistryNeeds {
   readonly events: Pick<EventBus, "publish">;
 }
 
-/** As Docker's daemon: so many blobs of one image go at the same time. */
-const AT_ONCE = 5;
 /** A bar that moves more often than this only costs. Milliseconds. */
 const INTERVAL = 100;
 
@@ -89,7 +89,8 @@ async function pushOne(
   const blobs = unique(manifest.layers);
   for (const { digest } of blobs)
     context.report({ kind: "status", id: shortId(digest), status: "Preparing" });
-  await inParallel(blobs, context.signal, async (descriptor, signal) => {
+  const parallel = { atOnce: needs.settings.concurrentUploads, signal: context.signal };
+  await inParallel(blobs, parallel, async (descriptor, signal) => {
     const source = Bun.file(needs.graph.content.path(descriptor.digest));
     const how = await client.pushBlob(reference, descriptor, {
       source,
@@ -142,7 +143,7 @@ function unique(descriptors: readonly Descriptor[]): readonly Descriptor[] {
 /** When one fails the others are ended, and none goes on behind the failure. */
 async function inParallel<Item>(
   items: readonly Item[],
-  given: AbortSignal,
+  { atOnce, signal: given }: { readonly atOnce: number; readonly signal: AbortSignal },
   work: (item: Item, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
   const stop = new AbortController();
@@ -158,7 +159,7 @@ async function inParallel<Item>(
       stop.abort();
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  await Promise.all(Array.from({ length: atOnce }, worker));
   if (failure !== undefined) throw failure.thrown;
 }
 

@@ -4,7 +4,8 @@ import type { EngineSettings } from "../rooms.ts";
 
 export interface RegistryNeeds {
   readonly openRegistry: OpenRegistry;
-  readonly settings: Pick<EngineSettings, "certificateFolders" | "insecureRegistries" | "registryMirrors">;
+  readonly settings: Pick<EngineSettings, "certificateFolders" | "insecureRegistries" | "registryMirrors"> &
+    Partial<Pick<EngineSettings, "downloadAttempts" | "proxies">>;
 }
 
 /** The daemon's settings in the registry's words. */
@@ -12,8 +13,16 @@ export function registrySettings({
   registryMirrors: mirrors,
   insecureRegistries: insecure,
   certificateFolders,
+  proxies,
+  downloadAttempts: attempts,
 }: RegistryNeeds["settings"]): RegistrySettings {
-  return { mirrors, insecure, certificateFolders };
+  return {
+    mirrors,
+    insecure,
+    certificateFolders,
+    ...(proxies !== undefined && { proxies }),
+    ...(attempts !== undefined && { attempts }),
+  };
 }
 
 /** A client for one errand, with the credentials that whoever asked for it sent along. */

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { type Container, nowNanoseconds, timestamp } from "#container";
 import { defineJob } from "#engine";
 import { type Cgroups, defaultAppArmorProfile, detectCgroups, findCdiDevices } from "#libcontainer";
+import type { RegistryProxies } from "#registry";
 import { hasJournal } from "../container/log/journald.ts";
 import { LOG_DRIVERS } from "../container/log/options.ts";
 import { hasSwapLimit } from "../container/validate-resources.ts";
@@ -33,7 +34,7 @@ export const systemInfo = (needs: Needs) =>
         plugins.names("NetworkDriver"),
       ]);
       return {
-        ...(await hostFacts()),
+        ...(await hostFacts(settings.seccompProfile)),
         id: await engineId(),
         containers: count(needs.containers.list()),
         images: graph.images.list().length,
@@ -49,8 +50,10 @@ export const systemInfo = (needs: Needs) =>
         labels: settings.labels,
         debug: settings.debug,
         eventListeners: needs.events.listenerCount,
-        // Containers always outlive the daemon.
-        liveRestore: true,
+        liveRestore: settings.liveRestore,
+        initBinary: settings.defaults.initPath ?? "",
+        isExperimental: settings.isExperimental,
+        proxies: withoutSecrets(settings.proxies),
         cdi: cdiFacts(settings.cdiDirectories ?? []),
         defaultAddressPools: settings.addressPools,
         warnings: settings.warnings,
@@ -59,6 +62,16 @@ export const systemInfo = (needs: Needs) =>
       };
     },
   });
+
+/** What everybody may read who may ask for /info. Source: Docker Engine API, GET /info, HttpProxy. */
+function withoutSecrets({ http = "", https = "", none = "" }: RegistryProxies): SystemInfo["proxies"] {
+  const masked = (text: string) => {
+    const url = URL.parse(text);
+    if (url === null || `${url.username}${url.password}` === "") return text;
+    return text.replace(/\/\/[^@/]*@/, "//xxxxx:xxxxx@");
+  };
+  return { http: masked(http), https: masked(https), none };
+}
 
 function cdiFacts(directories: readonly string[]): SystemInfo["cdi"] {
   return { directories, devices: [...findCdiDevices(directories).devices.keys()].sort() };
@@ -83,7 +96,7 @@ type HostFacts = Pick<
   | "descriptors"
 >;
 
-async function hostFacts(): Promise<HostFacts> {
+async function hostFacts(seccomp: string): Promise<HostFacts> {
   const cgroups = detectCgroups();
   return {
     name: hostname(),
@@ -96,7 +109,7 @@ async function hostFacts(): Promise<HostFacts> {
     architecture: arch() === "x64" ? "x86_64" : arch() === "arm64" ? "aarch64" : arch(),
     cpus: availableParallelism(),
     memoryBytes: parseMemoryTotal(await textOf("/proc/meminfo")),
-    securityOptions: await securityOptions(cgroups),
+    securityOptions: await securityOptions(cgroups, seccomp),
     ipForward: await isOn("/proc/sys/net/ipv4/ip_forward"),
     bridgeNfIptables: await isOn("/proc/sys/net/bridge/bridge-nf-call-iptables"),
     bridgeNfIp6tables: await isOn("/proc/sys/net/bridge/bridge-nf-call-ip6tables"),
@@ -129,12 +142,12 @@ async function controllersOf(cgroups: Cgroups): Promise<readonly string[]> {
 }
 
 /** What containers are confined by. Source: Docker Engine API, GET /info, SecurityOptions. */
-async function securityOptions(cgroups: Cgroups): Promise<readonly string[]> {
+async function securityOptions(cgroups: Cgroups, seccomp: string): Promise<readonly string[]> {
   const hasAppArmor = defaultAppArmorProfile() !== undefined;
   const hasSeccomp = (await textOf("/proc/sys/kernel/seccomp/actions_avail")) !== "";
   return [
     ...(hasAppArmor ? ["name=apparmor"] : []),
-    ...(hasSeccomp ? ["name=seccomp,profile=builtin"] : []),
+    ...(hasSeccomp ? [`name=seccomp,profile=${seccomp}`] : []),
     ...(cgroups.version === 2 ? ["name=cgroupns"] : []),
   ];
 }

@@ -38,6 +38,11 @@ export interface SystemInfo {
   readonly liveRestore: boolean;
   /** Folders of vendors' CDI files, and the full names of the devices in them. */
   readonly cdi: { readonly directories: readonly string[]; readonly devices: readonly string[] };
+  /** Empty: the launcher. */
+  readonly initBinary: string;
+  readonly isExperimental: boolean;
+  /** By which registries are reached, without the passwords in them. Empty: none. */
+  readonly proxies: { readonly http: string; readonly https: string; readonly none: string };
   readonly defaultAddressPools: readonly { readonly base: string; readonly size: number }[];
   /** What is missing on this host and what that costs. */
   readonly warnings: readonly string[];

@@ -20,6 +20,8 @@ export interface HttpSettings {
   readonly limits: Limits;
   /** Whether a host may be spoken to without TLS, or with a certificate nobody vouches for. */
   mayBePlain(host: string): boolean;
+  /** By which proxy a URL is reached; undefined is straight, and without this the environment says. */
+  proxyFor?(url: URL): string | undefined;
   trust(host: string): Promise<Trust>;
 }
 
@@ -89,6 +91,7 @@ async function exchange(url: URL, request: HttpRequest, settings: HttpSettings):
   const { silence } = settings.limits;
   const controller = new AbortController();
   const { authorization } = request;
+  const proxy = settings.proxyFor?.(url);
   const tls = url.protocol === "https:" ? { tls: await tlsFor(url.host, settings) } : {};
   using watch = watchSilence(controller, { host: url.host, silence });
   watch.resume();
@@ -107,6 +110,7 @@ async function exchange(url: URL, request: HttpRequest, settings: HttpSettings):
       decompress: false,
       timeout: false,
       signal: AbortSignal.any([request.signal, controller.signal]),
+      ...(proxy !== undefined && { proxy }),
       ...tls,
     } as BunFetchRequestInit);
     return new Answer(response, { url, controller, silence });

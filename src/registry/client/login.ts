@@ -14,7 +14,7 @@ export interface LoginRequest {
   /** `https://index.docker.io/v1/`, `registry.example.org`, `localhost:5000`; empty for Docker Hub. */
   readonly server: string;
   readonly credentials: Credentials;
-  readonly settings: Pick<RegistrySettings, "insecure" | "certificateFolders">;
+  readonly settings: Pick<RegistrySettings, "insecure" | "certificateFolders" | "proxies">;
   readonly signal: AbortSignal;
 }
 

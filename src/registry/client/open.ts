@@ -50,7 +50,12 @@ class Client implements RegistryClient {
     this.#settings = settings;
     this.#credentials = credentials;
     this.#clock = options.clock ?? systemClock;
-    this.#limits = { ...LIMITS, ...options.limits };
+    const { attempts } = settings;
+    this.#limits = {
+      ...LIMITS,
+      ...(attempts === undefined ? {} : { attempts, breaks: attempts }),
+      ...options.limits,
+    };
   }
 
   async digest(reference: Reference, { signal }: Cancellable): Promise<Digest | undefined> {

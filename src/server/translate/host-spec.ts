@@ -8,8 +8,6 @@ export type HostSpec = ContainerSpec["host"];
 export type ResourceSpec = HostSpec["resources"];
 type RestartPolicy = HostSpec["restartPolicy"];
 
-/** Docker's default for /dev/shm, in bytes. */
-const SHM_SIZE = 64 * 1024 * 1024;
 const RESTART_NAMES = ["no", "always", "on-failure", "unless-stopped"] as const;
 
 /** Docker's HostConfig in the engine's words. Throws `invalid` or `unsupported` for what cannot be meant or done. */
@@ -68,7 +66,7 @@ function storageOf(body: HostConfigBody) {
     volumesFrom: body.VolumesFrom,
     volumeDriver: body.VolumeDriver,
     storageOptions: body.StorageOpt,
-    shmSizeBytes: body.ShmSize === 0 ? SHM_SIZE : notNegative(body.ShmSize, "SHM size"),
+    shmSizeBytes: notNegative(body.ShmSize, "SHM size"),
     readonlyRootfs: body.ReadonlyRootfs,
   };
 }

@@ -48,7 +48,6 @@ const WANTED: Readonly<Record<string, readonly string[]>> = {
     ...fields("ImageManifestDescriptor Storage", "", "there"),
     `.Mounts[].${MOUNT_TYPE}`,
     `.HostConfig.Mounts[].${MOUNT_TYPE}`,
-    ...fields("ArgsEscaped Shell", ".Config", "there"),
     ...fields("IDMapping IdMap", ".HostConfig.Mounts[].BindOptions", "here"),
   ],
   "GET /containers/:id/stats": [

@@ -3,6 +3,8 @@ import type { ContainerSpec } from "#container";
 import { resolverOf, withDefaults } from "../../../src/jobs/container/defaults.ts";
 
 const DEFAULTS = {
+  cgroupnsMode: "private",
+  ipcMode: "private",
   shmSizeBytes: 1024,
   noNewPrivileges: false,
   init: true,
@@ -10,7 +12,7 @@ const DEFAULTS = {
   dns: ["192.0.2.1"],
   dnsSearch: ["example.org"],
   dnsOptions: [],
-};
+} as const;
 
 function asked(host: Record<string, unknown>): ContainerSpec {
   const none = {

@@ -49,6 +49,13 @@ export async function openHouse() {
     settings: {
       dataRoot: root.path,
       version: "1",
+      liveRestore: true,
+      shutdownTimeoutSeconds: 15,
+      seccompProfile: "builtin",
+      isExperimental: false,
+      downloadAttempts: 5,
+      concurrentUploads: 5,
+      proxies: {},
       stopTimeoutSeconds: 10,
       debug: false,
       labels: [],
@@ -60,6 +67,8 @@ export async function openHouse() {
       addressPools: [],
       warnings: [],
       defaults: {
+        cgroupnsMode: "private",
+        ipcMode: "private",
         shmSizeBytes: 64 * 1024 * 1024,
         noNewPrivileges: false,
         init: false,

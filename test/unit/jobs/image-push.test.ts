@@ -9,7 +9,12 @@ import { pushImage } from "../../../src/jobs/image/push.ts";
 import { FakeGraph } from "../../fakes/images.ts";
 import { FakeRegistry } from "../../fakes/registry.ts";
 
-const SETTINGS = { registryMirrors: [], insecureRegistries: [], certificateFolders: [] };
+const SETTINGS = {
+  registryMirrors: [],
+  insecureRegistries: [],
+  certificateFolders: [],
+  concurrentUploads: 5,
+};
 
 /** An engine that has pulled an image of these layers, and pushes with `pushBlob`. */
 async function setUp(
