@@ -13,11 +13,21 @@ export interface Exchange {
   readonly response: ServerResponse;
   /** Hands the request on, and its answer back with other headers where that is wanted. */
   forward(change?: (headers: Record<string, string>) => Record<string, string>): Promise<void>;
+  /** Hands the request on, and returns what came back instead of passing it on. */
+  ask(): Promise<Answered>;
   /** Hands so many bytes of its body on, and then both connections break. */
   forwardPart(bytes: number): Promise<void>;
   /** Hands the request on; the connection breaks before its answer comes. */
   forwardUnanswered(): Promise<void>;
 }
+
+export interface Answered {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+  readonly bytes: Buffer;
+}
+
+const MOST_TRIES = 100;
 
 /** What happens to a request instead of being handed on; false when it does not concern it. */
 export type ProxyFault = (exchange: Exchange) => boolean;
@@ -62,6 +72,7 @@ export class FaultyProxy implements AsyncDisposable {
       incoming,
       response,
       forward: (change = (headers) => headers) => this.#forward(incoming, { response, change }),
+      ask: () => this.#ask(incoming),
       forwardPart: (bytes) => this.#forwardPart(incoming, bytes),
       forwardUnanswered: async () => {
         await this.#forward(incoming, {});
@@ -81,17 +92,22 @@ export class FaultyProxy implements AsyncDisposable {
       readonly change?: (headers: Record<string, string>) => Record<string, string>;
     },
   ): Promise<void> {
+    const { status, headers, bytes } = await this.#ask(incoming);
+    response?.writeHead(status, change(headers)).end(bytes);
+  }
+
+  async #ask(incoming: IncomingMessage): Promise<Answered> {
     const parts: Buffer[] = [];
     for await (const part of incoming) parts.push(part as Buffer);
     const { method = "GET", headers } = incoming;
     const answer = await fetch(new URL(incoming.url ?? "", this.#upstream), {
       method,
-      headers: { ...(headers as Record<string, string>), host: this.#upstream.host, connection: "close" },
+      headers: { ...(headers as Record<string, string>), connection: "close" },
       redirect: "manual",
       ...(parts.length > 0 && { body: Buffer.concat(parts) }),
     });
     const bytes = Buffer.from(await answer.arrayBuffer());
-    response?.writeHead(answer.status, change(Object.fromEntries(answer.headers))).end(bytes);
+    return { status: answer.status, headers: Object.fromEntries(answer.headers), bytes };
   }
 
   async #forwardPart(incoming: IncomingMessage, bytes: number): Promise<void> {
@@ -104,7 +120,7 @@ export class FaultyProxy implements AsyncDisposable {
       port,
       method,
       path: url,
-      headers: { ...rest, host: this.#upstream.host, "transfer-encoding": "chunked" },
+      headers: { ...rest, "transfer-encoding": "chunked" },
     });
     upstream.on("error", () => undefined);
     let left = bytes;
@@ -123,9 +139,9 @@ export class FaultyProxy implements AsyncDisposable {
     socket.destroy();
   }
 
-  /** Until the registry says that it has them: what is on the line when it breaks would be lost. */
+  /** Until the registry says that it has them: what is on the line when it breaks is lost. Some say so only at the end. */
   async #received(path: string, bytes: number): Promise<void> {
-    for (;;) {
+    for (let tries = 0; tries < MOST_TRIES; tries += 1) {
       const { headers } = await fetch(new URL(path, this.#upstream));
       if (headers.get("range") === `0-${bytes - 1}`) return;
     }
@@ -161,5 +177,28 @@ export function says(
   return ({ incoming, response }) => {
     incoming.resume();
     incoming.on("end", () => response.writeHead(status, headers).end());
+  };
+}
+
+/** Promises the whole answer, sends half of it, and breaks the line. */
+export async function breaksAnswer({ ask, response }: Exchange): Promise<void> {
+  const { status, headers, bytes } = await ask();
+  response.writeHead(status, { ...headers, "content-length": String(bytes.length) });
+  response.write(bytes.subarray(0, bytes.length / 2), () => response.socket?.destroySoon());
+}
+
+/** Sends half of the answer, and then nothing more. */
+export async function fallsSilent({ ask, response }: Exchange): Promise<void> {
+  const { status, headers, bytes } = await ask();
+  response.writeHead(status, { ...headers, "content-length": String(bytes.length) });
+  response.write(bytes.subarray(0, bytes.length / 2));
+}
+
+/** Answers with other bytes than came back, as if they were all. */
+export function changes(change: (bytes: Buffer) => Uint8Array): (exchange: Exchange) => Promise<void> {
+  return async ({ ask, response }) => {
+    const { status, headers, bytes } = await ask();
+    const other = change(bytes);
+    response.writeHead(status, { ...headers, "content-length": String(other.length) }).end(other);
   };
 }

@@ -7,7 +7,7 @@ import type { Answer } from "./answer.ts";
 import { endpointsOf } from "./endpoints.ts";
 import { type HttpSettings, send } from "./http.ts";
 import { httpSettings } from "./http-settings.ts";
-import { LIMITS } from "./limits.ts";
+import { LIMITS, type Limits } from "./limits.ts";
 import { readProblem } from "./problem.ts";
 
 export interface LoginRequest {
@@ -16,6 +16,7 @@ export interface LoginRequest {
   readonly credentials: Credentials;
   readonly settings: Pick<RegistrySettings, "insecure" | "certificateFolders" | "proxies">;
   readonly signal: AbortSignal;
+  readonly limits?: Partial<Limits>;
 }
 
 /**
@@ -27,7 +28,7 @@ export async function logIn(request: LoginRequest): Promise<{ readonly identityT
   const { settings, signal } = request;
   const domain = domainOf(request.server);
   const [endpoint] = endpointsOf({ domain, path: "" }, { mirrors: [], ...settings });
-  const http = httpSettings(settings, LIMITS);
+  const http = httpSettings(settings, { ...LIMITS, ...request.limits });
   const bases = endpoint?.bases ?? [];
   for (const [position, base] of bases.entries()) {
     try {

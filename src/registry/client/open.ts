@@ -183,18 +183,16 @@ class Client implements RegistryClient {
     chosen?: Descriptor,
   ): Promise<Document> {
     const wanted = chosen?.digest ?? reference.digest;
-    using answer = await transport.ask({
-      reference,
-      subject: "manifest",
-      path: `manifests/${wanted ?? reference.tag}`,
-      headers: { Accept: ACCEPT },
-      signal,
-    });
-    const [contentType = ""] = (answer.headers.get("content-type") ?? "").split(";");
+    const path = `manifests/${wanted ?? reference.tag}`;
+    const { bytes, headers } = await transport.read(
+      { reference, subject: "manifest", path, headers: { Accept: ACCEPT }, signal },
+      { limit: this.#limits.manifest, what: "the manifest" },
+    );
+    const [contentType = ""] = (headers.get("content-type") ?? "").split(";");
     const raw = {
-      bytes: await answer.bytes(this.#limits.manifest, "the manifest"),
+      bytes,
       contentType: contentType.trim(),
-      toldDigest: answer.headers.get("docker-content-digest"),
+      toldDigest: headers.get("docker-content-digest"),
     };
     return readDocument(raw, chosen ?? reference.digest);
   }

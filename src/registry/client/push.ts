@@ -4,7 +4,7 @@ import type { PushedBlob } from "../types.ts";
 import type { Answer } from "./answer.ts";
 import type { Clock } from "./clock.ts";
 import type { Limits } from "./limits.ts";
-import { backOff } from "./retry.ts";
+import { backOff, isLastWord } from "./retry.ts";
 import type { Transport } from "./transport.ts";
 
 const CHUNK_BYTES = 1024 * 1024;
@@ -129,7 +129,7 @@ async function send(
       return;
     } catch (thrown) {
       signal.throwIfAborted();
-      if (!(thrown instanceof Fault) || !PASSING.includes(thrown.kind)) throw thrown;
+      if (!(thrown instanceof Fault) || !PASSING.includes(thrown.kind) || isLastWord(thrown)) throw thrown;
       isSure = false;
       breaks += 1;
       if (breaks >= limits.breaks) throw thrown;

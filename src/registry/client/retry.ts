@@ -23,6 +23,14 @@ export function backOff(attempt: number, { firstDelay, longestDelay }: Limits): 
   return Math.min(firstDelay * 2 ** attempt * (1 + Math.random() / 4), longestDelay);
 }
 
+/** Why it is not tried again: the registry wants more peace than anybody waits for. */
+const LEFT_ALONE = new Error("the registry asks to be left alone");
+
+/** Whether it makes no sense to try again, whatever was thrown. */
+export function isLastWord(thrown: Fault): boolean {
+  return thrown.cause === LEFT_ALONE;
+}
+
 /** Waits as a busy registry asked. Throws `unavailable` when that is longer than this client waits. */
 export async function waitBusy(
   header: string | null,
@@ -45,6 +53,7 @@ export async function waitBusy(
     throw new Fault(
       "unavailable",
       `toomanyrequests: ${host} has reached its limit and asks to be left alone for ${Math.ceil(asked / 1000)} seconds; try again then, or log in for a higher limit`,
+      { cause: LEFT_ALONE },
     );
   await clock.sleep(asked ?? backOff(attempt, limits), signal);
 }

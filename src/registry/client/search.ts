@@ -6,6 +6,7 @@ import { systemClock } from "./clock.ts";
 import { type Endpoint, endpointsOf } from "./endpoints.ts";
 import { httpSettings } from "./http-settings.ts";
 import { LIMITS } from "./limits.ts";
+import type { OpenOptions } from "./open.ts";
 import { Transport } from "./transport.ts";
 
 /** Docker Hub answers searches elsewhere than pulls. */
@@ -29,7 +30,7 @@ const Reply = z.object({
     .nullable(),
 });
 
-export interface SearchRequest {
+export interface SearchRequest extends OpenOptions {
   /** `httpd`, `registry.example.org/team/app`: with a registry's name it is asked there. */
   readonly term: string;
   /** At most so many. */
@@ -46,24 +47,30 @@ export async function searchRegistry({
   settings,
   credentials,
   signal,
+  limits: given = {},
+  clock = systemClock,
 }: SearchRequest): Promise<readonly Found[]> {
   const { domain, words } = parseTerm(term);
   const [own] = endpointsOf({ domain, path: words }, { mirrors: [], ...settings });
   const endpoint = domain === DEFAULT_DOMAIN || own === undefined ? HUB : own;
-  const http = httpSettings(settings, LIMITS);
-  const transport = new Transport(endpoint, { http, clock: systemClock, credentials });
+  const limits = { ...LIMITS, ...given };
+  const http = httpSettings(settings, limits);
+  const transport = new Transport(endpoint, { http, clock, credentials });
   const query = new URLSearchParams({ q: words, n: String(limit) });
   try {
-    using answer = await transport.ask({
-      reference: { domain, path: words },
-      subject: "search",
-      scope: SCOPE,
-      path: `/v1/search?${query}`,
-      headers: { Accept: "application/json" },
-      signal,
-    });
     const what = "what was found";
-    const reply = Reply.safeParse(parseJson(await answer.bytes(LIMITS.tags, what), what));
+    const { bytes } = await transport.read(
+      {
+        reference: { domain, path: words },
+        subject: "search",
+        scope: SCOPE,
+        path: `/v1/search?${query}`,
+        headers: { Accept: "application/json" },
+        signal,
+      },
+      { limit: limits.tags, what },
+    );
+    const reply = Reply.safeParse(parseJson(bytes, what));
     if (reply.success) return (reply.data.results ?? []).slice(0, limit).map(toFound);
   } catch (thrown) {
     if (!(thrown instanceof Fault) || thrown.kind !== "not_found") throw thrown;

@@ -19,10 +19,12 @@ export async function listTags(
   let path: string | undefined = "tags/list";
   while (path !== undefined && !seen.has(path)) {
     seen.add(path);
-    using answer = await transport.ask({ reference, subject: "tags", path, signal });
-    const page = TagList.safeParse(
-      parseJson(await answer.bytes(limit, "the list of tags"), "the list of tags"),
+    const what = "the list of tags";
+    const answer: Awaited<ReturnType<Transport["read"]>> = await transport.read(
+      { reference, subject: "tags", path, signal },
+      { limit, what },
     );
+    const page = TagList.safeParse(parseJson(answer.bytes, what));
     for (const tag of page.data?.tags ?? []) if (isTag(tag)) tags.add(tag);
     if (tags.size > MOST_TAGS || seen.size > MOST_TAGS)
       throw new Fault(

@@ -68,9 +68,30 @@ export class Transport {
       }
       if (answer.status >= 200 && answer.status < 300) return answer;
       using refused = answer;
-      if (isLast || !isBusy(refused.status)) throw await this.#refusal(question, refused);
       const retryAfter = refused.headers.get("retry-after");
-      await waitBusy(retryAfter, { attempt, clock: this.#clock, limits, signal: question.signal, host });
+      const isToWait = isBusy(refused.status) && (!isLast || retryAfter !== null);
+      if (isToWait)
+        await waitBusy(retryAfter, { attempt, clock: this.#clock, limits, signal: question.signal, host });
+      if (isLast || !isToWait) throw await this.#refusal(question, refused);
+    }
+  }
+
+  /** As `ask`, with the whole of a short body: when the line breaks in the middle of it the question is asked again. */
+  async read(
+    question: Question,
+    { limit, what }: { readonly limit: number; readonly what: string },
+  ): Promise<{ readonly bytes: Uint8Array; readonly headers: Headers; readonly url: URL }> {
+    const { limits } = this.#http;
+    for (let attempt = 0; ; attempt += 1) {
+      using answer = await this.ask(question);
+      try {
+        return { bytes: await answer.bytes(limit, what), headers: answer.headers, url: answer.url };
+      } catch (thrown) {
+        question.signal.throwIfAborted();
+        const isBroken = thrown instanceof Fault && thrown.kind === "unavailable";
+        if (!isBroken || attempt + 1 >= limits.attempts) throw thrown;
+        await this.#clock.sleep(backOff(attempt, limits), question.signal);
+      }
     }
   }
 
@@ -96,7 +117,8 @@ export class Transport {
     using _ = answer;
     const challenge = parseChallenge(answer.headers.get("www-authenticate"));
     const { signal } = question;
-    await answer.discard(this.#http.limits.errorBody);
+    // It was only to be read so that its connection can be used again.
+    await answer.discard(this.#http.limits.errorBody).catch(() => signal.throwIfAborted());
     const header = await this.#authorizer.answer(challenge, { scope, refused: sent, from, signal });
     return await this.#send(question, header);
   }

@@ -1,7 +1,13 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openRegistryStore, type RegistryServer, type RegistryStore, serveRegistry } from "#registry";
+import {
+  Htpasswd,
+  openRegistryStore,
+  type RegistryServer,
+  type RegistryStore,
+  serveRegistry,
+} from "#registry";
 
 /** A private registry on loopback, over a folder of its own; disposing it removes both. */
 export interface ServedStore extends AsyncDisposable {
@@ -10,7 +16,8 @@ export interface ServedStore extends AsyncDisposable {
   readonly server: RegistryServer;
 }
 
-export async function serveStore(): Promise<ServedStore> {
+/** `users` is a file of htpasswd's. */
+export async function serveStore({ users }: { readonly users?: string } = {}): Promise<ServedStore> {
   const folder = await mkdtemp(join(tmpdir(), "bunker-registry-unit-"));
   const store = await openRegistryStore(folder);
   const server = serveRegistry({
@@ -18,6 +25,7 @@ export async function serveStore(): Promise<ServedStore> {
     port: 0,
     store,
     mayDelete: true,
+    ...(users !== undefined && { users: new Htpasswd(users) }),
     complain: (sentence, cause) => {
       throw new Error(sentence, { cause });
     },
