@@ -1,5 +1,5 @@
 import { Fault, sentenceOf } from "#errors";
-import { fs } from "./lazy-fs.ts";
+import { fs, readSmallFile } from "./lazy-fs.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 type Settings = Readonly<Record<string, unknown>>;
@@ -28,13 +28,11 @@ export class ConfigFile {
   static read(env: Env): ConfigFile {
     const path = `${configFolder(env)}/config.json`;
     try {
-      if (fs().statSync(path).size > LIMIT) throw new Error(`it is larger than ${LIMIT} bytes`);
-      const settings: unknown = JSON.parse(fs().readFileSync(path, "utf8").trim() || "{}");
+      const text = readSmallFile(path, LIMIT) ?? "";
+      const settings: unknown = JSON.parse(text.trim() || "{}");
       if (!isObject(settings)) throw new Error("it is no JSON object");
       return new ConfigFile(path, settings);
     } catch (cause) {
-      if (cause instanceof Error && "code" in cause && ["ENOENT", "ENOTDIR"].includes(String(cause.code)))
-        return new ConfigFile(path, {});
       // A parser's words would quote the file, and the file holds secrets.
       const why = cause instanceof SyntaxError ? "it is not JSON" : sentenceOf(cause);
       throw new Fault("invalid", `Cannot read the client's configuration ${path}: ${why}`);

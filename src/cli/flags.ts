@@ -58,6 +58,11 @@ export class Flags<T extends FlagTable = FlagTable> {
     return this.#given.get(name) ?? [];
   }
 
+  /** All values if the flag was given. */
+  values(name: keyof T & string): readonly string[] | undefined {
+    return this.#given.get(name);
+  }
+
   int(name: keyof T & string): number | undefined {
     const text = this.optional(name);
     return text === undefined ? undefined : Number(text);
@@ -97,20 +102,25 @@ export function parseFlags<T extends FlagTable>(
 }
 
 class FlagReader {
-  readonly #table: ReadonlyMap<string, Flag>;
-  readonly #shorts: ReadonlyMap<string, string>;
+  readonly #table: FlagTable;
   readonly #given = new Map<string, string[]>();
   readonly #input: readonly string[];
   #at = 0;
   wantsHelp = false;
 
   constructor(table: FlagTable, input: readonly string[]) {
-    const entries = Object.entries(table);
-    this.#table = new Map(entries);
-    this.#shorts = new Map(
-      entries.flatMap(([name, { short }]) => (short === undefined ? [] : [[short, name]])),
-    );
+    this.#table = table;
     this.#input = input;
+  }
+
+  #flag(name: string): Flag | undefined {
+    return Object.hasOwn(this.#table, name) ? this.#table[name] : undefined;
+  }
+
+  /** A loop and no callback: of a hundred flags that would be called often enough to be compiled. */
+  #nameOf(short: string): string | undefined {
+    for (const name in this.#table) if (this.#table[name]?.short === short) return name;
+    return undefined;
   }
 
   next(): string | undefined {
@@ -129,7 +139,7 @@ class FlagReader {
     const equals = text.indexOf("=");
     const name = equals < 0 ? text : text.slice(0, equals);
     if (name === "" || name.startsWith("-")) throw new UsageProblem(`bad flag syntax: --${text}`);
-    const flag = this.#table.get(name);
+    const flag = this.#flag(name);
     if (flag === undefined && name === "help") this.wantsHelp = true;
     else if (flag === undefined) throw new UsageProblem(`unknown flag: --${name}${this.#offer(name)}`);
     else if (equals >= 0) this.#store(name, flag, text.slice(equals + 1));
@@ -140,8 +150,8 @@ class FlagReader {
   takeShorts(text: string): void {
     for (let at = 0; at < text.length; at++) {
       const letter = text[at] ?? "";
-      const name = this.#shorts.get(letter);
-      const flag = name === undefined ? undefined : this.#table.get(name);
+      const name = this.#nameOf(letter);
+      const flag = name === undefined ? undefined : this.#flag(name);
       if (name === undefined || flag === undefined) {
         if (letter !== "h")
           throw new UsageProblem(`unknown shorthand flag: '${letter}' in -${text.slice(at)}`);
@@ -182,7 +192,9 @@ class FlagReader {
   }
 
   #offer(name: string): string {
-    const shown = [...this.#table].flatMap(([known, { about }]) => (about === undefined ? [] : [known]));
+    const shown = Object.entries(this.#table).flatMap(([known, { about }]) =>
+      about === undefined ? [] : [known],
+    );
     const found = nearest(name, shown);
     return found === undefined ? "" : `\nDid you mean --${found}?`;
   }

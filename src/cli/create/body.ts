@@ -30,7 +30,7 @@ export function createBody(
   around: Surroundings,
 ): CreateBody {
   const [image = "", ...command] = words;
-  const list = (name: keyof CreateFlags) => (flags.has(name) ? [...flags.list(name)] : undefined);
+  const list = (name: keyof CreateFlags) => flags.values(name)?.slice();
   const published = publishedPorts(flags.list("publish"));
   const exposed = [...Object.keys(published), ...exposedPorts(flags.list("expose"))];
   const { binds, anonymous } = volumesOf(flags.list("volume"), around.folder);
@@ -113,6 +113,11 @@ export function withoutStreams(body: CreateBody): CreateBody {
 }
 
 function hostConfig(flags: Flags<CreateFlags>, known: HostConfigBody): HostConfigBody {
+  const map = (name: "annotation" | "sysctl") => {
+    const pairs = flags.values(name);
+    return pairs && mapOf(pairs);
+  };
+  const tmpfs = flags.values("tmpfs");
   const mode = (name: "cgroupns" | "ipc" | "pid" | "userns" | "uts") => flags.optional(name);
   checkModes(flags);
   const isKept = ["", "no"].includes(flags.text("restart"));
@@ -123,7 +128,7 @@ function hostConfig(flags: Flags<CreateFlags>, known: HostConfigBody): HostConfi
     ...deviceResources(flags),
     ...known,
     ...securityOptions(flags.list("security-opt")),
-    Annotations: flags.has("annotation") ? mapOf(flags.list("annotation")) : undefined,
+    Annotations: map("annotation"),
     AutoRemove: flags.bool("rm") || undefined,
     CgroupnsMode: mode("cgroupns"),
     ContainerIDFile: flags.optional("cidfile"),
@@ -141,8 +146,8 @@ function hostConfig(flags: Flags<CreateFlags>, known: HostConfigBody): HostConfi
     StorageOpt: flags.has("storage-opt")
       ? pairs(flags.list("storage-opt"), "invalid storage option")
       : undefined,
-    Sysctls: flags.has("sysctl") ? mapOf(flags.list("sysctl")) : undefined,
-    Tmpfs: flags.has("tmpfs") ? tmpfsOf(flags.list("tmpfs")) : undefined,
+    Sysctls: map("sysctl"),
+    Tmpfs: tmpfs && tmpfsOf(tmpfs),
     UTSMode: mode("uts"),
     UsernsMode: mode("userns"),
     VolumeDriver: flags.optional("volume-driver"),
@@ -178,7 +183,7 @@ function healthcheck(flags: Flags<CreateFlags>): HealthBody | undefined {
   const time = (
     name: "health-interval" | "health-timeout" | "health-start-period" | "health-start-interval",
   ) => {
-    const nanoseconds = flags.has(name) ? nanosecondsOf(flags.text(name)) : undefined;
+    const nanoseconds = flags.values(name)?.map(nanosecondsOf).at(-1);
     if (nanoseconds !== undefined && nanoseconds < 0)
       throw new Fault("invalid", `--${name} cannot be negative`);
     return nanoseconds;

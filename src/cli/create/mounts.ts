@@ -1,4 +1,3 @@
-import { resolve } from "node:path";
 import type { MountBody } from "#client";
 import { csvFields, sizeOf } from "./values.ts";
 
@@ -28,7 +27,7 @@ export function volumesOf(
     const [source = "", ...rest] = spec.split(":");
     if (rest.length === 0) anonymous.push(spec);
     else {
-      const from = spec.startsWith(".") ? resolve(folder, source) : source;
+      const from = spec.startsWith(".") ? absolute(folder, source) : source;
       binds.push([from, ...rest.map((part, at) => (at === 1 ? withCaller(part, by) : part))].join(":"));
     }
   }
@@ -114,7 +113,7 @@ function setField(mount: MountBody, field: Field): string | undefined {
       return undefined;
     case "source":
     case "src":
-      mount.Source = value.startsWith(".") ? resolve(folder, value) : value;
+      mount.Source = value.startsWith(".") ? absolute(folder, value) : value;
       return undefined;
     case "target":
     case "dst":
@@ -258,4 +257,9 @@ function mountProblem(mount: MountBody): string | undefined {
   if (mount.BindOptions?.ReadOnlyForceRecursive && mount.BindOptions.Propagation !== "rprivate")
     return "option 'bind-recursive=readonly' requires 'bind-propagation=rprivate' to be specified in conjunction";
   return undefined;
+}
+
+/** node:path is loaded for those alone who mount something. */
+function absolute(folder: string, path: string): string {
+  return process.getBuiltinModule("node:path").resolve(folder, path);
 }
