@@ -8,6 +8,7 @@ import { bareCrun } from "./crun.ts";
 import { freshDisk } from "./disk.ts";
 import { bunker, type Contestant, cli, docker, podman } from "./engines.ts";
 import { latency, throughput } from "./latency.ts";
+import { logs } from "./logs.ts";
 import { type Row, render } from "./measure.ts";
 import { network } from "./network.ts";
 import { logRate, pull } from "./streams.ts";
@@ -51,6 +52,7 @@ async function main(): Promise<void> {
   if (isWanted("many")) rows.push(...(await throughput(engines, 100)));
   if (isWanted("weight")) rows.push(...(await weight(engines)));
   if (isWanted("log")) rows.push(...(await logRate(engines, 3)));
+  if (isWanted("logs")) rows.push(...(await logs(engines, 3)));
   if (isWanted("pull"))
     rows.push(...(await pull(engines, (engine) => imageOf(registry.host, engine, "layered"), 3)));
   const names = [
