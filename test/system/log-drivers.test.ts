@@ -35,8 +35,8 @@ describe("a container's log", () => {
     const other = await daemon.ok("create", "--log-driver", "json-file", "busybox", "true");
     const config = (id: string) =>
       shown(id, "{{.HostConfig.LogConfig.Type}} {{json .HostConfig.LogConfig.Config}}");
-    expect(await config(plain)).toBe('local {"max-file":"3","max-size":"16k"}');
-    expect(await config(own)).toBe('local {"max-file":"2","max-size":"16k","tag":"x"}');
+    expect(await config(plain)).toBe('local {"max-size":"16k","max-file":"3"}');
+    expect(await config(own)).toBe('local {"max-size":"16k","max-file":"2","tag":"x"}');
     expect(await config(other)).toBe("json-file {}");
     expect(await shown(plain, "{{.LogPath}}")).toBe("");
     expect(await shown(other, "{{.LogPath}}")).toEndWith(`${other}-json.log`);

@@ -34,7 +34,10 @@ describe.skipIf(!hasJournal)(`the log driver journald${reason}`, () => {
         IMAGE_NAME: "busybox",
         TIER: "web",
       });
-      const tail = await part.daemon.request("GET", `/containers/${id}/logs?stderr=1&tail=9&details=1&timestamps=1`);
+      const tail = await part.daemon.request(
+        "GET",
+        `/containers/${id}/logs?stderr=1&tail=9&details=1&timestamps=1`,
+      );
       expect(Buffer.from(await tail.arrayBuffer()).toString("latin1")).toMatch(/T\S+Z TIER=web bad\n$/);
       await part.remove(id);
     },
