@@ -6,7 +6,7 @@ const STEPS: readonly (readonly [string, readonly string[]])[] = [
   ["lint and format", ["node_modules/.bin/biome", "check", "."]],
   [
     "architecture and unit tests",
-    [process.execPath, "test", "test/architecture.test.ts", "test/unit", "test/api"],
+    [process.execPath, "test", "--timeout=60000", "test/architecture.test.ts", "test/unit", "test/api"],
   ],
 ];
 
