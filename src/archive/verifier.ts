@@ -94,7 +94,10 @@ export class Verifier implements EntrySink {
     if (stats === undefined) return "is missing";
     const { entry } = expected;
     return (
-      compareLooks(entry, stats) ?? compareMeaning(path, entry, stats) ?? this.#compareData(path, expected)
+      compareLooks(entry, stats) ??
+      compareMeaning(path, entry, stats) ??
+      this.#compareData(path, expected) ??
+      compareTime(entry, stats)
     );
   }
 
@@ -125,6 +128,10 @@ function compareLooks(entry: Entry, stats: Stats): string | undefined {
     return `has the mode ${(stats.mode & PERMISSIONS).toString(8)} instead of ${entry.mode.toString(8)}`;
   if (stats.uid !== entry.uid || stats.gid !== entry.gid)
     return `belongs to ${stats.uid}:${stats.gid} instead of ${entry.uid}:${entry.gid}`;
+  return undefined;
+}
+
+function compareTime(entry: Entry, stats: Stats): string | undefined {
   const { seconds, nanoseconds } = entry.modified;
   const isKeepable = seconds >= 0 && seconds < LATEST;
   // Some file systems know whole seconds only.

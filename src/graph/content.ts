@@ -80,7 +80,8 @@ export class Content implements ContentStore {
         : (`${expected.slice(0, expected.indexOf(":"))}:${hasherFor(expected).update(bytes).digest("hex")}` as Digest);
     if (expected !== undefined && digest !== expected) throw mismatch(expected, digest);
     this.leases.hold(digest);
-    if (!(await this.has(digest))) await writeWhole(this.path(digest), bytes);
+    // What is there by this name may have been damaged, and whoever brings it anew mends it.
+    if (!(await this.isSound(digest).catch(() => false))) await writeWhole(this.path(digest), bytes);
     return digest;
   }
 
