@@ -8,6 +8,8 @@ import { GraphDB } from "#graphdb";
 import { type AdjustableLog, findProgram, type Log, lockFile, Quiet, releaseMemory } from "#host";
 import {
   allJobs,
+  diskOf,
+  GarbagePolicy,
   type Jobs,
   openContainerRooms,
   type Rooms,
@@ -103,6 +105,7 @@ export async function boot(config: Config, log: AdjustableLog): Promise<Daemon> 
   undo.defer(async () => {
     if (fate.isUp && !rooms.settings.liveRestore) await restContainers(rooms);
   });
+  undo.use(garbagePolicy(rooms, log));
 
   const app = resting(
     createApp({ engine, facts: serverFacts(config) }),
@@ -135,6 +138,22 @@ export async function boot(config: Config, log: AdjustableLog): Promise<Daemon> 
     keepsContainers: () => rooms.settings.liveRestore,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** Frees what nobody needs when the disk fills, by a job as if somebody had asked. */
+function garbagePolicy(rooms: Rooms, log: Log): GarbagePolicy {
+  const { settings, events, containers, graph } = rooms;
+  const engine = rooms.engine as Engine<Jobs>;
+  return new GarbagePolicy({
+    events,
+    containers,
+    images: graph.images,
+    settings: () => settings.garbage,
+    disk: () => diskOf(settings.dataRoot),
+    collect: async (goalBytes, keepSeconds) =>
+      (await engine.run("system.gc", { isDry: false, all: true, keepSeconds, goalBytes })).bytes,
+    tell: (sentence) => log("info", sentence),
+  });
 }
 
 const isInherited = (host: string): boolean => host.startsWith("fd://");

@@ -8,6 +8,7 @@ import { sha256 } from "#oci";
 import { CERTIFICATE_FOLDERS } from "#registry";
 import { CONTAINER_VALUES } from "./container-values.ts";
 import { readFlags } from "./flags.ts";
+import { GARBAGE } from "./garbage-values.ts";
 import { NETWORK_VALUES } from "./network-values.ts";
 import { refusal } from "./refused.ts";
 import { REGISTRY_VALUES } from "./registry-values.ts";
@@ -79,6 +80,7 @@ const Values = z.strictObject({
   "exec-opts": z
     .array(z.literal("native.cgroupdriver=cgroupfs", "only native.cgroupdriver=cgroupfs is there"))
     .default([]),
+  gc: GARBAGE.optional(),
   labels: z.array(z.string()).default([]),
   "log-format": z.enum(["text", "json"]).default("text"),
   experimental: z.boolean().default(false),

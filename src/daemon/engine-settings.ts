@@ -40,6 +40,7 @@ export function changeableSettings(config: Config, fixed: FixedSettings) {
     labels: config.labels,
     registryMirrors: config["registry-mirrors"],
     insecureRegistries: config["insecure-registries"],
+    garbage: config.gc && { high: config.gc.high, low: config.gc.low, keepSeconds: config.gc.keep },
     certificateFolders: config["registry-certs"],
     concurrentUploads: config["max-concurrent-uploads"],
     downloadAttempts: config["max-download-attempts"],

@@ -311,6 +311,13 @@ export const SETTINGS = [
     kind: "pairs",
     help: "Options of the log driver, max-size=10m and the like",
   },
+  {
+    key: "gc",
+    flag: "gc",
+    kind: "pairs",
+    help: "Free images nobody needs when the disk fills: high=85% (when), low=70% (down to), keep=24h (used since)",
+    isReloadable: true,
+  },
   { key: "labels", flag: "label", kind: "list", help: "Labels of this daemon", isReloadable: true },
   { key: "log-format", flag: "log-format", kind: "text", help: "Of the daemon's own log: text or json" },
   {

@@ -14,4 +14,11 @@ export {
   openContainerRooms,
   type Rooms,
 } from "./rooms.ts";
+export {
+  type Disk,
+  diskOf,
+  GarbagePolicy,
+  type GarbageSettings,
+  type PolicyNeeds,
+} from "./system/gc-policy.ts";
 export type * from "./types.ts";

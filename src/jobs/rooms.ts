@@ -11,6 +11,7 @@ import { announcer } from "./container/announce.ts";
 import { Attachments } from "./container/attachments.ts";
 import type { ProcessDefaults } from "./container/spec-process.ts";
 import { Execs } from "./exec/store.ts";
+import type { GarbageSettings } from "./system/gc-policy.ts";
 
 /** What the daemon was told to be like, as far as containers notice. */
 export interface EngineSettings {
@@ -40,6 +41,8 @@ export interface EngineSettings {
   readonly proxies: RegistryProxies;
   /** Where vendors describe devices; undefined where CDI is switched off. */
   readonly cdiDirectories?: readonly string[] | undefined;
+  /** Without it garbage is collected when somebody asks. */
+  readonly garbage?: GarbageSettings | undefined;
   readonly addressPools: readonly { readonly base: string; readonly size: number }[];
   /** What containers get that ask for nothing else. */
   readonly defaults: ContainerDefaults;

@@ -34,6 +34,8 @@ describe("the daemon's settings", () => {
       "log-opts",
       { "max-size": "10m", "max-file": "3" },
     ],
+    [["--gc", "high=90%"], "gc", { high: 0.9, low: 0.7, keep: 86_400 }],
+    [["--gc", "low=50", "--gc=keep=1h30m"], "gc", { high: 0.85, low: 0.5, keep: 5400 }],
     [["--registry-mirror", "http://127.0.0.1:5000"], "registry-mirrors", ["http://127.0.0.1:5000"]],
     [
       [
@@ -101,6 +103,10 @@ describe("the daemon's settings", () => {
     [["--publish-mode", "output"], /publish-mode/],
     [["--cluster-store", "consul://x"], /cluster-store/],
     [["--host-gateway-ip", "gate"], /host-gateway-ips\.0/],
+    [["--gc", "high=50%"], "low must be below high"],
+    [["--gc", "high=many"], "no share of the disk"],
+    [["--gc", "keep=24"], "no duration"],
+    [["--gc", "volumes=yes"], "gc"],
   ];
   test.each(refused)("%j is refused", (words, reason) => {
     expect(() => readConfig([...NO_FILE, ...words])).toThrow(reason);
