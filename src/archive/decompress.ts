@@ -11,18 +11,29 @@ const CHUNK_BYTES = 1024 * 1024;
 const ZSTD_WINDOW_LOG = 27;
 const ZSTD_D_WINDOW_LOG_MAX = 100;
 
+/** What only the host's own programs undo. */
+export type ForeignCompression = "xz" | "bzip2";
+
 /** By the first bytes: what they are decides, whatever the media type says. Throws `unsupported` for others. */
 export function compressionOf(start: Uint8Array): Compression {
-  const magic = Buffer.from(start.subarray(0, 6)).toString("hex");
+  const magic = magicOf(start);
   if (magic.startsWith("1f8b")) return "gzip";
   if (magic.startsWith("28b52ffd") || /^5.2a4d18/.test(magic)) return "zstd";
-  const other = magic.startsWith("425a68") ? "bzip2" : magic === "fd377a585a00" ? "xz" : undefined;
+  const other = foreignCompressionOf(start);
   if (other === undefined) return "none";
   throw new Fault(
     "unsupported",
     `Cannot unpack the archive: it is compressed with ${other}; gzip and zstd are known`,
   );
 }
+
+export function foreignCompressionOf(start: Uint8Array): ForeignCompression | undefined {
+  const magic = magicOf(start);
+  if (magic === "fd377a585a00") return "xz";
+  return /^425a683[1-9]/.test(magic) ? "bzip2" : undefined;
+}
+
+const magicOf = (start: Uint8Array) => Buffer.from(start.subarray(0, 6)).toString("hex");
 
 /** Undefined when there is nothing to undo. */
 export function decompressor(compression: Compression): Transform | undefined {

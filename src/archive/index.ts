@@ -8,6 +8,7 @@ export { type CopyRequest, copyTree, measureTree } from "./copy.ts";
 export { type Compression, compressionOf, decompress } from "./decompress.ts";
 export type { ByteString, Entry, EntrySink, EntryType, Segment } from "./entry.ts";
 export { EROFS_IMAGE, writeEmptyErofs } from "./erofs/unpacker.ts";
+export { expand } from "./expand.ts";
 export { type PackRequest, pack, packListed } from "./pack.ts";
 export type { PackStyle, Resource } from "./packer.ts";
 export { insidePath, keepEnd, namesContent, namesDirectory, splitPath } from "./paths.ts";

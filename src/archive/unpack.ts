@@ -3,6 +3,7 @@ import { selfCommand } from "#host";
 import type { Digest } from "#oci";
 import { DigestText } from "#oci";
 import { failureOf, killer } from "./child.ts";
+import { expand } from "./expand.ts";
 import { lines, WHOLE } from "./input.ts";
 import type { WhiteoutStyle } from "./whiteouts.ts";
 
@@ -72,7 +73,7 @@ type Child = Bun.Subprocess<"pipe", "pipe", "pipe">;
 
 async function feed(child: Child, input: UnpackInput): Promise<void> {
   if (input.kind === "stream") {
-    for await (const chunk of input.bytes) {
+    for await (const chunk of expand(input.bytes)) {
       if (child.exitCode !== null) return;
       child.stdin.write(chunk);
       await child.stdin.flush();

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { Fault } from "#errors";
 import { close, must, sealedMemoryFile, seek, selfCommand } from "#host";
 import { failureOf, killer } from "./child.ts";
+import { expand } from "./expand.ts";
 import type { Resource } from "./packer.ts";
 import type { Placing } from "./placing.ts";
 import type { Looked, PutOptions } from "./serve-view.ts";
@@ -79,7 +80,8 @@ export async function unpackInside(
   },
 ): Promise<void> {
   const { path, options, source, signal } = request;
-  await feedThrough(spawnInside(entrance, ["view-put", path, JSON.stringify(options)]), { source, signal });
+  const child = spawnInside(entrance, ["view-put", path, JSON.stringify(options)]);
+  await feedThrough(child, { source: expand(source), signal });
 }
 
 /** Something of this machine as an archive. `entry` is a name in `directory`, or "" for itself. */

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
 import { createGzip } from "node:zlib";
-import { type Compression, compressionOf, decompress, through } from "#archive";
+import { type Compression, compressionOf, decompress, expand, through } from "#archive";
 import { type Descriptor, type Digest, MEDIA } from "#oci";
 import type { Content } from "./content.ts";
 
@@ -34,7 +34,7 @@ export async function storeArchive(
   await using undo = new AsyncDisposableStack();
   const side = undo.use(content.sideFile());
   const file = undo.use(await open(side.path, "wx", 0o600));
-  const { compression, bytes } = await withCompression(cancellable(archive, signal));
+  const { compression, bytes } = await withCompression(expand(cancellable(archive, signal)));
   const blob = new Blob(file);
   const diff = createHash("sha256");
   if (compression === "none") {
@@ -94,18 +94,11 @@ async function* cancellable(archive: AsyncIterable<Uint8Array>, signal: AbortSig
   }
 }
 
-/** What it is by its first bytes. Throws `unsupported` for a compression that is not known. */
+/** What it is by its first bytes, which come in one piece. Throws `unsupported` for a compression that is not known. */
 async function withCompression(
   bytes: AsyncGenerator<Buffer>,
 ): Promise<{ readonly compression: Compression; readonly bytes: AsyncGenerator<Buffer> }> {
-  const held: Buffer[] = [];
-  for (let length = 0; length < 6; ) {
-    const { value, done } = await bytes.next();
-    if (done) break;
-    held.push(value);
-    length += value.length;
-  }
-  const start = Buffer.concat(held);
+  const { value: start = Buffer.alloc(0) } = await bytes.next();
   async function* all() {
     if (start.length > 0) yield start;
     yield* bytes;

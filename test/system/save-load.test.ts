@@ -175,24 +175,44 @@ describe("load", () => {
     expect(told).toBe(`Loaded image ID: ${config.digest}`);
   });
 
-  test("undoes gzip and zstd, and says of others that they are not known", async () => {
+  test("undoes gzip, zstd, xz and bzip2, and says what of it is damaged", async () => {
     const tarball = at("plain.tar");
     await loadAnew(at("all.tar"));
     await part.daemon.ok("save", "-o", tarball, "busybox");
-    for (const program of ["gzip", "zstd"]) {
+    for (const program of ["gzip", "zstd", "xz", "bzip2"]) {
       const { stdout } = Bun.spawnSync([program, "-c", tarball]);
       expect(await post(stdout)).toEqual({
         status: 200,
         text: expect.stringContaining('{"stream":"Loaded image: busybox:latest\\n"}'),
       });
+      expect((await post(stdout.subarray(0, stdout.length / 2))).text).toContain("compression is damaged");
     }
-    for (const program of ["xz", "bzip2"]) {
-      if (Bun.which(program) === null) continue;
-      const { stdout } = Bun.spawnSync([program, "-c", tarball]);
-      expect((await post(stdout)).text).toContain(
-        `it is compressed with ${program}; gzip and zstd are known`,
-      );
-    }
+    const { stdout } = Bun.spawnSync(["xz", "-c", tarball]);
+    await Bun.write(at("plain.tar.xz"), stdout);
+    const id = await part.daemon.ok("import", at("plain.tar.xz"));
+    expect(await part.daemon.ok("export", await part.daemon.ok("create", id, "none"))).toContain(
+      "manifest.json",
+    );
+  });
+
+  test("takes in what was saved before Docker 1.10, with the id that docker gives it", async () => {
+    await using dockerd = await Dockerd.start();
+    if (dockerd === undefined) throw new Error("dockerd does not start here");
+    const docker = (...words: readonly string[]) => must("docker", "-H", dockerd.host, ...words);
+    await docker("load", "-i", at("all.tar"));
+    await docker("save", "-o", at("old.tar"), "layered");
+    await mkdir(at("old"));
+    await must("tar", "-C", at("old"), "-xf", at("old.tar"));
+    // What docker writes since, beside the form that it had before.
+    const { Config: config } = (await Bun.file(at("old/manifest.json")).json())[0];
+    await must("rm", at("old/manifest.json"), at(`old/${config}`));
+    await must("tar", "-C", at("old"), "-cf", at("old.tar"), ".");
+    expect(await loadAnew(at("old.tar"))).toContain("Loaded image: layered:latest");
+    await docker("rmi", "-f", "layered");
+    await docker("load", "-i", at("old.tar"));
+    const theirs = await docker("images", "--no-trunc", "-q", "layered");
+    const ours = await part.daemon.json<{ Id: string }>("/images/layered/json");
+    expect(ours.Id).toBe(theirs);
   });
 
   test("says which name goes from one image to another, and is quiet when asked", async () => {
@@ -309,7 +329,11 @@ describe("an archive that is not what it should be", () => {
       "manifest.json: 0.Config",
       tarOf([{ path: "manifest.json", data: "[{}]" }]),
     ],
-    ["is of before 1.10", "before Docker 1.10", tarOf([{ path: "repositories", data: "{}" }])],
+    [
+      "is of before 1.10 and lacks a layer",
+      "it lacks",
+      tarOf([{ path: "repositories", data: `{"a":{"b":"${"0".repeat(64)}"}}` }]),
+    ],
     [
       "has a blob of another digest",
       "verification failed",

@@ -6,8 +6,8 @@ import { run, TestDaemon } from "../fixtures/daemon.ts";
 import { busyboxImage, layeredImage, startRegistry, type TestRegistry } from "../fixtures/index.ts";
 
 /** At so many moments, evenly over what the work takes, the daemon is killed. */
-const MOMENTS = Number(process.env.BUNKER_TEST_ROUNDS ?? 4);
-const IMAGE = { layers: 4, megabytes: 24 };
+const MOMENTS = Number(process.env.BUNKER_TEST_ROUNDS ?? 2);
+const IMAGE = { layers: 3, megabytes: 12 };
 const DISK_BYTES = 96 * 1024 * 1024;
 
 let registry: TestRegistry;

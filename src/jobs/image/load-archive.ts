@@ -1,5 +1,5 @@
 import { posix } from "node:path";
-import { decompress, type Entry, type EntrySink, TarReader } from "#archive";
+import { decompress, type Entry, type EntrySink, expand, TarReader } from "#archive";
 import { Fault } from "#errors";
 import type { Spool, Spooled, SpoolFile } from "#graph";
 
@@ -8,8 +8,6 @@ const MOST_ENTRIES = 500_000;
 const LONGEST_NAME = 1024;
 /** As many links after each other as Linux follows. */
 const MOST_LINKS = 40;
-/** The first bytes tell how an archive is compressed. */
-const MAGIC_BYTES = 6;
 
 type Kept =
   | { readonly kind: "file"; readonly file: Spooled }
@@ -72,7 +70,7 @@ export async function readArchive(
   const reader = new TarReader(sink);
   const storing = new Storing(spool, files);
   await using _ = storing;
-  for await (const piece of decompress(withStart(input, passed))) {
+  for await (const piece of decompress(expand(counted(input, passed)))) {
     signal.throwIfAborted();
     reader.push(piece);
     for (const step of sink.take()) await storing.do(step);
@@ -82,25 +80,14 @@ export async function readArchive(
   return files;
 }
 
-/** The first piece is long enough to tell the compression by. */
-async function* withStart(
+async function* counted(
   input: AsyncIterable<Uint8Array>,
   passed: (bytes: number) => void,
-): AsyncGenerator<Buffer> {
-  let start: Buffer | undefined = Buffer.alloc(0);
+): AsyncGenerator<Uint8Array> {
   for await (const piece of input) {
     passed(piece.length);
-    const bytes = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
-    if (start === undefined) {
-      yield bytes;
-      continue;
-    }
-    start = Buffer.concat([start, bytes]);
-    if (start.length < MAGIC_BYTES) continue;
-    yield start;
-    start = undefined;
+    yield piece;
   }
-  if (start !== undefined && start.length > 0) yield start;
 }
 
 type Step =

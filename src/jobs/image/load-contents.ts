@@ -18,6 +18,7 @@ import {
 } from "#oci";
 import { LIMITS } from "#registry";
 import type { ArchiveFiles } from "./load-archive.ts";
+import { legacyImages } from "./load-legacy.ts";
 
 /** A layer as the archive has it; without a descriptor no manifest speaks of it. */
 export interface ArchivedLayer {
@@ -35,7 +36,7 @@ export interface ArchivedImage {
 
 interface Source {
   readonly files: ArchiveFiles;
-  readonly spool: Pick<Spool, "read">;
+  readonly spool: Pick<Spool, "read" | "stream">;
 }
 
 interface Wanted {
@@ -67,11 +68,7 @@ export async function imagesIn(source: Source, wanted: Wanted): Promise<readonly
   if (files.find("oci-layout") !== undefined && files.find("index.json") !== undefined)
     return ociImages(source, wanted);
   if (files.find("manifest.json") !== undefined) return dockerImages(source);
-  if (files.find("repositories") !== undefined)
-    throw new Fault(
-      "unsupported",
-      "Cannot load the archive: it was saved before Docker 1.10 and has no manifest.json; load it with an older engine and save it again",
-    );
+  if (files.find("repositories") !== undefined) return legacyImages(source);
   throw new Fault(
     "invalid",
     "Cannot load the archive: it has neither a manifest.json nor an OCI index.json; to make an image of a file system, import it",
