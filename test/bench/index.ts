@@ -1,6 +1,6 @@
 /**
  * How fast and how heavy bunker is beside docker, podman and crun, whichever are installed, in one run and in a
- * network namespace of its own. `bun run bench [SECTION…]`: start, network, many, weight, log, logs, pull.
+ * network namespace of its own. `bun run bench [SECTION…]`: start, network, many, weight, log, logs, pull, archives.
  * BENCH_ROUNDS sets how often each command is timed.
  */
 import { setUp } from "../setup.ts";
@@ -9,7 +9,7 @@ await setUp();
 // Only now are there packages that the fixtures import.
 const { layeredImage, prepareFixtures, requirePackages } = await import("../fixtures/index.ts");
 await prepareFixtures();
-await requirePackages(["iperf3", "curl"]);
+await requirePackages(["skopeo", "iperf3", "curl"]);
 await layeredImage();
 const inside = ["unshare", "--net", "--mount", "--", process.execPath, "test/in-network.ts"];
 const race = [process.execPath, "test/bench/race.ts", ...process.argv.slice(2)];

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { busyboxImage, layeredImage, startRegistry } from "../fixtures/index.ts";
+import { archives } from "./archives.ts";
 import { bareCrun } from "./crun.ts";
 import { freshDisk } from "./disk.ts";
 import { bunker, type Contestant, cli, docker, podman } from "./engines.ts";
@@ -55,6 +56,7 @@ async function main(): Promise<void> {
   if (isWanted("logs")) rows.push(...(await logs(engines, 3)));
   if (isWanted("pull"))
     rows.push(...(await pull(engines, (engine) => imageOf(registry.host, engine, "layered"), 3)));
+  if (isWanted("archives")) rows.push(...(await archives(engines, { root, rounds: Math.min(ROUNDS, 5) })));
   const names = [
     ...engines.map(({ name }) => name),
     ...(rows.some(({ values }) => "crun" in values) ? ["crun"] : []),
