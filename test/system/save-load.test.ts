@@ -185,7 +185,9 @@ describe("load", () => {
         status: 200,
         text: expect.stringContaining('{"stream":"Loaded image: busybox:latest\\n"}'),
       });
-      expect((await post(stdout.subarray(0, stdout.length / 2))).text).toContain("compression is damaged");
+      expect((await post(stdout.subarray(0, stdout.length / 2))).text).toMatch(
+        /compression is damaged|ends in the middle/,
+      );
     }
     const { stdout } = Bun.spawnSync(["xz", "-c", tarball]);
     await Bun.write(at("plain.tar.xz"), stdout);
@@ -193,26 +195,6 @@ describe("load", () => {
     expect(await part.daemon.ok("export", await part.daemon.ok("create", id, "none"))).toContain(
       "manifest.json",
     );
-  });
-
-  test("takes in what was saved before Docker 1.10, with the id that docker gives it", async () => {
-    await using dockerd = await Dockerd.start();
-    if (dockerd === undefined) throw new Error("dockerd does not start here");
-    const docker = (...words: readonly string[]) => must("docker", "-H", dockerd.host, ...words);
-    await docker("load", "-i", at("all.tar"));
-    await docker("save", "-o", at("old.tar"), "layered");
-    await mkdir(at("old"));
-    await must("tar", "-C", at("old"), "-xf", at("old.tar"));
-    // What docker writes since, beside the form that it had before.
-    const { Config: config } = (await Bun.file(at("old/manifest.json")).json())[0];
-    await must("rm", at("old/manifest.json"), at(`old/${config}`));
-    await must("tar", "-C", at("old"), "-cf", at("old.tar"), ".");
-    expect(await loadAnew(at("old.tar"))).toContain("Loaded image: layered:latest");
-    await docker("rmi", "-f", "layered");
-    await docker("load", "-i", at("old.tar"));
-    const theirs = await docker("images", "--no-trunc", "-q", "layered");
-    const ours = await part.daemon.json<{ Id: string }>("/images/layered/json");
-    expect(ours.Id).toBe(theirs);
   });
 
   test("says which name goes from one image to another, and is quiet when asked", async () => {
@@ -404,3 +386,27 @@ test("a daemon that is killed while it reads an archive leaves nothing of it", a
 async function partials(): Promise<readonly string[]> {
   return [...new Bun.Glob("*").scanSync(`${part.daemon.dataRoot}/content/partial`)];
 }
+
+test("takes in what was saved before Docker 1.10, with the id that docker gives it", async () => {
+  await using dockerd = await Dockerd.start();
+  if (dockerd === undefined) throw new Error("dockerd does not start here");
+  const docker = (...words: readonly string[]) => must("docker", "-H", dockerd.host, ...words);
+  await docker("load", "-i", at("all.tar"));
+  await docker("save", "-o", at("old.tar"), "layered");
+  await mkdir(at("old"));
+  await must("tar", "-C", at("old"), "-xf", at("old.tar"));
+  // What docker writes since, beside the form that it had before.
+  const { Config: config } = (await Bun.file(at("old/manifest.json")).json())[0];
+  await must("rm", at("old/manifest.json"), at(`old/${config}`));
+  // Of what Docker wrote before 1.8.3 it fills in what is missing, and the id is another.
+  const [id = ""] = Object.values((await Bun.file(at("old/repositories")).json()).layered);
+  const document = await Bun.file(at(`old/${id}/json`)).json();
+  await Bun.write(at(`old/${id}/json`), JSON.stringify({ ...document, docker_version: "1.9.1" }));
+  await must("tar", "-C", at("old"), "-cf", at("old.tar"), ".");
+  expect(await loadAnew(at("old.tar"))).toContain("Loaded image: layered:latest");
+  await docker("rmi", "-f", "layered");
+  await docker("load", "-i", at("old.tar"));
+  const theirs = await docker("images", "--no-trunc", "-q", "layered");
+  const ours = await part.daemon.json<{ Id: string }>("/images/layered/json");
+  expect(ours.Id).toBe(theirs);
+});

@@ -48,7 +48,10 @@ interface Step {
   readonly diffId: Digest;
 }
 
-/** The named images of an archive from before Docker 1.10, in the form of today; ids are those that Docker gives them. */
+/**
+ * The named images of an archive from before Docker 1.10, in the form of today. Of what Docker 1.8.3 and later wrote the
+ * ids are those that Docker gives them.
+ */
 export async function legacyImages(source: Source): Promise<readonly ArchivedImage[]> {
   const { files, spool } = source;
   const names = Repositories.safeParse(
