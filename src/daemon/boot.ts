@@ -43,6 +43,8 @@ import {
 } from "./drivers.ts";
 import { changeableSettings, engineSettings, type FixedSettings, fixedSettings } from "./engine-settings.ts";
 import { serverFacts } from "./facts.ts";
+import { Figures } from "./metrics/figures.ts";
+import { serveMetrics } from "./metrics/serve.ts";
 import { networkSettings } from "./network-values.ts";
 import { forgetProxies } from "./registry-values.ts";
 import { reloaded } from "./reload.ts";
@@ -111,6 +113,7 @@ export async function boot(config: Config, log: AdjustableLog): Promise<Daemon> 
     createApp({ engine, facts: serverFacts(config) }),
     undo.use(new Quiet(QUIET_MILLISECONDS, releaseMemory)),
   );
+  if (config["metrics-addr"] !== undefined) undo.use(metricsOf(rooms, config["metrics-addr"]));
   const group = config.group === undefined ? {} : { group: config.group };
   const listening = undo.use(
     await listen({
@@ -175,6 +178,15 @@ function reloading(
     const { id, name } = await (rooms.engine as Engine<Jobs>).run("system.info", {});
     rooms.events.publish({ type: "daemon", action: "reload", id, attributes: { ...attributes, name } });
   };
+}
+
+function metricsOf({ engine, events }: Rooms, address: string): AsyncDisposable {
+  const jobs = engine as Engine<Jobs>;
+  const figures = new Figures();
+  jobs.observe((record) => figures.note(record));
+  return serveMetrics(address, async () =>
+    figures.text({ info: await jobs.run("system.info", {}), events: events.count }),
+  );
 }
 
 /** Notes every request; after the last one memory is given back. */

@@ -82,6 +82,7 @@ const Values = z.strictObject({
     .default([]),
   gc: GARBAGE.optional(),
   labels: z.array(z.string()).default([]),
+  "metrics-addr": z.string().optional(),
   "log-format": z.enum(["text", "json"]).default("text"),
   experimental: z.boolean().default(false),
   "min-api-version": z

@@ -4,7 +4,6 @@ export const REFUSED: Readonly<Record<string, string>> = {
   builder: "there is no builder to configure",
   containerd: "bunker runs containers itself and uses no containerd",
   "default-runtime": "there is only the native runtime",
-  "metrics-addr": "no metrics are served",
   "network-control-plane-mtu": "there is no swarm",
   rootless: "it needs root",
   runtimes: "there is only the native runtime",

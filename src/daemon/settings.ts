@@ -319,6 +319,12 @@ export const SETTINGS = [
     isReloadable: true,
   },
   { key: "labels", flag: "label", kind: "list", help: "Labels of this daemon", isReloadable: true },
+  {
+    key: "metrics-addr",
+    flag: "metrics-addr",
+    kind: "text",
+    help: "Where Prometheus may read figures of this daemon: 127.0.0.1:9323",
+  },
   { key: "log-format", flag: "log-format", kind: "text", help: "Of the daemon's own log: text or json" },
   {
     key: "experimental",

@@ -37,7 +37,13 @@ export class Engine<Table extends JobTable = JobTable> {
   readonly #jobs = new Map<string, Job>();
   readonly #running = new Map<string, Running>();
   readonly #ended: JobRecord[] = [];
+  readonly #observers: ((record: JobRecord) => void)[] = [];
   #count = 0;
+
+  /** Told of every job that has ended. */
+  observe(observer: (record: JobRecord) => void): void {
+    this.#observers.push(observer);
+  }
 
   register(jobs: readonly AnyJob[]): void {
     for (const job of jobs) {
@@ -134,7 +140,9 @@ export class Engine<Table extends JobTable = JobTable> {
       thrown === undefined
         ? ({ status: "done" } as const)
         : ({ status: isCancelled ? "cancelled" : "failed", error: sentenceOf(thrown) } as const);
-    this.#ended.push({ ...running.record, endedAt: Date.now(), ...outcome });
+    const record = { ...running.record, endedAt: Date.now(), ...outcome };
+    for (const observe of this.#observers) observe(record);
+    this.#ended.push(record);
     if (this.#ended.length > REMEMBERED) this.#ended.shift();
   }
 }

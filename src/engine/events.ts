@@ -31,16 +31,23 @@ export class EventBus {
   readonly #listeners = new Set<(event: EngineEvent) => void>();
   #internalCount = 0;
   #last = 0n;
+  #count = 0;
 
   publish(event: Omit<EngineEvent, "timeNano">): void {
     this.#last = later(
       this.#last,
       BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)) * 1000n,
     );
+    this.#count += 1;
     const stamped = { ...event, timeNano: this.#last };
     this.#kept.push(stamped);
     if (this.#kept.length > KEPT) this.#kept.shift();
     for (const listener of this.#listeners) listener(stamped);
+  }
+
+  /** How many there have been. */
+  get count(): number {
+    return this.#count;
   }
 
   get listenerCount(): number {

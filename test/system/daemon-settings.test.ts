@@ -14,6 +14,8 @@ const PROFILE = {
 };
 const INIT = '#!/bin/sh\nshift\nexport STARTED_BY=own-init\nexec "$@"\n';
 
+const METRICS = "127.0.0.1:19323";
+
 let place: Scratch;
 let part: HostPart;
 
@@ -34,7 +36,14 @@ beforeAll(async () => {
       dns: ["10.3.3.3"],
     }),
   );
-  const flags = ["--default-cgroupns-mode=host", "--default-ipc-mode=shareable", "--init", "--experimental"];
+  const flags = [
+    "--default-cgroupns-mode=host",
+    "--default-ipc-mode=shareable",
+    "--init",
+    "--experimental",
+    "--metrics-addr",
+    METRICS,
+  ];
   part = await HostPart.openWith([...flags, "--config-file", `${place.path}/daemon.json`], "busybox");
 }, PATIENCE);
 afterAll(async () => {
@@ -109,6 +118,22 @@ test("info and version tell of them, and older clients are refused", async () =>
   const { status, headers } = await part.daemon.request("GET", "/v1.39/info");
   expect([status, headers.get("Docker-Experimental")]).toEqual([400, "true"]);
   expect((await part.daemon.request("GET", "/v1.40/info")).status).toBe(200);
+});
+
+test("metrics-addr serves what was counted", async () => {
+  await part.run(["true"]);
+  const text = await (await fetch(`http://${METRICS}/metrics`)).text();
+  const figure = (name: string) =>
+    Number(
+      text
+        .split("\n")
+        .find((line) => line.startsWith(`${name} `))
+        ?.split(" ")[1],
+    );
+  expect(figure('engine_daemon_container_actions_seconds_count{action="start"}')).toBeGreaterThan(0);
+  expect(figure("engine_daemon_events_total")).toBeGreaterThan(3);
+  expect(figure('engine_daemon_container_states_containers{state="running"}')).toBe(0);
+  expect(figure("process_open_fds")).toBeGreaterThan(3);
 });
 
 test("log-format json is an object a line", async () => {
