@@ -41,7 +41,7 @@ export const Info = z.object({
   Driver: z.string(),
   DriverStatus: z.array(z.tuple([z.string(), z.string()]).readonly()).readonly(),
   DockerRootDir: z.string(),
-  Plugins: z.object({ Volume: Strings, Network: Strings, Authorization: z.null(), Log: Strings }),
+  Plugins: z.object({ Volume: Strings, Network: Strings, Authorization: Strings.nullable(), Log: Strings }),
   MemoryLimit: z.boolean(),
   SwapLimit: z.boolean(),
   CpuCfsPeriod: z.boolean(),

@@ -27,9 +27,10 @@ import {
 import { etcdIpam, type NetworkOptions, openNetworks, pluginNetworks } from "#network";
 import { Plugins } from "#plugin";
 import { openRegistry } from "#registry";
-import { type App, createApp, listen } from "#server";
+import { type App, authorized, createApp, listen } from "#server";
 import { openVolumes, pluginVolumes } from "#volume";
 import { Activation, inheritedSockets } from "./activation.ts";
+import { demandAuthority, pluginAuthority } from "./authorization.ts";
 import type { Config } from "./config.ts";
 import { withDemoImage } from "./demo/registry.ts";
 import {
@@ -109,8 +110,11 @@ export async function boot(config: Config, log: AdjustableLog): Promise<Daemon> 
   });
   undo.use(garbagePolicy(rooms, log));
 
+  await demandAuthority(rooms.plugins, config["authorization-plugins"]);
   const app = resting(
-    createApp({ engine, facts: serverFacts(config) }),
+    authorized(createApp({ engine, facts: serverFacts(config) }), () =>
+      pluginAuthority(rooms.plugins, rooms.settings.authorizationPlugins),
+    ),
     undo.use(new Quiet(QUIET_MILLISECONDS, releaseMemory)),
   );
   if (config["metrics-addr"] !== undefined) undo.use(metricsOf(rooms, config["metrics-addr"]));
@@ -169,6 +173,7 @@ function reloading(
   let current = config;
   return async (next) => {
     const { config, changed, postponed, attributes } = reloaded(current, next);
+    await demandAuthority(rooms.plugins, config["authorization-plugins"]);
     current = config;
     Object.assign(rooms.settings, changeableSettings(config, fixed));
     rooms.graph.limitDownloads(config["max-concurrent-downloads"]);

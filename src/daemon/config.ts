@@ -47,6 +47,7 @@ const Values = z.strictObject({
   pidfile: z.string().startsWith("/").optional(),
   hosts: z.array(z.string()).optional(),
   group: z.string().optional(),
+  "authorization-plugins": z.array(z.string().min(1)).default([]),
   "insecure-tcp": z.boolean().default(false),
   tls: z.boolean().default(false),
   tlsverify: z.boolean().optional(),

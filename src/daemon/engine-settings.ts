@@ -42,6 +42,7 @@ export function changeableSettings(config: Config, fixed: FixedSettings) {
     insecureRegistries: config["insecure-registries"],
     garbage: config.gc && { high: config.gc.high, low: config.gc.low, keepSeconds: config.gc.keep },
     certificateFolders: config["registry-certs"],
+    authorizationPlugins: config["authorization-plugins"],
     concurrentUploads: config["max-concurrent-uploads"],
     downloadAttempts: config["max-download-attempts"],
     ...cdiSettings(config),

@@ -1,6 +1,5 @@
 /** Settings of Docker's that have no effect here, each with the reason: they are refused, never ignored. */
 export const REFUSED: Readonly<Record<string, string>> = {
-  "authorization-plugins": "requests are not shown to plugins",
   builder: "there is no builder to configure",
   containerd: "bunker runs containers itself and uses no containerd",
   "default-runtime": "there is only the native runtime",
@@ -16,7 +15,6 @@ export const REFUSED: Readonly<Record<string, string>> = {
 
 /** The flags of those whose flag is not the key itself, as dockerd writes them. */
 export const REFUSED_FLAGS: Readonly<Record<string, string>> = {
-  "authorization-plugin": "authorization-plugins",
   "storage-opt": "storage-opts",
 };
 

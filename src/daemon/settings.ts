@@ -24,6 +24,13 @@ export const SETTINGS = [
   },
   { key: "group", flag: "group", short: "G", kind: "text", help: "Group that may use the unix socket" },
   {
+    key: "authorization-plugins",
+    flag: "authorization-plugin",
+    kind: "list",
+    help: "Plugin that decides over every request, and over what is answered",
+    isReloadable: true,
+  },
+  {
     key: "insecure-tcp",
     flag: "insecure-tcp",
     kind: "boolean",

@@ -33,6 +33,8 @@ export interface EngineSettings {
   /** `builtin`, `unconfined`, or the file of the profile of containers that ask for none. */
   readonly seccompProfile: string;
   readonly isExperimental: boolean;
+  /** Who decides over every request. */
+  readonly authorizationPlugins: readonly string[];
   /** How often a request to a registry is made before it is given up. */
   readonly downloadAttempts: number;
   /** So many blobs of one image are pushed at the same time. */
@@ -72,7 +74,7 @@ export interface Rooms extends ContainerRooms {
   readonly database: Pick<GraphDB, "examine" | "takeOut" | "edges">;
   readonly networks: Networks;
   readonly volumes: Volumes;
-  readonly plugins: Pick<Plugins, "names">;
+  readonly plugins: Pick<Plugins, "names" | "require">;
   readonly exec: ExecDriver;
   readonly openRegistry: OpenRegistry;
   readonly settings: EngineSettings;

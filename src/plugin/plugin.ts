@@ -4,7 +4,7 @@ import { type PluginAddress, showAddress } from "./discovery.ts";
 import { post, type Reply } from "./transport.ts";
 
 /** The kinds of plugins that there is a use for. Source: Docker, "Plugin API", `Implements`. */
-export type Capability = "VolumeDriver" | "NetworkDriver" | "IpamDriver";
+export type Capability = "VolumeDriver" | "NetworkDriver" | "IpamDriver" | "authz";
 
 /** In milliseconds. */
 export interface PluginLimits {

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { Context } from "hono";
 import type { Engine } from "#engine";
 import type { Jobs } from "#jobs";
@@ -13,6 +14,8 @@ export interface ServerEnv {
   Bindings: {
     incoming?: IncomingMessage;
     outgoing?: ServerResponse;
+    /** Of a request that may take it over: what it came by. */
+    connection?: Socket;
     /** Present when the connection may be taken over. */
     hijack?: Hijack;
   };

@@ -19,7 +19,12 @@ export function toJson(value: unknown): string {
 }
 
 export function jsonResponse(value: unknown, status = 200): Response {
-  return new Response(`${toJson(value)}\n`, { status, headers: { "Content-Type": "application/json" } });
+  const text = `${toJson(value)}\n`;
+  const length = String(Buffer.byteLength(text));
+  return new Response(text, {
+    status,
+    headers: { "Content-Type": "application/json", "Content-Length": length },
+  });
 }
 
 export function emptyResponse(status: number): Response {

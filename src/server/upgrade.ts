@@ -92,7 +92,7 @@ async function answer(app: HijackableApp, exchange: Exchange): Promise<Response>
       headers,
       body: body.length === 0 ? null : new Blob([body]),
     });
-    return await app.fetch(request, { hijack });
+    return await app.fetch(request, { hijack, connection: socket });
   } catch (thrown) {
     return problemResponse(problemOf(thrown), app.headers);
   }

@@ -102,6 +102,7 @@ const INFO: Jobs["system.info"]["output"] = {
   eventListeners: 0,
   liveRestore: true,
   cdi: { directories: [], devices: [] },
+  authorizationPlugins: [],
   initBinary: "",
   isExperimental: false,
   proxies: { http: "", https: "", none: "" },

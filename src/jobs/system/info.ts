@@ -51,6 +51,7 @@ export const systemInfo = (needs: Needs) =>
         debug: settings.debug,
         eventListeners: needs.events.listenerCount,
         liveRestore: settings.liveRestore,
+        authorizationPlugins: settings.authorizationPlugins,
         initBinary: settings.defaults.initPath ?? "",
         isExperimental: settings.isExperimental,
         proxies: withoutSecrets(settings.proxies),

@@ -38,6 +38,7 @@ export interface SystemInfo {
   readonly liveRestore: boolean;
   /** Folders of vendors' CDI files, and the full names of the devices in them. */
   readonly cdi: { readonly directories: readonly string[]; readonly devices: readonly string[] };
+  readonly authorizationPlugins: readonly string[];
   /** Empty: the launcher. */
   readonly initBinary: string;
   readonly isExperimental: boolean;

@@ -54,7 +54,7 @@ export function toInfo(info: SystemInfo, version: string): Info {
     Plugins: {
       Volume: info.volumeDrivers,
       Network: info.networkDrivers,
-      Authorization: null,
+      Authorization: info.authorizationPlugins.length === 0 ? null : info.authorizationPlugins,
       Log: info.logDrivers,
     },
     ...toKernelFacts(info, version),

@@ -35,7 +35,10 @@ export async function openHouse() {
     database: db,
     networks,
     exec,
-    plugins: { names: async () => [] },
+    plugins: {
+      names: async () => [],
+      require: () => Promise.reject(new Fault("unavailable", "There are no plugins here")),
+    },
     volumes: await openVolumes({
       database: db,
       root: join(root.path, "volumes"),
@@ -49,6 +52,7 @@ export async function openHouse() {
     settings: {
       dataRoot: root.path,
       version: "1",
+      authorizationPlugins: [],
       liveRestore: true,
       shutdownTimeoutSeconds: 15,
       seccompProfile: "builtin",
