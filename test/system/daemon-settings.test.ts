@@ -224,7 +224,7 @@ describe("proxies", () => {
 
 test.each([
   [["--seccomp-profile", "/nosuch"], /seccomp profile \/nosuch/],
-  [["--init-path", "/etc/hostname"], /init \/etc\/hostname/],
+  [["--init-path", "/etc/passwd"], /init \/etc\/passwd.*no program/],
   [["--default-ulimit", "nofile=9:1"], /soft limit is above/],
   [["--default-ulimit", "nosuch=1"], /no such limit/],
   [["--feature", "containerd-snapshotter=true"], /never by containerd/],

@@ -22,6 +22,89 @@ interface Row {
   readonly isReloadable: boolean;
 }
 
+/** A file, and what the titles of tests in it say: what would fail if the setting had no effect. */
+type Tests = readonly [file: string, ...words: string[]];
+const settings = (...words: string[]): Tests => ["test/system/daemon-settings.test.ts", ...words];
+const networks = (...words: string[]): Tests => ["test/system/daemon-networks.test.ts", ...words];
+const reload = (...words: string[]): Tests => ["test/system/reload.test.ts", ...words];
+const tls: Tests = ["test/system/tls.test.ts", "--tlsverify", "--tlscacert"];
+const roots: Tests = ["test/fixtures/daemon.ts", "--data-root", "--exec-root", "--bridge", "--cgroup-parent"];
+const bridge = (...words: string[]): Tests => ["test/system/network-bridges.test.ts", ...words];
+
+/** Every setting that takes effect, and where that is seen. */
+const TESTS: Readonly<Record<string, Tests>> = {
+  "allow-direct-routing": ["test/unit/network/bridge-carriage.test.ts", "allowDirectRouting: true"],
+  "authorization-plugins": ["test/system/authorization.test.ts", "what it forbids is answered with 403"],
+  bip: networks("bip and bip6 are the bridge's own addresses"),
+  bip6: networks("bip and bip6 are the bridge's own addresses"),
+  bridge: roots,
+  "cdi-spec-dirs": ["test/system/devices-cdi.test.ts", "--cdi-spec-dir", "a device by its CDI name"],
+  "cgroup-parent": roots,
+  "data-root": roots,
+  debug: reload('debug: "true"'),
+  "default-address-pools": ["test/system/networks.test.ts", "get subnets of the daemon's pools"],
+  "default-cgroupns-mode": settings('flag: "default-cgroupns-mode"'),
+  "default-gateway": networks('flag: "default-gateway"'),
+  "default-gateway-v6": ["test/unit/daemon/config.test.ts", 'defaultGatewayV6: "fd00:2::fe"'],
+  "default-ipc-mode": settings("default-ipc-mode shareable lets another container in"),
+  "default-network-opts": ["test/system/networks.test.ts", "--default-network-opt"],
+  "default-shm-size": settings('flag: "default-shm-size"'),
+  "default-stop-timeout": networks("default-stop-timeout kills at once"),
+  "default-ulimits": settings('flag: "default-ulimits"'),
+  dns: settings('flag: "dns"'),
+  "dns-opts": networks('flag: "dns-opts"'),
+  "dns-search": networks('flag: "dns-search"'),
+  "exec-opts": networks("native.cgroupdriver=cgroupfs"),
+  "exec-root": roots,
+  experimental: settings("ExperimentalBuild: true"),
+  features: settings("never by containerd"),
+  "firewall-backend": bridge("--firewall-backend", "another back-end takes over"),
+  "fixed-cidr": networks('flag: "fixed-cidr"'),
+  "fixed-cidr-v6": networks('flag: "fixed-cidr-v6"'),
+  group: networks("group and pidfile are on the disk"),
+  "host-gateway-ips": networks('flag: "host-gateway-ips"'),
+  hosts: ["test/system/tls.test.ts", "tcp://"],
+  "http-proxy": settings("pull goes by the proxy of the settings"),
+  "https-proxy": ["test/unit/registry/proxy.test.ts", "http://secure:2"],
+  icc: ["test/system/network-reach.test.ts", "without icc a link leads to"],
+  init: settings('"--init"', 'flag: "init-path"'),
+  "init-path": settings('flag: "init-path"'),
+  "insecure-registries": settings("--insecure-registry"),
+  ip: networks("ip is where ports are published that name no address"),
+  "ip-forward": bridge("forwarding that the daemon turned on"),
+  "ip-forward-no-drop": bridge("--ip-forward-no-drop"),
+  "ip-masq": ["test/conformance/firewall-backend.ts", "gives what leaves the host's address"],
+  ip6tables: ["test/conformance/firewall-backend.ts", "of both families"],
+  iptables: ["test/system/network-ports.test.ts", "without the firewall ports go through the relay"],
+  ipv6: networks('"--ipv6"', 'flag: "fixed-cidr-v6"'),
+  labels: reload("labels"),
+  "live-restore": settings("live-restore false, taken over by SIGHUP, ends containers with the daemon"),
+  "log-driver": ["test/unit/jobs/defaults.test.ts", "fill what the request leaves open"],
+  "log-format": settings("log-format json is an object a line"),
+  "log-level": reload("debug"),
+  "log-opts": ["test/unit/jobs/defaults.test.ts", "do not hand one log driver's options to another"],
+  "max-concurrent-downloads": reload('"max-concurrent-downloads": "3"'),
+  "max-concurrent-uploads": ["test/unit/jobs/image-push.test.ts", "concurrentUploads"],
+  "max-download-attempts": ["test/unit/registry/attempts.test.ts", "as often as the settings say"],
+  "metrics-addr": settings("metrics-addr serves what was counted"),
+  "min-api-version": settings("older clients are refused"),
+  mtu: networks('flag: "mtu"'),
+  "no-new-privileges": networks('flag: "no-new-privileges"'),
+  "no-proxy": ["test/unit/registry/proxy.test.ts", "with no-proxy %j goes by"],
+  pidfile: networks("group and pidfile are on the disk"),
+  proxies: ["test/unit/daemon/registry-values.test.ts", "the object counts as the three"],
+  "registry-mirrors": reload("registry-mirrors"),
+  "seccomp-profile": settings('flag: "seccomp-profile"'),
+  "shutdown-timeout": ["test/unit/jobs/rest.test.ts", "no longer than the daemon's time"],
+  "storage-driver": reload("--storage-driver"),
+  tls,
+  tlscacert: tls,
+  tlscert: tls,
+  tlskey: tls,
+  tlsverify: tls,
+  "userland-proxy": ["test/system/network-ports.test.ts", "without the firewall ports go through the relay"],
+};
+
 const isThere = existsSync(LIST);
 const rows = isThere ? readFileSync(LIST, "utf8").trimEnd().split("\n").slice(1).map(rowOf) : [];
 
@@ -54,6 +137,7 @@ describe.skipIf(!isThere)(
         }
         return;
       }
+      expect([key, Object.hasOwn(TESTS, key)]).toEqual([key, true]);
       expect(row.flags).toEqual(setting.flag === undefined ? [] : [`--${setting.flag}`]);
       if (row.isReloadable) expect(RELOADABLE as readonly string[]).toContain(key);
     });
@@ -71,6 +155,12 @@ describe.skipIf(!isThere)(
     });
   },
 );
+
+test.each(Object.entries(TESTS))("%s is tested where it takes effect", (key, [file, ...words]) => {
+  const text = readFileSync(resolve(import.meta.dir, "../../..", file), "utf8");
+  for (const word of words) expect(text).toContain(word);
+  expect([key, settingOf(key) !== undefined || REFUSED[key] !== undefined]).toEqual([key, true]);
+});
 
 test("nothing is refused that takes effect", () => {
   expect(SETTINGS.filter(({ key }) => key in REFUSED)).toEqual([]);
