@@ -17,6 +17,8 @@ describe("formats of the client's configuration", () => {
   const CONTAINER = {
     Id: "c".repeat(64),
     Names: ["/web"],
+    Image: "i",
+    ImageID: "1",
     Command: "x",
     Created: 0,
     State: "s",
