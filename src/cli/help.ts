@@ -65,7 +65,7 @@ function wrapped(text: string, indent: number): string {
 }
 
 /** What the program can be besides a client. */
-const ROLES = {
+export const ROLES = {
   daemon: { about: "Run the daemon; see 'bunker daemon --help'" },
   registry: { about: "Run a private registry; see 'bunker registry --help'" },
 };

@@ -61,6 +61,7 @@ function failure(thrown: unknown, { console, program }: { console: Console; prog
 async function dispatch(session: Session, words: readonly string[], all: readonly string[]): Promise<void> {
   const [first = "", second = ""] = words;
   const group = Object.hasOwn(GROUPS, first) ? GROUPS[first] : undefined;
+  if (first === "__complete" || first === "__completeNoDesc") return completion(session, words);
   if (first === "help") return showHelp(session, words.slice(1));
   if (group !== undefined && ["--help", "-h"].includes(second)) return showHelp(session, words);
   const meansPreset = group?.preset !== undefined && (second === "" || second.startsWith("-"));
@@ -69,6 +70,11 @@ async function dispatch(session: Session, words: readonly string[], all: readonl
   if (found === undefined) return searchTree(session, typed, all);
   const { leaf, path, rest } = found;
   session.exitCode = await perform(await leaf.load(), rest, { session, path });
+}
+
+async function completion(session: Session, [verb = "", ...words]: readonly string[]): Promise<void> {
+  const { completeWords } = await import("./commands/complete.ts");
+  session.exitCode = await completeWords(session, words, { isDescribed: verb === "__complete" });
 }
 
 /** Whatever is not plainly the name of a command is a plugin, or is looked for by citty; what it does not find gets help. */

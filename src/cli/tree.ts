@@ -31,6 +31,10 @@ const commit: Leaf = {
   about: "Create a new image from a container's changes",
   load: async () => (await import("./commands/commit.ts")).commit,
 };
+const completion: Leaf = {
+  about: "Print the completion script for a shell",
+  load: async () => (await import("./commands/completion.ts")).completion,
+};
 const cp: Leaf = {
   about: "Copy files/folders between a container and the local filesystem",
   load: async () => (await import("./commands/cp.ts")).cp,
@@ -234,6 +238,7 @@ export const TOP: Readonly<Record<string, Leaf>> = {
   attach,
   build,
   commit,
+  completion,
   cp,
   create,
   diff,
