@@ -1,4 +1,4 @@
-import { containerStats, listContainers, type StatsSample } from "#client";
+import { containerStats, daemonEvents, listContainers, type StatsSample } from "#client";
 import { Fault } from "#errors";
 import { defineCli, FAILURE_EXIT } from "../command.ts";
 import { FORMAT_FLAG, formatFor } from "../listing.ts";
@@ -30,18 +30,20 @@ export const stats = defineCli({
   },
   words: { min: 0 },
   async run({ flags, words, session }) {
-    const names = words.length > 0 ? words : await everyone(session, flags.bool("all"));
+    const watches = words.length > 0 ? undefined : flags.bool("all") ? "all" : "running";
+    const isOnce = flags.bool("no-stream");
+    const names = isOnce && watches !== undefined ? await everyone(session, watches) : words;
     const rows: Row[] = names.map((asked) => ({ asked }));
     const columns = columnsOf(!flags.bool("no-trunc"));
     const format = formatFor(session, { asked: flags.text("format"), setting: "statsFormat" });
     const render = () => renderList(rows, { columns, standard: STANDARD, format });
-    if (flags.bool("no-stream")) return once(session, rows, render);
-    return live(session, rows, { render, isTable: /^(table\b.*)?$/s.test(format) });
+    if (isOnce) return once(session, rows, render);
+    return live(session, rows, { render, isTable: /^(table\b.*)?$/s.test(format), watches });
   },
 });
 
-async function everyone(session: Session, all: boolean): Promise<string[]> {
-  return (await listContainers(session.daemon, { all })).map(({ Id }) => Id);
+async function everyone(session: Session, watches: Watched): Promise<string[]> {
+  return (await listContainers(session.daemon, { all: watches === "all" })).map(({ Id }) => Id);
 }
 
 async function once(session: Session, rows: readonly Row[], render: () => string): Promise<number> {
@@ -62,11 +64,11 @@ async function once(session: Session, rows: readonly Row[], render: () => string
   return problems.length > 0 ? FAILURE_EXIT : 0;
 }
 
-/** Follows every container and redraws twice a second, until all streams have ended. */
+/** Follows every container and redraws twice a second, until all streams have ended; all containers have no end. */
 async function live(
   session: Session,
   rows: Row[],
-  { render, isTable }: { render: () => string; isTable: boolean },
+  { render, isTable, watches }: { render: () => string; isTable: boolean; watches: Watched | undefined },
 ): Promise<number> {
   let failure: unknown;
   const draw = () => session.console.out(isTable ? `\x1b[H${cleared(render())}\x1b[J` : render());
@@ -75,7 +77,9 @@ async function live(
       row.sample = sample;
   };
   if (isTable) session.console.out("\x1b[2J");
-  const all = Promise.all(rows.map(follow)).catch((thrown: unknown) => {
+  const ends = rows.map(follow);
+  if (watches !== undefined) ends.push(watch(session, rows, { follow, watches }));
+  const all = Promise.all(ends).catch((thrown: unknown) => {
     failure = thrown;
   });
   using _ = redraws(draw, (thrown) => {
@@ -86,6 +90,40 @@ async function live(
   if (failure !== undefined) throw failure;
   draw();
   return 0;
+}
+
+/** Whether containers that do not run are shown as well. */
+type Watched = "running" | "all";
+
+/** By which events a container joins the list, and leaves it. */
+const COMINGS: Readonly<Record<Watched, readonly [comes: string, goes: string]>> = {
+  running: ["start", "die"],
+  all: ["create", "destroy"],
+};
+
+/** The list is what it was asked for while people look: containers come and go. Who comes while it is made is heard of. */
+async function watch(
+  session: Session,
+  rows: Row[],
+  { follow, watches }: { follow: (row: Row) => Promise<void>; watches: Watched },
+): Promise<void> {
+  const [comes, goes] = COMINGS[watches];
+  const add = (id: string) => {
+    if (rows.some(({ asked }) => asked === id)) return;
+    const row = { asked: id };
+    rows.push(row);
+    follow(row).catch(() => undefined); // It may be gone again: its end is told by an event.
+  };
+  const events = daemonEvents(session.daemon, { filters: { type: ["container"], event: [comes, goes] } });
+  const first = events.next();
+  first.catch(() => undefined); // Looked at below; it may fail before that.
+  for (const id of await everyone(session, watches)) add(id);
+  for (let next = await first; !next.done; next = await events.next()) {
+    const { Action, Actor } = next.value.event;
+    if (Action === comes) add(Actor.ID);
+    const at = rows.findIndex(({ asked }) => asked === Actor.ID);
+    if (Action === goes && at >= 0) rows.splice(at, 1);
+  }
 }
 
 function redraws(draw: () => void, onFailure: (thrown: unknown) => void): Disposable {

@@ -316,6 +316,29 @@ describe("other commands", () => {
     expect(out).toBe("2026-05-30 12:07:14.5 +0000 UTC\n");
   });
 
+  test("stats of all follow containers that come and go", async () => {
+    const HEAD = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    const chunk = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`;
+    const event = (Action: string, ID: string) =>
+      `${JSON.stringify({ Type: "container", Action, Actor: { ID }, time: 1, timeNano: 1 })}\n`;
+    const sampled = Promise.withResolvers<void>();
+    await using daemon = await fakeDaemon(({ target }, connection) => {
+      if (target.startsWith("/containers/json")) return connection.reply(200, [{ Id: "first" }]);
+      if (target.startsWith("/events")) {
+        connection.write(HEAD + chunk(event("start", "second") + event("die", "first")));
+        void sampled.promise.then(() => connection.write("0\r\n\r\n"));
+        return undefined;
+      }
+      const [, id = ""] = /containers\/(\w+)\/stats/.exec(target) ?? [];
+      connection.write(`${HEAD}${chunk(`${JSON.stringify({ id, name: `/${id}` })}\n`)}0\r\n\r\n`);
+      if (id === "second") sampled.resolve();
+      return undefined;
+    });
+    const { code, out } = await told(daemon.host, ["stats", "--format", "{{.ID}}"]);
+    expect([code, out.trim().split("\n").at(-1)]).toEqual([0, "second"]);
+    expect(daemon.requests.map(({ target }) => target)).toContain("/containers/first/stats?stream=1");
+  });
+
   test("events keep their nanoseconds", async () => {
     const event = `{"Type":"container","Action":"start","Actor":{"ID":"1","Attributes":{"name":"web","a":"b"}},"time":1780142400,"timeNano":1780142400033027174}`;
     await using daemon = await fakeDaemon((_, connection) =>
