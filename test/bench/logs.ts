@@ -4,7 +4,7 @@ import { median, note, proportionalMegabytes, type Row } from "./measure.ts";
 
 const MEGABYTE = 1024 * 1024;
 const LOG_MEGABYTES = 200;
-const ATTACHED_MEGABYTES = 500;
+const ATTACHED_MEGABYTES = 200;
 const FOLLOWERS = 1000;
 const AT_ONCE = 50;
 /** Lines of 100 bytes, made by the container as fast as it can. */

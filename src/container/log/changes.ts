@@ -2,7 +2,7 @@ import { type FSWatcher, watch } from "node:fs";
 import { dirname } from "node:path";
 
 /** Also without a notice the file is looked at this often: notices may be lost, and some file systems give none. Milliseconds. */
-const LONGEST_SILENCE = 1000;
+const LONGEST_SILENCE = 5000;
 const POLL = 200;
 
 /** Tells when something may have been written below a folder. */
@@ -21,7 +21,7 @@ export class Changes implements Disposable {
     this.#wake?.();
   };
 
-  /** Settles at the next change since the last call, at the latest after a second. */
+  /** Settles at the next change since the last call, at the latest after some seconds. */
   async next(): Promise<void> {
     if (!this.#isChanged) {
       const { promise, resolve } = Promise.withResolvers<void>();

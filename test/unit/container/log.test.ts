@@ -81,6 +81,22 @@ describe("a log", () => {
     expect(rest.length).toBe(1);
   });
 
+  test.each([
+    ['quotes " and \\ and / and &<>', "\u0000\u0001\u001b[0m\t\r"],
+    ["é€𝄞", "\u2028\u2029\ufffd\ud800 alone"],
+    ["", "\\u0041 is no escape"],
+  ])("gives back %j and %j as they were said, however they are escaped", async (one, two) => {
+    const asAscii = (text: string) =>
+      text.replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+    const lines = line(1, `${one}\n`) + line(2, two, "stderr");
+    const said = [`${one}\n`, Buffer.from(two).toString()];
+    expect(await read(await logged({ "": lines }))).toEqual(said);
+    expect(await read(await logged({ "": asAscii(lines) }))).toEqual(said);
+    expect(await read(await logged({ "": lines }), { details: true })).toEqual(
+      said.map((text) => ` ${text}`),
+    );
+  });
+
   test("that does not exist is empty", async () => {
     expect(await read("/nonexistent/x-json.log")).toEqual([]);
   });
@@ -195,6 +211,16 @@ describe("following a log", () => {
     await appendFile(path, whole.slice(0, 20));
     await appendFile(path, whole.slice(20));
     expect(await first).toBe("joined\n");
+    end();
+    expect(await next()).toBeUndefined();
+  });
+
+  test("goes on when somebody has emptied the file", async () => {
+    const path = await logged({ "": line(1, "a\n") + line(2, "b\n") });
+    const { next, end } = follow(path);
+    expect([await next(), await next()]).toEqual(["a\n", "b\n"]);
+    await writeFile(path, line(3, "c\n"));
+    expect(await next()).toBe("c\n");
     end();
     expect(await next()).toBeUndefined();
   });

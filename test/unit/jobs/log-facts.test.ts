@@ -6,7 +6,7 @@ import {
   type Logged,
   tagOf,
 } from "../../../src/jobs/container/log/facts.ts";
-import { fieldName, journalFields } from "../../../src/jobs/container/log/journald.ts";
+import { fieldName, fieldsOf, journalFields } from "../../../src/jobs/container/log/journald.ts";
 import { inetAddress, unixAddress } from "../../../src/jobs/container/log/socket-address.ts";
 import { containerView } from "../../fakes/container-view.ts";
 
@@ -80,6 +80,29 @@ describe("attributes of a log", () => {
       "A_1",
       "",
     ]);
+  });
+});
+
+describe("the journal's fields", () => {
+  test("are the driver's own, whatever the labels are called", () => {
+    const container = logged({ "labels-regex": "." });
+    const labels = {
+      message: "x",
+      PRIORITY: "0",
+      "container-id_full": "y",
+      "syslog.timestamp": "z",
+      tier: "web",
+    };
+    const fields = fieldsOf({ ...container, effective: { ...container.effective, labels } });
+    expect(fields).toEqual({
+      TIER: "web",
+      CONTAINER_ID: ID.slice(0, 12),
+      CONTAINER_ID_FULL: ID,
+      CONTAINER_NAME: "web",
+      CONTAINER_TAG: ID.slice(0, 12),
+      IMAGE_NAME: "busybox",
+      SYSLOG_IDENTIFIER: ID.slice(0, 12),
+    });
   });
 });
 

@@ -9,6 +9,9 @@ const SOCKET = "/run/systemd/journal/socket";
 /** Source: syslog(3). */
 const PRIORITIES = { stdout: 6, stderr: 3 } as const;
 
+/** A label of an image must not pass for what the driver says. */
+const OWN_FIELDS = /^(?:MESSAGE|PRIORITY|SYSLOG_.*|CONTAINER_.*|IMAGE_NAME)$/;
+
 export const hasJournal = (): boolean => existsSync(SOCKET);
 
 /** Docker's fields. Source: Docker, "Journald logging driver". */
@@ -33,10 +36,12 @@ export function journalSink(container: Logged): LogSocket {
   };
 }
 
-function fieldsOf(container: Logged): Readonly<Record<string, string>> {
+/** Of every message, whatever it says. */
+export function fieldsOf(container: Logged): Readonly<Record<string, string>> {
   const tag = tagOf(container, "{{.ID}}");
+  const chosen = Object.entries(chosenAttributes(container, fieldName));
   return {
-    ...chosenAttributes(container, fieldName),
+    ...Object.fromEntries(chosen.filter(([name]) => !OWN_FIELDS.test(name))),
     CONTAINER_ID: container.id.slice(0, 12),
     CONTAINER_ID_FULL: container.id,
     CONTAINER_NAME: container.name,
