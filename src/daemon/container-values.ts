@@ -27,6 +27,9 @@ export const CONTAINER_VALUES = {
   "cdi-spec-dirs": z
     .array(z.union([z.literal(""), z.string().startsWith("/")]))
     .default(["/etc/cdi", "/var/run/cdi"]),
+  "default-runtime": z
+    .enum(["native", "runc"], "there is bunker's own runtime alone, native")
+    .default("native"),
   "default-cgroupns-mode": z.enum(["private", "host"]).default("private"),
   "default-ipc-mode": z.enum(["private", "shareable"]).default("private"),
   "default-ulimits": z.record(z.string(), Ulimit).default({}),

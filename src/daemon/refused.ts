@@ -2,11 +2,10 @@
 export const REFUSED: Readonly<Record<string, string>> = {
   builder: "there is no builder to configure",
   containerd: "bunker runs containers itself and uses no containerd",
-  "default-runtime": "there is only the native runtime",
   "network-control-plane-mtu": "there is no swarm",
   rootless: "it needs root",
-  runtimes: "there is only the native runtime",
-  "add-runtime": "there is only the native runtime",
+  runtimes: "there is bunker's own runtime alone; GPUs come by their vendors' CDI files (--gpus)",
+  "add-runtime": "there is bunker's own runtime alone; GPUs come by their vendors' CDI files (--gpus)",
   "storage-opts": "the storage drivers have no options",
   "swarm-default-advertise-addr": "there is no swarm",
   "userland-proxy-path": "bunker's launcher is the proxy",

@@ -286,6 +286,13 @@ export const SETTINGS = [
     isReloadable: true,
   },
   {
+    key: "default-runtime",
+    flag: "default-runtime",
+    kind: "text",
+    help: "native, bunker's own, for which runc stands too: there is no other",
+    isReloadable: true,
+  },
+  {
     key: "default-shm-size",
     flag: "default-shm-size",
     kind: "text",

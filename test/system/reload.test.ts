@@ -73,6 +73,7 @@ test(
           "registry-mirrors": JSON.stringify(mirrors),
           "max-concurrent-downloads": "3",
           "live-restore": "true",
+          "default-runtime": "native",
         },
       },
     });

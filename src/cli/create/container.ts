@@ -53,6 +53,10 @@ export async function createFromImage(
     await fetch();
     return createContainer(session.daemon, body, names);
   });
+  if (flags.has("kernel-memory"))
+    session.complain(
+      "WARNING: Kernel memory limits are gone from current kernels. --kernel-memory discarded.",
+    );
   for (const warning of created.Warnings ?? []) session.complain(`WARNING: ${warning}`);
   if (idFile !== "") writeIdFile(idFile, created.Id);
   return created.Id;

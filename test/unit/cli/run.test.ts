@@ -160,6 +160,12 @@ describe("bunker run", () => {
     });
   });
 
+  test("says of --kernel-memory that it has no effect, and goes on", async () => {
+    await using daemon = await container();
+    const outcome = await told(daemon.host, ["run", "-d", "--kernel-memory", "64m", "img"]);
+    expect(outcome).toMatchObject({ code: 0, err: expect.stringContaining("--kernel-memory discarded") });
+  });
+
   test("writes the id's file once, and not over another", async () => {
     await using folder = await scratch();
     const path = `${folder.path}/id`;

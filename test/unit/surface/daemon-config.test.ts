@@ -5,6 +5,7 @@ import { readFlags } from "../../../src/daemon/flags.ts";
 import { REFUSED, refusal } from "../../../src/daemon/refused.ts";
 import { RELOADABLE } from "../../../src/daemon/reload.ts";
 import { SETTINGS, type Setting } from "../../../src/daemon/settings.ts";
+import { expectLiving, type Living } from "./rows.ts";
 
 /** Docker's settings, where their list lies beside the project. */
 const LIST = resolve(import.meta.dir, "../../../../shared/surface/daemon-config.tsv");
@@ -22,17 +23,21 @@ interface Row {
   readonly isReloadable: boolean;
 }
 
-/** A file, and what the titles of tests in it say: what would fail if the setting had no effect. */
-type Tests = readonly [file: string, ...words: string[]];
-const settings = (...words: string[]): Tests => ["test/system/daemon-settings.test.ts", ...words];
-const networks = (...words: string[]): Tests => ["test/system/daemon-networks.test.ts", ...words];
-const reload = (...words: string[]): Tests => ["test/system/reload.test.ts", ...words];
-const tls: Tests = ["test/system/tls.test.ts", "--tlsverify", "--tlscacert"];
-const roots: Tests = ["test/fixtures/daemon.ts", "--data-root", "--exec-root", "--bridge", "--cgroup-parent"];
-const bridge = (...words: string[]): Tests => ["test/system/network-bridges.test.ts", ...words];
+const settings = (...words: string[]): Living => ["test/system/daemon-settings.test.ts", ...words];
+const networks = (...words: string[]): Living => ["test/system/daemon-networks.test.ts", ...words];
+const reload = (...words: string[]): Living => ["test/system/reload.test.ts", ...words];
+const tls: Living = ["test/system/tls.test.ts", "--tlsverify", "--tlscacert"];
+const roots: Living = [
+  "test/fixtures/daemon.ts",
+  "--data-root",
+  "--exec-root",
+  "--bridge",
+  "--cgroup-parent",
+];
+const bridge = (...words: string[]): Living => ["test/system/network-bridges.test.ts", ...words];
 
 /** Every setting that takes effect, and where that is seen. */
-const TESTS: Readonly<Record<string, Tests>> = {
+const TESTS: Readonly<Record<string, Living>> = {
   "allow-direct-routing": ["test/unit/network/bridge-carriage.test.ts", "allowDirectRouting: true"],
   "authorization-plugins": ["test/system/authorization.test.ts", "what it forbids is answered with 403"],
   bip: networks("bip and bip6 are the bridge's own addresses"),
@@ -48,6 +53,7 @@ const TESTS: Readonly<Record<string, Tests>> = {
   "default-gateway-v6": ["test/unit/daemon/config.test.ts", 'defaultGatewayV6: "fd00:2::fe"'],
   "default-ipc-mode": settings("default-ipc-mode shareable lets another container in"),
   "default-network-opts": ["test/system/networks.test.ts", "--default-network-opt"],
+  "default-runtime": reload('"default-runtime"'),
   "default-shm-size": settings('flag: "default-shm-size"'),
   "default-stop-timeout": networks("default-stop-timeout kills at once"),
   "default-ulimits": settings('flag: "default-ulimits"'),
@@ -156,9 +162,8 @@ describe.skipIf(!isThere)(
   },
 );
 
-test.each(Object.entries(TESTS))("%s is tested where it takes effect", (key, [file, ...words]) => {
-  const text = readFileSync(resolve(import.meta.dir, "../../..", file), "utf8");
-  for (const word of words) expect(text).toContain(word);
+test.each(Object.entries(TESTS))("%s is tested where it takes effect", (key, living) => {
+  expectLiving(living);
   expect([key, settingOf(key) !== undefined || REFUSED[key] !== undefined]).toEqual([key, true]);
 });
 

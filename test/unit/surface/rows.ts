@@ -15,6 +15,16 @@ export interface Row {
   readonly missing?: string;
 }
 
+/** A file, and what the titles of tests in it, or their words, say: what would fail without the thing. */
+export type Living = readonly [file: string, ...words: string[]];
+
+/** Fails unless the file is there and says so. */
+export function expectLiving([file, ...words]: Living): void {
+  const text = readFileSync(resolve(PROJECT, file), "utf8");
+  expect(words.length).toBeGreaterThan(0);
+  for (const word of words) expect(text).toContain(word);
+}
+
 /** Tests that each row's tests are there, and that each feature of the section that must be there has its row. */
 export function describeRows(rows: readonly Row[], heading: string): void {
   for (const { feature, tests = {}, missing } of rows)
