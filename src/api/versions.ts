@@ -15,7 +15,15 @@ export function isAtLeast(version: string, since: string): boolean {
   return compareVersions(version, since) >= 0;
 }
 
+/** Asked for with each field of each row: of the versions that there are, each is looked at once. */
+const RANKS = new Map<string, number>();
+const REMEMBERED = 256;
+
 function rank(version: string): number {
+  const known = RANKS.get(version);
+  if (known !== undefined) return known;
   const [, major, minor] = VERSION.exec(version) ?? [];
-  return major === undefined ? -1 : Number(major) * 10_000 + Number(minor);
+  const rank = major === undefined ? -1 : Number(major) * 10_000 + Number(minor);
+  if (RANKS.size < REMEMBERED) RANKS.set(version, rank);
+  return rank;
 }

@@ -24,6 +24,7 @@ export interface AppNeeds {
 }
 
 export type App = HijackableApp & {
+  answer(request: Request, bindings?: ServerEnv["Bindings"]): Promise<Response>;
   fetch(request: Request, bindings?: ServerEnv["Bindings"]): Promise<Response>;
   /** Every method and path that is answered; `:name` is a part of the path, `:name{.+}` several. */
   readonly routes: readonly { readonly method: string; readonly path: string }[];
@@ -63,11 +64,13 @@ export function createApp({ engine, facts }: AppNeeds): App {
   app.notFound(() => problemResponse({ status: 404, message: "page not found" }));
   app.onError((thrown) => problemResponse(problemOf(thrown)));
   const headers = commonHeaders(facts);
+  const answer: App["answer"] = async (request, bindings = {}) => app.fetch(request, bindings);
   return {
     headers,
     routes: tables.flatMap(({ routes }) => routes.map(({ method, path }) => ({ method, path }))),
-    async fetch(request, bindings = {}) {
-      const response = await app.fetch(request, bindings);
+    answer,
+    async fetch(request, bindings) {
+      const response = await answer(request, bindings);
       for (const [name, value] of headers) response.headers.set(name, value);
       return response;
     },
@@ -95,6 +98,7 @@ export function splitPath(url: string): { readonly path: string; readonly versio
 }
 
 function demandSupported(version: string, { minimumApiVersion = MINIMUM_API_VERSION }: ServerFacts): void {
+  if (version === API_VERSION) return;
   if (compareVersions(version, API_VERSION) > 0)
     throw new Fault(
       "invalid",

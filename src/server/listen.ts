@@ -1,6 +1,7 @@
-import { createServer, type IncomingMessage, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Server as NetServer, Socket } from "node:net";
 import { getRequestListener } from "@hono/node-server";
+import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { sentenceOf } from "#errors";
 import { closed, listening } from "./binding.ts";
 import { admit } from "./front.ts";
@@ -9,6 +10,7 @@ import { problemResponse } from "./problem.ts";
 import { type ServerKeys, streamServer } from "./tls.ts";
 import { bindUnixSocket } from "./unix-socket.ts";
 import { type HijackableApp, mayUpgrade, serveUpgrade } from "./upgrade.ts";
+import { sendWhole } from "./whole.ts";
 
 /** Registry credentials of many registries travel in one header. In bytes. */
 const HEAD_LIMIT = 256 * 1024;
@@ -55,8 +57,21 @@ export async function listen(options: ListenOptions): Promise<Listening> {
   return { addresses, [Symbol.asyncDispose]: () => held.disposeAsync() };
 }
 
+/** Of one exchange: HTTP/1.1, as this server speaks no other. */
+interface Sides {
+  readonly incoming: IncomingMessage;
+  readonly outgoing: ServerResponse;
+}
+
 function httpServer(app: HijackableApp): Server {
-  const respond = getRequestListener((request, bindings) => app.fetch(request, bindings as never), {
+  const common = Object.fromEntries(app.headers);
+  const answer = async (request: Request, bindings: Sides) => {
+    const response = await app.answer(request, bindings);
+    if (sendWhole(response, bindings.outgoing, common)) return RESPONSE_ALREADY_SENT;
+    for (const [name, value] of app.headers) response.headers.set(name, value);
+    return response;
+  };
+  const respond = getRequestListener((request, bindings) => answer(request, bindings as Sides), {
     overrideGlobalObjects: false,
     errorHandler: (thrown) => problemResponse({ status: 400, message: sentenceOf(thrown) }, app.headers),
   });

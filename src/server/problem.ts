@@ -1,4 +1,5 @@
 import { Fault, type FaultKind, sentenceOf } from "#errors";
+import { wholeResponse } from "./whole.ts";
 
 /** The only table from a kind of fault to an HTTP status. */
 const STATUS: Record<FaultKind, number> = {
@@ -29,7 +30,7 @@ export function problemResponse(
   { status, message }: Problem,
   headers: readonly (readonly [string, string])[] = [],
 ): Response {
-  return new Response(`${JSON.stringify({ message })}\n`, {
+  return wholeResponse(`${JSON.stringify({ message })}\n`, {
     status,
     headers: Object.fromEntries([["Content-Type", "application/json"], ...headers]),
   });

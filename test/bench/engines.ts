@@ -12,6 +12,12 @@ export interface Contestant extends AsyncDisposable {
   readonly supervisorName: string;
 }
 
+/** Bunker's is in its environment, docker's among its words; podman has none. */
+export function socketOf({ environment, command }: Contestant): string | undefined {
+  const host = environment.BUNKER_HOST ?? command[command.indexOf("-H") + 1];
+  return host?.startsWith("unix://") ? host.slice("unix://".length) : undefined;
+}
+
 /** Runs a client command of the engine; throws with its words when it fails. */
 export async function cli(engine: Contestant, ...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await run([...engine.command, ...args], engine.environment);

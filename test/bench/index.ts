@@ -1,6 +1,6 @@
 /**
  * How fast and how heavy bunker is beside docker, podman and crun, whichever are installed, in one run and in a
- * network namespace of its own. `bun run bench [SECTION…]`: start, network, many, weight, log, logs, pull, archives.
+ * network namespace of its own. `bun run bench [SECTION…]`: start, network, many, api, weight, log, logs, pull, archives.
  * BENCH_ROUNDS sets how often each command is timed.
  */
 import { setUp } from "../setup.ts";
@@ -11,7 +11,7 @@ const { layeredImage, prepareFixtures, requirePackages } = await import("../fixt
 await prepareFixtures();
 await requirePackages(["skopeo", "iperf3", "curl"]);
 await layeredImage();
-const inside = ["unshare", "--net", "--mount", "--", process.execPath, "test/in-network.ts"];
+const inside = ["unshare", "--net", "--mount", "--"];
 const race = [process.execPath, "test/bench/race.ts", ...process.argv.slice(2)];
 const child = Bun.spawn([...inside, ...race], { stdio: ["ignore", "inherit", "inherit"] });
 process.exit(await child.exited);

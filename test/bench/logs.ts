@@ -1,5 +1,5 @@
 import { connect } from "node:net";
-import { type Contestant, cli } from "./engines.ts";
+import { type Contestant, cli, socketOf } from "./engines.ts";
 import { median, note, proportionalMegabytes, type Row } from "./measure.ts";
 
 const MEGABYTE = 1024 * 1024;
@@ -34,12 +34,6 @@ export async function logs(engines: readonly Contestant[], rounds: number): Prom
       values: await medians(served, 1, follow),
     },
   ];
-}
-
-/** Bunker's is in its environment, docker's among its words; podman has none. */
-function socketOf({ environment, command }: Contestant): string | undefined {
-  const host = environment.BUNKER_HOST ?? command[command.indexOf("-H") + 1];
-  return host?.startsWith("unix://") ? host.slice("unix://".length) : undefined;
 }
 
 async function medians(

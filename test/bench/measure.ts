@@ -6,7 +6,7 @@ export function median(values: readonly number[]): number {
 /** One line of the table: what was measured, in which unit, by whom. Less is better unless `isRate`. */
 export interface Row {
   readonly what: string;
-  readonly unit: "ms" | "MB" | "MB/s" | "s" | "%" | "x";
+  readonly unit: "ms" | "MB" | "MB/s" | "s" | "%" | "x" | "/s";
   readonly isRate?: boolean;
   readonly values: Readonly<Record<string, number>>;
   /** The most that bunker's share of the other's figure may be (the least for a rate). */

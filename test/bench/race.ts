@@ -4,6 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { busyboxImage, layeredImage, startRegistry } from "../fixtures/index.ts";
+import { api } from "./api.ts";
 import { archives } from "./archives.ts";
 import { bareCrun } from "./crun.ts";
 import { freshDisk } from "./disk.ts";
@@ -17,6 +18,7 @@ import { weight } from "./weight.ts";
 
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 15);
 
+Bun.spawnSync(["ip", "link", "set", "lo", "up"]);
 // crun refuses hosts with controllers in both versions; here, in mounts of our own, it shall see the first alone.
 if (existsSync("/sys/fs/cgroup/unified") && existsSync("/sys/fs/cgroup/memory"))
   Bun.spawnSync(["umount", "/sys/fs/cgroup/unified"]);
@@ -51,6 +53,7 @@ async function main(): Promise<void> {
   if (isWanted("start")) rows.push(...(await latency(engines, await bareCrun(`${root}/crun`), ROUNDS)));
   if (isWanted("network")) rows.push(...(await network(engines, ROUNDS)));
   if (isWanted("many")) rows.push(...(await throughput(engines, 100)));
+  if (isWanted("api")) rows.push(...(await api(engines, 3)));
   if (isWanted("weight")) rows.push(...(await weight(engines)));
   if (isWanted("log")) rows.push(...(await logRate(engines, 3)));
   if (isWanted("logs")) rows.push(...(await logs(engines, 3)));

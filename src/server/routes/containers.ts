@@ -15,12 +15,12 @@ import {
   UpdateBody,
 } from "#api";
 import { Fault } from "#errors";
+import { ContainerRows } from "../container-rows.ts";
 import type { JobRunner, ServerEnv } from "../environment.ts";
-import { emptyResponse, jsonResponse } from "../json.ts";
+import { emptyResponse, jsonResponse, jsonTextResponse } from "../json.ts";
 import { createWarnings } from "../translate/asked-networks.ts";
 import { toContainerSpec } from "../translate/container-create.ts";
 import { toContainerInspect } from "../translate/container-inspect.ts";
-import { toContainerSummary } from "../translate/container-list.ts";
 import { CONTAINER_FILTERS, CONTAINER_PRUNE_FILTERS, parseFilters } from "../translate/filters.ts";
 import { toResourceSpec, toRestartPolicy } from "../translate/host-spec.ts";
 import { body, named, query, requiredBody } from "../validate.ts";
@@ -28,6 +28,7 @@ import { body, named, query, requiredBody } from "../validate.ts";
 /** Everything about containers that is one request and one reply. */
 export function containerRoutes(engine: JobRunner): Hono<ServerEnv> {
   const routes = new Hono<ServerEnv>();
+  const rows = new ContainerRows();
   lifecycle(routes, engine);
   changes(routes, engine);
   return routes
@@ -50,7 +51,7 @@ export function containerRoutes(engine: JobRunner): Hono<ServerEnv> {
       const input = { all: all || limit > 0, limit: Math.max(0, limit), size, filters: wanted };
       const views = await engine.run("container.list", input);
       const at = { now: new Date(), version: c.get("version") };
-      return jsonResponse(views.map((view) => toContainerSummary(view, at)));
+      return jsonTextResponse(rows.json(views, at));
     })
     .get("/containers/:id/json", async (c) => {
       const { size } = query(c, SizeQuery);

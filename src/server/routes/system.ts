@@ -10,6 +10,7 @@ import { toEventMessage } from "../translate/event.ts";
 import { EVENT_FILTERS, parseFilters } from "../translate/filters.ts";
 import { toInfo, toVersion } from "../translate/system.ts";
 import { body, query } from "../validate.ts";
+import { wholeResponse } from "../whole.ts";
 
 /** Builder-Version 1: the classic builder's clients need not try BuildKit. */
 const PING_HEADERS = {
@@ -22,11 +23,11 @@ const PING_HEADERS = {
 
 export function systemRoutes(engine: JobRunner, facts: ServerFacts): Hono<ServerEnv> {
   return new Hono<ServerEnv>()
-    .on(["GET", "HEAD"], "/_ping", (c) => {
-      const isHead = c.req.raw.method === "HEAD";
-      const headers = { ...PING_HEADERS, "Content-Length": isHead ? "0" : "2" };
-      return new Response(isHead ? null : "OK", { headers });
-    })
+    .on(["GET", "HEAD"], "/_ping", (c) =>
+      c.req.raw.method === "HEAD"
+        ? new Response(null, { headers: { ...PING_HEADERS, "Content-Length": "0" } })
+        : wholeResponse("OK", { status: 200, headers: { ...PING_HEADERS, "Content-Length": "2" } }),
+    )
     .get("/version", () => jsonResponse(toVersion(facts)))
     .get("/info", async (c) => jsonResponse(toInfo(await engine.run("system.info", {}), c.get("version"))))
     .get("/system/df", async (c) => {

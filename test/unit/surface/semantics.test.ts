@@ -42,7 +42,7 @@ const ROWS: readonly Row[] = [
     number: 3,
     begins: "Framing.",
     tests: {
-      "test/unit/server/translate.test.ts": ["is framed unless there is a terminal"],
+      "test/api/streams.test.ts": ["attach with logs alone sends what was logged, framed, and ends"],
       "test/api/live.test.ts": ["followed, the head goes out without a line, lines at once"],
       "test/unit/server/stream.test.ts": ["what is there at once goes out at once"],
     },
