@@ -69,9 +69,20 @@ export async function openNext(path: string, last: OpenLog | undefined): Promise
   // The newest of that number: as long as it is held open, no later file can have it.
   const isLast = ({ origin, inode }: OpenLog) => origin === last?.origin || inode === last?.inode;
   const known = last === undefined ? -1 : files.findIndex(isLast);
-  const next = known < 0 ? files.at(-1) : files[known - 1];
+  const next = known < 0 ? await oldestSince(files, last) : files[known - 1];
   for (const file of files) if (file !== next) await file.handle.close();
   return next;
+}
+
+/** The oldest that was written to after this one, which is gone: fallen off at its end, or removed by somebody. */
+async function oldestSince(
+  files: readonly OpenLog[],
+  last: OpenLog | undefined,
+): Promise<OpenLog | undefined> {
+  const written = async ({ handle }: OpenLog) => (await handle.stat()).mtimeMs;
+  const since = last === undefined ? 0 : await written(last);
+  const times = await Promise.all(files.map(written));
+  return files.findLast((_, index) => (times[index] ?? 0) >= since);
 }
 
 /** The bytes of a file from an offset on, up to `limit` or its present end. Each block is the reader's to keep. */

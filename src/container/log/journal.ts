@@ -75,7 +75,8 @@ async function* entriesOf(blocks: AsyncIterable<Uint8Array>): AsyncGenerator<Fie
       at = entry.end;
       if (entry.fields.size > 0) yield entry.fields;
     }
-    held = held.subarray(at);
+    // A copy: whoever follows must not hold on to the whole block.
+    held = Buffer.from(held.subarray(at));
   }
 }
 

@@ -141,7 +141,9 @@ class Reader implements AsyncDisposable {
       start = end;
       end = this.#format.next(text, start, text.length);
     }
-    this.#rest = text.length - start > this.#format.longest ? NOTHING : text.subarray(start);
+    const left = text.length - start;
+    // A copy: a reader that waits must not hold on to the whole block.
+    this.#rest = left === 0 || left > this.#format.longest ? NOTHING : Buffer.from(text.subarray(start));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -115,6 +115,14 @@ static void await_compressor(struct log_file *file, int milliseconds_left) {
   file->compressor = 0;
 }
 
+/* When a file was last written to tells a reader where it belongs. */
+static int keep_time(int from, int to) {
+  struct stat file;
+  if (fstat(from, &file) < 0) return -errno;
+  struct timespec times[2] = {file.st_atim, file.st_mtim};
+  return futimens(to, times);
+}
+
 /* What was cut off in the middle is still there whole, and is taken. */
 static _Noreturn void compress_first(const struct log_file *file) {
   char plain[PATH_ROOM], side[PATH_ROOM], packed[PATH_ROOM];
@@ -125,7 +133,7 @@ static _Noreturn void compress_first(const struct log_file *file) {
   setpriority(PRIO_PROCESS, 0, 10);
   AUTO_FD from = open(plain, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
   AUTO_FD to = open(side, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0640);
-  if (from < 0 || to < 0 || gzip_file(from, to) < 0 || rename(side, packed) < 0) {
+  if (from < 0 || to < 0 || gzip_file(from, to) < 0 || keep_time(from, to) < 0 || rename(side, packed) < 0) {
     unlink(side);
     _exit(1);
   }

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { appendFile, rename, writeFile } from "node:fs/promises";
+import { appendFile, rename, rm, utimes, writeFile } from "node:fs/promises";
 import { type LogQuery, readLog } from "#container";
 import { scratch } from "../../fakes/scratch.ts";
 
@@ -212,6 +212,19 @@ describe("following a log", () => {
     await appendFile(path, whole.slice(20));
     expect(await first).toBe("joined\n");
     end();
+    expect(await next()).toBeUndefined();
+  });
+
+  test("goes on with the new file when somebody has removed the log, and repeats nothing", async () => {
+    const path = await logged({ "": line(2, "b\n"), ".1": line(1, "a\n") });
+    const past = new Date(Date.now() - 10_000);
+    await utimes(`${path}.1`, past, past);
+    const { next, end } = follow(path);
+    expect([await next(), await next()]).toEqual(["a\n", "b\n"]);
+    await rm(path);
+    await writeFile(path, line(3, "c\n"));
+    end();
+    expect(await next()).toBe("c\n");
     expect(await next()).toBeUndefined();
   });
 
