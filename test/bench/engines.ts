@@ -28,9 +28,10 @@ export async function cli(engine: Contestant, ...args: string[]): Promise<string
 export async function bunker(
   registry: string,
   directory: string,
+  flags: readonly string[] = [],
 ): Promise<Contestant & { readonly daemon: TestDaemon }> {
   const daemon = await TestDaemon.start({
-    args: ["--registry-mirror", registry, "--log-level", "error"],
+    args: ["--registry-mirror", registry, "--log-level", "error", ...flags],
     comparesHost: false,
     directory,
   });

@@ -13,7 +13,8 @@ import { latency, throughput } from "./latency.ts";
 import { logs } from "./logs.ts";
 import { type Row, render } from "./measure.ts";
 import { network } from "./network.ts";
-import { logRate, pull } from "./streams.ts";
+import { pull } from "./pull.ts";
+import { logRate } from "./streams.ts";
 import { weight } from "./weight.ts";
 
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 15);
@@ -58,11 +59,20 @@ async function main(): Promise<void> {
   if (isWanted("log")) rows.push(...(await logRate(engines, 3)));
   if (isWanted("logs")) rows.push(...(await logs(engines, 3)));
   if (isWanted("pull"))
-    rows.push(...(await pull(engines, (engine) => imageOf(registry.host, engine, "layered"), 3)));
+    rows.push(
+      ...(await pull({
+        engines,
+        reference: (engine) => imageOf(registry.host, engine, "layered"),
+        registry: registry.url,
+        image: await layeredImage(),
+        root,
+        rounds: 3,
+      })),
+    );
   if (isWanted("archives")) rows.push(...(await archives(engines, { root, rounds: Math.min(ROUNDS, 5) })));
   const names = [
     ...engines.map(({ name }) => name),
-    ...(rows.some(({ values }) => "crun" in values) ? ["crun"] : []),
+    ...["crun", "blobs alone"].filter((name) => rows.some(({ values }) => name in values)),
   ];
   process.stdout.write(
     `${render(rows, names)}\n\nMedians of ${ROUNDS} rounds, taken in turn; the share is bunker's figure over the other's.\n`,

@@ -22,30 +22,3 @@ export async function logRate(engines: readonly Contestant[], rounds: number): P
     { what: "container log writing", unit: "MB/s", isRate: true, values, goal: { of: "podman", ratio: 1 } },
   ];
 }
-
-/** A pull onto a store that has nothing of the image. */
-export async function pull(
-  engines: readonly Contestant[],
-  reference: (engine: Contestant) => string[],
-  rounds: number,
-): Promise<Row[]> {
-  const times: Record<string, number[]> = {};
-  for (let round = 0; round < rounds; round++) {
-    for (const engine of engines) {
-      const words = reference(engine);
-      const started = performance.now();
-      await cli(engine, "pull", "-q", ...words);
-      note(times, engine.name, (performance.now() - started) / 1000);
-      await cli(engine, "rmi", "-f", words.at(-1) ?? "");
-    }
-  }
-  const values = Object.fromEntries(Object.entries(times).map(([name, list]) => [name, median(list)]));
-  return [
-    {
-      what: "pull of a 300 MB image of six layers from loopback",
-      unit: "s",
-      values,
-      goal: { of: "docker", ratio: 1 },
-    },
-  ];
-}
