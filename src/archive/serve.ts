@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { constants } from "node:fs";
 import { Fault, sentenceOf } from "#errors";
 import { AT_FDCWD, changeRoot, close, must, openAt, syncFileSystem } from "#host";
@@ -51,7 +50,7 @@ async function serveUnpack([directory = "", style = "", input = ""]: readonly st
   enter(directory);
   const unpacker = style === "erofs" ? new ErofsUnpacker(EROFS_IMAGE) : new Unpacker(style);
   const reader = new TarReader(unpacker);
-  const hash = createHash("sha256");
+  const hash = new Bun.CryptoHasher("sha256");
   let expanded = 0;
   for await (const chunk of decompress(counted(source))) {
     hash.update(chunk);
@@ -71,7 +70,7 @@ async function serveVerify([directory = ""]: readonly string[]): Promise<void> {
   enter(directory);
   const verifier = new Verifier();
   const reader = new TarReader(verifier);
-  const hash = createHash("sha256");
+  const hash = new Bun.CryptoHasher("sha256");
   for await (const chunk of decompress(followFile(BLOB_DESCRIPTOR))) {
     hash.update(chunk);
     reader.push(chunk);

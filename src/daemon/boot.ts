@@ -35,11 +35,11 @@ import type { Config } from "./config.ts";
 import { withDemoImage } from "./demo/registry.ts";
 import {
   chooseGraphDriver,
+  GRAPH_DRIVER_NAMES,
   networkDrivers,
   openCluster,
   openExecDriver,
   pluginFolders,
-  rememberGraphDriver,
   VOLUME_DRIVERS,
 } from "./drivers.ts";
 import { changeableSettings, engineSettings, type FixedSettings, fixedSettings } from "./engine-settings.ts";
@@ -245,9 +245,8 @@ async function openRooms({
   const confined = confineWithAppArmor();
   const database = undo.use(new GraphDB(`${root}/bunker.db`));
   const kind = await chooseGraphDriver(root, config["storage-driver"], log);
-  rememberGraphDriver(database, root, kind);
   const limits = { downloads: config["max-concurrent-downloads"] };
-  const graph = undo.use(await openGraph({ root, database, kind, limits }));
+  const graph = undo.use(await openGraph({ root, database, kind, limits, drivers: GRAPH_DRIVER_NAMES }));
   // Refused by the kernel, as it should be, while containers are below it.
   undo.defer(() => removeParentGroup(detectCgroups(), config["cgroup-parent"]));
   const exec = await openExecDriver({

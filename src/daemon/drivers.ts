@@ -1,7 +1,7 @@
+import { mkdir, stat, utimes } from "node:fs/promises";
 import { Fault } from "#errors";
 import { type ExecDriver, type ExecDriverKind, type ExecDriverOptions, nativeKind } from "#exec";
 import { erofs, type GraphDriverKind, overlay2, vfs } from "#graph";
-import type { GraphDB } from "#graphdb";
 import type { Log } from "#host";
 import {
   bridgeNetwork,
@@ -21,6 +21,7 @@ import { REPLACED_DRIVERS } from "./settings.ts";
 
 /** In order of preference. */
 const GRAPH_DRIVERS: readonly GraphDriverKind[] = [overlay2, erofs, vfs];
+export const GRAPH_DRIVER_NAMES = GRAPH_DRIVERS.map(({ name }) => name);
 const EXEC_DRIVERS: readonly ExecDriverKind[] = [nativeKind];
 export const VOLUME_DRIVERS: readonly VolumeDriverKind[] = [localVolumes];
 
@@ -60,48 +61,63 @@ export function openCluster(config: Config, log: Log): Cluster | undefined {
 
 /** Throws unless there is such a driver; whether it works here is another question. */
 export function checkGraphDriver(asked: string | undefined): void {
-  const known = GRAPH_DRIVERS.map(({ name }) => name);
   if (asked !== undefined && asked in REPLACED_DRIVERS)
     throw new Fault("unsupported", `Cannot use the storage driver ${asked}: ${REPLACED_DRIVERS[asked]}`);
-  if (asked !== undefined && !known.includes(asked))
+  if (asked !== undefined && !GRAPH_DRIVER_NAMES.includes(asked))
     throw new Fault(
       "invalid",
-      `Cannot use the storage driver ${asked}: it is not known; use ${known.join(" or ")}`,
+      `Cannot use the storage driver ${asked}: it is not known; use ${GRAPH_DRIVER_NAMES.join(", ").replace(/, (?=[^,]*$)/, " or ")}`,
     );
 }
 
-/** The driver that was asked for, or the first that works here; the reasons of those passed over are logged. */
+/**
+ * The driver that was asked for; else the one that was used here last, and in a new root the first that works. Why
+ * others were passed over is logged.
+ */
 export async function chooseGraphDriver(
   root: string,
   asked: string | undefined,
   log: Log,
 ): Promise<GraphDriverKind> {
   checkGraphDriver(asked);
+  const wanted = asked ?? (await lastUsed(root));
   for (const kind of GRAPH_DRIVERS) {
-    if (asked !== undefined && kind.name !== asked) continue;
+    if (wanted !== undefined && kind.name !== wanted) continue;
     const verdict = await kind.probe(`${root}/${kind.name}`);
-    if (verdict.usable) return kind;
-    if (asked !== undefined)
-      throw new Fault("unsupported", `Cannot use the storage driver ${asked} in ${root}: ${verdict.reason}`);
+    if (verdict.usable) {
+      await noteUse(`${root}/${kind.name}`);
+      return kind;
+    }
+    if (wanted !== undefined)
+      throw new Fault("unsupported", `Cannot use the storage driver ${wanted} in ${root}: ${verdict.reason}`);
     log("warn", `The storage driver ${kind.name} cannot be used in ${root}: ${verdict.reason}`);
   }
   throw new Fault("unsupported", `Cannot store images in ${root}: no storage driver works there`);
 }
 
-/** Layers are one driver's own: a data root stays with the driver that filled it. */
-export function rememberGraphDriver(database: GraphDB, root: string, kind: GraphDriverKind): void {
-  const { count } = database.sql.query("SELECT count(*) AS count FROM layer").get() as { count: number };
-  const other = GRAPH_DRIVERS.find(({ name }) => name !== kind.name && holdsLayers(`${root}/${name}`));
-  if (count === 0 || other === undefined || holdsLayers(`${root}/${kind.name}`)) return;
-  throw new Fault(
-    "conflict",
-    `Cannot use the storage driver ${kind.name}: the layers in ${root} are ${other.name}'s; start with --storage-driver ${other.name} or another --data-root`,
+/** Each driver's layers are in a folder of its own, whose time is that of its last use. */
+async function lastUsed(root: string): Promise<string | undefined> {
+  const used = await Promise.all(
+    GRAPH_DRIVERS.map(async ({ name }) => ({ name, time: await timeOfUse(`${root}/${name}`) })),
   );
+  return used.filter(({ time }) => time > 0).sort((a, b) => b.time - a.time)[0]?.name;
+}
+
+/** 0 for one that holds no layers. */
+async function timeOfUse(folder: string): Promise<number> {
+  if (!holdsLayers(folder)) return 0;
+  return (await stat(folder)).mtimeMs;
+}
+
+async function noteUse(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o710 });
+  const now = new Date();
+  await utimes(folder, now, now);
 }
 
 function holdsLayers(path: string): boolean {
   try {
-    return [...new Bun.Glob("*").scanSync({ cwd: path, onlyFiles: false })].length > 0;
+    return [...new Bun.Glob("*").scanSync({ cwd: path, onlyFiles: false })].some((name) => name !== "l");
   } catch {
     return false;
   }

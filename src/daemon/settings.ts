@@ -232,7 +232,7 @@ export const SETTINGS = [
     flag: "storage-driver",
     short: "s",
     kind: "text",
-    help: "Graph driver: overlay2 or vfs",
+    help: "Graph driver: overlay2, erofs or vfs",
   },
   {
     key: "cgroup-parent",
@@ -371,4 +371,5 @@ export const REPLACED_DRIVERS: Readonly<Record<string, string>> = {
   aufs: "aufs is not in current kernels; use overlay2, which replaced it",
   devicemapper: "devicemapper was removed from Docker in version 25; use overlay2, which replaced it",
   overlay: "overlay was removed from Docker in version 24; use overlay2, which replaced it",
+  zfs: "zfs is not supported; use overlay2, which works on ZFS since OpenZFS 2.2, or vfs",
 };

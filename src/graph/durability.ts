@@ -75,7 +75,10 @@ export class Durability implements AsyncDisposable {
   async remake(row: LayerRow): Promise<void> {
     const { driver, content, table } = this.#needs;
     if (row.blob === undefined)
-      throw new Fault("not_found", `Cannot restore layer ${row.id}: its blob is not kept`);
+      throw new Fault(
+        "not_found",
+        `Cannot restore layer ${row.id}: its blob is not kept; pull the image again`,
+      );
     await using blob = await content.openForReading(row.blob);
     const { size } = await blob.stat();
     await driver.remove(row.id);

@@ -18,6 +18,8 @@ export interface ExaminerNeeds {
   readonly layers: Pick<LayerStore, "hold" | "release" | "chain">;
   readonly collector: Pick<Collector, "garbage" | "strangers">;
   readonly missing: ReadonlySet<LayerId>;
+  /** Whether another driver has the layer's tree. */
+  readonly isKeptElsewhere: (layer: LayerId) => boolean;
 }
 
 type Told = Omit<Ailment, "images">;
@@ -146,7 +148,10 @@ async function layerAilment(
   const { driver, missing } = needs;
   const chain = parent === undefined ? diffId : sha256(`${parent} ${diffId}`);
   if (id !== (chain as string)) return { kind: "layer", sentence: "its record speaks of another layer" };
-  if (missing.has(id) || !(await driver.has(id))) return { kind: "tree", sentence: "its tree is missing" };
+  const isMissing = missing.has(id) || !(await driver.has(id));
+  // This driver makes its own from the blob when it is first wanted.
+  if (isMissing && blob !== undefined && needs.isKeptElsewhere(id)) return undefined;
+  if (isMissing) return { kind: "tree", sentence: "its tree is missing" };
   if (blob === undefined)
     return { kind: "layer", sentence: "its compressed form is not kept: it cannot be pushed or saved" };
   if (isQuick || !sound.has(blob)) return undefined;

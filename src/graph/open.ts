@@ -9,6 +9,7 @@ import { heal } from "./heal.ts";
 import { LayerTable } from "./layer-table.ts";
 import { type LayerLimits, LayerStore } from "./layers.ts";
 import { Leases } from "./leases.ts";
+import { keeperOf, RestoringDriver } from "./restoring.ts";
 import { ContentSpool } from "./spool.ts";
 import { ImageStore } from "./store.ts";
 import type { Graph } from "./types.ts";
@@ -21,10 +22,18 @@ export interface GraphOptions {
   readonly database: GraphDB;
   readonly kind: GraphDriverKind;
   readonly limits?: Partial<LayerLimits>;
+  /** The names of all drivers there are: what they keep of the same images stays beside this one's. */
+  readonly drivers?: readonly string[];
 }
 
 /** Opens the keeper of images. What a process that died had begun is gone afterwards, but for downloads to resume. */
-export async function openGraph({ root, database, kind, limits }: GraphOptions): Promise<Graph> {
+export async function openGraph({
+  root,
+  database,
+  kind,
+  limits,
+  drivers = [],
+}: GraphOptions): Promise<Graph> {
   await mkdir(root, { recursive: true, mode: 0o710 });
   const content = await Content.open(`${root}/content`);
   const driver = await kind.open(`${root}/${kind.name}`);
@@ -46,9 +55,12 @@ export async function openGraph({ root, database, kind, limits }: GraphOptions):
     missing,
     limits: { ...LIMITS, ...limits },
   });
-  const parts = { driver, content, table, images, layers, collector, durability, missing };
+  const others = drivers.filter((name) => name !== kind.name);
+  const isKeptElsewhere = (layer: LayerId) => keeperOf(layer, { root, others }) !== undefined;
+  const parts = { driver, content, table, images, layers, collector, durability, missing, isKeptElsewhere };
+  const restoring = { root, driver, durability, table, missing, others };
   return {
-    driver,
+    driver: new RestoringDriver(restoring),
     content,
     images,
     layers,

@@ -285,7 +285,7 @@ describe("a daemon that cannot be", () => {
     [["--registry-mirror", "nowhere"], /registry-mirrors.*URL/i],
     [["--storage-driver", "aufs"], /aufs.*overlay2/],
     [["--storage-driver", "devicemapper"], /devicemapper.*overlay2/],
-    [["--storage-driver", "nosuch"], /storage driver nosuch.*overlay2 or vfs/],
+    [["--storage-driver", "nosuch"], /storage driver nosuch.*overlay2, .* or vfs/],
     [["-H", "tcp://0.0.0.0:2375"], /--insecure-tcp/],
     [["-H", "tcp://127.0.0.1:2375"], /on loopback that is every user.*--insecure-tcp/],
     [["-H", "tcp://127.0.0.1:2375", "--tlsverify", "--tlscert", "/nosuch.pem"], /nosuch\.pem.*--tlscert/],
