@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { Fault } from "#errors";
 import type { GraphDriver, LayerId, UnpackTarget } from "./driver.ts";
-import { directoryOf } from "./drivers/layer-directory.ts";
 import type { Durability } from "./durability.ts";
+import { directoryOf } from "./layer-directory.ts";
 import type { LayerTable } from "./layer-table.ts";
 
 export interface RestoringNeeds {

@@ -2,7 +2,7 @@ import { lstat, readlink, symlink } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { Fault } from "#errors";
 import type { LayerId } from "../../driver.ts";
-import { directoryOf } from "../layer-directory.ts";
+import { directoryOf } from "../../layer-directory.ts";
 
 /** The kernel stacks no more. Source: fs/overlayfs, OVL_MAX_STACK is 500; Docker's limit is 128. */
 export const LAYERS_LIMIT = 128;

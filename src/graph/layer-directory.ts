@@ -1,5 +1,5 @@
 import { Fault } from "#errors";
-import type { LayerId } from "../driver.ts";
+import type { LayerId } from "./driver.ts";
 
 const LAYER_ID = /^[A-Za-z0-9][A-Za-z0-9_.:-]{0,159}$/;
 
