@@ -24,7 +24,6 @@ export interface AppNeeds {
 }
 
 export type App = HijackableApp & {
-  answer(request: Request, bindings?: ServerEnv["Bindings"]): Promise<Response>;
   fetch(request: Request, bindings?: ServerEnv["Bindings"]): Promise<Response>;
   /** Every method and path that is answered; `:name` is a part of the path, `:name{.+}` several. */
   readonly routes: readonly { readonly method: string; readonly path: string }[];
@@ -64,13 +63,11 @@ export function createApp({ engine, facts }: AppNeeds): App {
   app.notFound(() => problemResponse({ status: 404, message: "page not found" }));
   app.onError((thrown) => problemResponse(problemOf(thrown)));
   const headers = commonHeaders(facts);
-  const answer: App["answer"] = async (request, bindings = {}) => app.fetch(request, bindings);
   return {
     headers,
     routes: tables.flatMap(({ routes }) => routes.map(({ method, path }) => ({ method, path }))),
-    answer,
-    async fetch(request, bindings) {
-      const response = await answer(request, bindings);
+    async fetch(request, bindings = {}) {
+      const response = await app.fetch(request, bindings);
       for (const [name, value] of headers) response.headers.set(name, value);
       return response;
     },

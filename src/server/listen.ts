@@ -64,12 +64,9 @@ interface Sides {
 }
 
 function httpServer(app: HijackableApp): Server {
-  const common = Object.fromEntries(app.headers);
   const answer = async (request: Request, bindings: Sides) => {
-    const response = await app.answer(request, bindings);
-    if (sendWhole(response, bindings.outgoing, common)) return RESPONSE_ALREADY_SENT;
-    for (const [name, value] of app.headers) response.headers.set(name, value);
-    return response;
+    const response = await app.fetch(request, bindings);
+    return sendWhole(response, bindings.outgoing) ? RESPONSE_ALREADY_SENT : response;
   };
   const respond = getRequestListener((request, bindings) => answer(request, bindings as Sides), {
     overrideGlobalObjects: false,

@@ -29,8 +29,6 @@ export interface Hijack {
 export type HeaderFields = readonly (readonly [string, string])[];
 
 export interface HijackableApp {
-  /** As `fetch`, but without the headers that are part of every reply: whoever sends it adds them. */
-  answer(request: Request, bindings: ServerEnv["Bindings"]): Promise<Response>;
   fetch(request: Request, bindings: ServerEnv["Bindings"]): Promise<Response>;
   /** Part of every reply. */
   readonly headers: HeaderFields;

@@ -1,31 +1,27 @@
 import type { ServerResponse } from "node:http";
 
-type Fields = Readonly<Record<string, string>>;
+/** Replies that are whole when they are made, with their text: it need not be read out of a stream again. */
+const TEXTS = new WeakMap<Response, string>();
 
-interface Whole {
-  readonly text: string;
-  readonly headers: Fields;
-}
-
-/** Replies that are whole when they are made, and of what: neither headers nor text need be read out of them again. */
-const WHOLES = new WeakMap<Response, Whole>();
-
-/** A reply whose text is known. `headers` must say what it is, and are not added to unless all are read from it. */
+/** A reply whose text is known. */
 export function wholeResponse(
   text: string,
-  { status, headers }: { readonly status: number; readonly headers: Fields },
+  init: { readonly status: number; readonly headers: Record<string, string> },
 ): Response {
-  const response = new Response(text, { status, headers });
-  WHOLES.set(response, { text, headers });
+  const response = new Response(text, init);
+  TEXTS.set(response, text);
   return response;
 }
 
-/** Sends the reply at once if it is a whole one, with what every reply says, and tells whether it was. */
-export function sendWhole(response: Response, outgoing: ServerResponse, common: Fields): boolean {
-  const whole = WHOLES.get(response);
-  if (whole === undefined) return false;
-  const bytes = Buffer.from(whole.text);
-  outgoing.writeHead(response.status, { ...whole.headers, ...common, "Content-Length": bytes.length });
+/** Sends the reply at once if it is a whole one, and tells whether it was. */
+export function sendWhole(response: Response, outgoing: ServerResponse): boolean {
+  const text = TEXTS.get(response);
+  if (text === undefined) return false;
+  const bytes = Buffer.from(text);
+  const headers: Record<string, string | number> = {};
+  for (const [name, value] of response.headers) headers[name] = value;
+  headers["content-length"] = bytes.length;
+  outgoing.writeHead(response.status, headers);
   outgoing.end(bytes);
   return true;
 }

@@ -21,6 +21,25 @@ test("a unix socket is for its owner and one group only, and is gone afterwards 
   expect(await readdir(join(place.path, "deep"))).toEqual([]);
 });
 
+test("what stands before the app stands before every socket, and what it adds to a reply goes out", async () => {
+  await using place = await scratch();
+  const path = join(place.path, "s");
+  const guarded = {
+    ...app,
+    async fetch(request: Request, bindings = {}) {
+      if (request.method === "POST") return new Response("refused", { status: 403 });
+      const response = await app.fetch(request, bindings);
+      response.headers.set("X-Seen", "yes");
+      return response;
+    },
+  };
+  await using _listening = await listen({ app: guarded, hosts: [`unix://${path}`] });
+  const ping = await fetch("http://d/_ping", { unix: path });
+  expect([ping.status, await ping.text(), ping.headers.get("X-Seen")]).toEqual([200, "OK", "yes"]);
+  for (const target of ["/auth", "/containers/web/attach"])
+    expect((await fetch(`http://d${target}`, { unix: path, method: "POST" })).status).toBe(403);
+});
+
 test("several hosts are served at once, and a port of 0 is chosen", async () => {
   await using place = await scratch();
   const path = join(place.path, "s");

@@ -118,18 +118,12 @@ export function heldToSchemas(app: App): App {
     const found = patterns.find((known) => known.method === method && known.pattern.test(path));
     return found?.route;
   };
-  const answer: App["answer"] = async (request, bindings) => {
-    const response = await app.answer(request, bindings);
-    const route = routeOf(request.method, request.url);
-    return route === undefined || isTaken(bindings) ? response : checked(response, route);
-  };
   return {
     ...app,
-    answer,
     async fetch(request, bindings) {
-      const response = await answer(request, bindings);
-      for (const [name, value] of app.headers) response.headers.set(name, value);
-      return response;
+      const response = await app.fetch(request, bindings);
+      const route = routeOf(request.method, request.url);
+      return route === undefined || isTaken(bindings) ? response : checked(response, route);
     },
   };
 }
