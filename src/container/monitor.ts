@@ -214,7 +214,8 @@ export class Monitor<Process extends Watched = Watched> {
   #schedule(container: Container, ending: Ending, after: Afterlife): void {
     const { id, name } = container;
     // A stop may have come while the run-time files were cleared.
-    if (this.#needs.containers.get(id)?.state.status !== "restarting" || this.#isClosed) return;
+    if (this.#needs.containers.get(id)?.state.status !== "restarting" || this.#isClosed || this.#isResting)
+      return;
     const delay = nextDelay(this.#delays.get(id) ?? 0, lifeOf(container, ending).duration);
     this.#delays.set(id, delay);
     const begin = () => {
