@@ -88,7 +88,7 @@ function refuseHooks({ hooks = [] }: RuntimeSpec): void {
   if (first !== undefined)
     throw new Fault(
       "unsupported",
-      `Cannot run the hook ${first.path.slice(0, 200)} (${first.name}): this engine's own runtime runs no hooks, and what asks for it is a device's CDI specification`,
+      `Cannot run the hook ${first.path.slice(0, 200)} (${first.name}): this engine's own runtime runs no hooks; let the device's vendor write a CDI specification without them`,
     );
 }
 

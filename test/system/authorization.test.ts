@@ -64,6 +64,17 @@ test("what the plugin allows goes its way, streams and all, and the plugin was s
   expect(replies.filter(({ RequestUri }) => /attach/.test(String(RequestUri)))).toEqual([]);
 });
 
+test("a command in a container is asked about with its words, and its streams then go their way", async () => {
+  const { id } = await part.start(["sleep", "600"]);
+  expect(await part.daemon.ok("exec", id, "echo", "inside")).toBe("inside");
+  const asked = plugin.calls("AuthZPlugin.AuthZReq");
+  const made =
+    asked.find(({ RequestUri }) => /\/containers\/[0-9a-f]+\/exec$/.test(String(RequestUri))) ?? {};
+  expect(bodyOf(made, "RequestBody")).toMatchObject({ Cmd: ["echo", "inside"] });
+  expect(asked.some(({ RequestUri }) => /\/exec\/[0-9a-f]+\/start$/.test(String(RequestUri)))).toBe(true);
+  await part.remove(id);
+});
+
 test("what it forbids is answered with 403 and its reason, and is not done", async () => {
   const { code, stderr } = await part.daemon.cli("create", "--privileged", "busybox");
   expect([code, stderr]).toEqual([
