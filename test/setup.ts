@@ -2,7 +2,7 @@
  * What a fresh machine lacks: JavaScript packages, a C compiler, host programs. Each is installed with a word
  * about it, and nothing is done where it is there already. Uses Bun and Node's library alone: it runs first.
  */
-import { existsSync, readlinkSync } from "node:fs";
+import { existsSync, readFileSync, readlinkSync } from "node:fs";
 
 /** Program → the Debian package that brings it. */
 const HOST_PROGRAMS: Readonly<Record<string, string>> = {
@@ -14,14 +14,21 @@ const HOST_PROGRAMS: Readonly<Record<string, string>> = {
 const KERNEL_HEADERS = "/usr/include/linux/seccomp.h";
 
 export async function setUp(): Promise<void> {
-  if (!existsSync("node_modules/hono"))
-    await must("JavaScript packages", [process.execPath, "install", "--frozen-lockfile"]);
+  if (lacksPackages()) await must("JavaScript packages", [process.execPath, "install", "--frozen-lockfile"]);
   const missing = Object.entries(HOST_PROGRAMS).flatMap(([program, name]) =>
     Bun.which(program) === null ? [name] : [],
   );
   if (!existsSync(KERNEL_HEADERS)) missing.push("linux-libc-dev");
   await installPackages(missing);
   await must("dist/bunker", [process.execPath, "run", "build"]);
+}
+
+/** A checkout that was brought up to date may ask for more than is there. */
+function lacksPackages(): boolean {
+  const { dependencies, devDependencies } = JSON.parse(readFileSync("package.json", "utf8"));
+  return Object.keys({ ...dependencies, ...devDependencies }).some(
+    (name) => !existsSync(`node_modules/${name}`),
+  );
 }
 
 /** Installs Debian packages, saying so. Nothing is done for an empty list. */
