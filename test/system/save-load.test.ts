@@ -337,6 +337,7 @@ describe("an archive that is not what it should be", () => {
       tarOf([{ path: "manifest.json", data: Buffer.alloc(5_000_000, " ") }]),
     ],
   ])("%s, and leaves nothing", async (_, sentence, archive) => {
+    await synced(part.daemon);
     const left = await leftBy(part.daemon, async () => {
       const { text } = await post(archive);
       expect(text).toContain(sentence);

@@ -44,6 +44,8 @@ interface Source {
 
 interface Step {
   readonly document: Document;
+  /** The same as it was written, its keys in their order. */
+  readonly written: object;
   readonly file: Spooled;
   readonly diffId: Digest;
 }
@@ -88,9 +90,8 @@ async function chainOf(source: Source, top: string): Promise<readonly Step[]> {
 }
 
 async function stepOf({ files, spool }: Source, id: string): Promise<Step> {
-  const parsed = Document.safeParse(
-    parseJson(await spool.read(files.get(`${id}/json`), LIMITS.config), `${id}/json`),
-  );
+  const written = parseJson(await spool.read(files.get(`${id}/json`), LIMITS.config), `${id}/json`);
+  const parsed = Document.safeParse(written);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     throw new Fault(
@@ -99,7 +100,7 @@ async function stepOf({ files, spool }: Source, id: string): Promise<Step> {
     );
   }
   const file = files.get(`${id}/layer.tar`);
-  return { document: parsed.data, file, diffId: await diffIdOf(spool, file) };
+  return { document: parsed.data, written: written as object, file, diffId: await diffIdOf(spool, file) };
 }
 
 /** Layers were not compressed, unless somebody did it. */
@@ -118,8 +119,7 @@ async function diffIdOf(spool: Pick<Spool, "stream">, file: Spooled): Promise<Di
 
 /** Byte for byte what Docker makes of it: keys sorted, and escaped as Go does. */
 function configOf(steps: readonly Step[]): Uint8Array {
-  const document: Readonly<Record<string, unknown>> = steps.at(-1)?.document ?? {};
-  const kept = Object.entries(document).filter(([key]) => !DROPPED.has(key));
+  const kept = Object.entries(steps.at(-1)?.written ?? {}).filter(([key]) => !DROPPED.has(key));
   const whole: [string, unknown][] = [
     ...kept,
     ["history", steps.map(({ document }) => historyOf(document))],
