@@ -1,7 +1,7 @@
 import { mkdir, stat, utimes } from "node:fs/promises";
 import { Fault } from "#errors";
 import { type ExecDriver, type ExecDriverKind, type ExecDriverOptions, nativeKind } from "#exec";
-import { erofs, type GraphDriverKind, overlay2, vfs } from "#graph";
+import { btrfs, erofs, type GraphDriverKind, overlay2, vfs } from "#graph";
 import type { Log } from "#host";
 import {
   bridgeNetwork,
@@ -20,7 +20,7 @@ import type { Config } from "./config.ts";
 import { REPLACED_DRIVERS } from "./settings.ts";
 
 /** In order of preference. */
-const GRAPH_DRIVERS: readonly GraphDriverKind[] = [overlay2, erofs, vfs];
+const GRAPH_DRIVERS: readonly GraphDriverKind[] = [overlay2, erofs, btrfs, vfs];
 export const GRAPH_DRIVER_NAMES = GRAPH_DRIVERS.map(({ name }) => name);
 const EXEC_DRIVERS: readonly ExecDriverKind[] = [nativeKind];
 export const VOLUME_DRIVERS: readonly VolumeDriverKind[] = [localVolumes];

@@ -232,7 +232,7 @@ export const SETTINGS = [
     flag: "storage-driver",
     short: "s",
     kind: "text",
-    help: "Graph driver: overlay2, erofs or vfs",
+    help: "Graph driver: overlay2, erofs, btrfs or vfs",
   },
   {
     key: "cgroup-parent",

@@ -4,6 +4,7 @@
  * Called by `jobs`; opened by `daemon` with the driver it chose.
  */
 export type * from "./driver.ts";
+export { btrfs } from "./drivers/btrfs/driver.ts";
 export { erofs } from "./drivers/erofs/driver.ts";
 export { overlay2 } from "./drivers/overlay2/driver.ts";
 export { vfs } from "./drivers/vfs/driver.ts";

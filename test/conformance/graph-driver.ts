@@ -11,23 +11,35 @@ const BASE = "sha256:base" as LayerId;
 const NEXT = "sha256:next" as LayerId;
 const BOX = "box" as LayerId;
 
+/** Where the layers are, if not where temporary files are. */
+export interface Disk {
+  readonly path: string;
+  /** What is told of it in the tests' names. */
+  readonly what: string;
+}
+
+interface PlacedKind extends GraphDriverKind {
+  readonly disk?: string;
+}
+
 /** What every graph driver promises; run against each of them. */
-export async function graphDriverConformance(kind: GraphDriverKind): Promise<void> {
-  await using probe = await scratch();
+export async function graphDriverConformance(kind: GraphDriverKind, disk?: Disk): Promise<void> {
+  await using probe = await scratch(disk?.path);
   const verdict =
     process.getuid?.() === 0 ? await kind.probe(probe.path) : { usable: false, reason: "needs root" };
   const title = verdict.usable
-    ? kind.name
+    ? `${kind.name}${disk === undefined ? "" : ` on ${disk.what}`}`
     : `${kind.name} (skipped: ${"reason" in verdict ? verdict.reason : ""})`;
+  const placed: PlacedKind = disk === undefined ? kind : { ...kind, disk: disk.path };
   describe.skipIf(!verdict.usable)(`graph driver ${title}`, () => {
-    layersOf(kind);
-    contentsOf(kind);
-    changesOf(kind);
-    crashesOf(kind);
+    layersOf(placed);
+    contentsOf(placed);
+    changesOf(placed);
+    crashesOf(placed);
   });
 }
 
-function layersOf(kind: GraphDriverKind): void {
+function layersOf(kind: PlacedKind): void {
   test("a layer starts with everything its parent holds", async () => {
     await using scene = await open(kind);
     await fill(scene.driver, BASE, [{ path: "motd", data: "hello" }]);
@@ -117,7 +129,7 @@ function layersOf(kind: GraphDriverKind): void {
   });
 }
 
-function contentsOf(kind: GraphDriverKind): void {
+function contentsOf(kind: PlacedKind): void {
   test("owners, modes, times, links, devices, attributes and holes are exactly the archive's", async () => {
     await using scene = await open(kind);
     const modified = { seconds: 1_234_567_890, nanoseconds: 123_456_789 };
@@ -209,7 +221,7 @@ function contentsOf(kind: GraphDriverKind): void {
   });
 }
 
-function changesOf(kind: GraphDriverKind): void {
+function changesOf(kind: PlacedKind): void {
   test("a fresh writable layer has no changes", async () => {
     await using scene = await open(kind);
     await fill(scene.driver, BASE, [{ path: "etc/passwd", data: "root" }]);
@@ -317,7 +329,7 @@ function changesOf(kind: GraphDriverKind): void {
   });
 }
 
-function crashesOf(kind: GraphDriverKind): void {
+function crashesOf(kind: PlacedKind): void {
   test("a layer whose filling fails is not there, and leaves nothing", async () => {
     await using scene = await open(kind);
     const failing = scene.driver.fill(BASE, {}, async ({ directory }) => {
@@ -356,9 +368,9 @@ interface Scene extends AsyncDisposable {
   readonly driver: GraphDriver;
 }
 
-async function open(kind: GraphDriverKind): Promise<Scene> {
+async function open(kind: PlacedKind): Promise<Scene> {
   await using undo = new AsyncDisposableStack();
-  const root = undo.use(await scratch());
+  const root = undo.use(await scratch(kind.disk));
   const driver = undo.use(await kind.open(root.path));
   const owned = undo.move();
   return { root: root.path, driver, [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose]() };

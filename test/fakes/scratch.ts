@@ -6,7 +6,7 @@ export interface Scratch extends AsyncDisposable {
 }
 
 /** A directory of the test's own, gone when the test is. */
-export async function scratch(): Promise<Scratch> {
-  const path = await mkdtemp(`${tmpdir()}/bunker-test-`);
+export async function scratch(directory = tmpdir()): Promise<Scratch> {
+  const path = await mkdtemp(`${directory}/bunker-test-`);
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
 }

@@ -30,7 +30,6 @@ const images: LayerForm = {
   },
   hide: (path) => unmount(`${path}/diff`),
   isShown: (path) => path.endsWith("/diff") && isErofs(path),
-  status: () => [],
 };
 
 /** Tries the real thing: an image under an overlay. */

@@ -14,6 +14,4 @@ export interface LayerForm {
   hide(path: string): void;
   /** Whether what is mounted there is a layer that may stay so when a process has died. */
   isShown(path: string): boolean;
-  /** Lines for `info`. */
-  status(root: string): readonly (readonly [string, string])[];
 }

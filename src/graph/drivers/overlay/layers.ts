@@ -181,7 +181,6 @@ class OverlayLayers implements GraphDriver {
       ["Using metacopy", "false"],
       ["Native Overlay Diff", "true"],
       ["userxattr", "false"],
-      ...this.#form.status(this.#root),
     ];
   }
 

@@ -1,6 +1,7 @@
-import { lstat, readlink, symlink } from "node:fs/promises";
+import { lstat, readFile, readlink, symlink } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { Fault } from "#errors";
+import { writeWhole } from "#host";
 import type { LayerId } from "../../driver.ts";
 import { directoryOf } from "../../layer-directory.ts";
 
@@ -22,9 +23,14 @@ export async function stackBelow(root: string, layer: LayerId): Promise<Stack> {
   return text === "" ? [] : text.split(":");
 }
 
-/** A layer that stands on nothing has no such link. */
+/** A layer that stands on nothing has no such link. XFS takes 1023 bytes as a link's target: what is longer is a file. */
 export async function writeStack(path: string, stack: Stack): Promise<void> {
-  if (stack.length > 0) await symlink(stack.join(":"), `${path}/lower`);
+  if (stack.length === 0) return;
+  const text = stack.join(":");
+  await symlink(text, `${path}/lower`).catch(async (thrown) => {
+    if (!isError(thrown, "ENAMETOOLONG")) throw thrown;
+    await writeWhole(`${path}/lower`, text);
+  });
 }
 
 /** What stands on a layer has this below. Throws `not_found` when the layer is not there. */
@@ -48,9 +54,14 @@ async function readOr(path: string, missing: string): Promise<string> {
   try {
     return await readlink(path);
   } catch (thrown) {
-    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return missing;
+    if (isError(thrown, "ENOENT")) return missing;
+    if (isError(thrown, "EINVAL")) return readFile(path, "utf8");
     throw thrown;
   }
+}
+
+function isError(thrown: unknown, code: string): boolean {
+  return thrown instanceof Error && "code" in thrown && thrown.code === code;
 }
 
 /** Where a short name leads, absolute. */

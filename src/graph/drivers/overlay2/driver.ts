@@ -11,7 +11,6 @@ const trees: LayerForm = {
   show: () => {},
   hide: () => {},
   isShown: () => false,
-  status: () => [],
 };
 
 export const overlay2: GraphDriverKind = {

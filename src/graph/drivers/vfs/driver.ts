@@ -1,184 +1,19 @@
-import { chmod, mkdir, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
-import { z } from "zod";
-import { packListed } from "#archive";
-import { Fault } from "#errors";
-import { MS_BIND, MS_RDONLY, syncDirectory, writeWhole } from "#host";
-import type { MountSpec } from "#oci";
-import type { Change, GraphDriver, GraphDriverKind, LayerId, Mounted, UnpackTarget } from "../../driver.ts";
-import { directoryOf, layerIn } from "../../layer-directory.ts";
-import { backingFileSystem } from "../backing.ts";
-import { lstatOrNothing } from "../compare.ts";
-import { INIT_DIRECTORIES, INIT_FILES, INIT_LINKS, putInitFiles } from "../init-layer.ts";
-import { Removals } from "../removals.ts";
-import { bytesBelow } from "../usage.ts";
-import { treeChanges } from "./changes.ts";
+import { mkdir } from "node:fs/promises";
+import type { GraphDriverKind } from "../../driver.ts";
+import { openFull, type TreeMaker } from "../full/layers.ts";
 import { copyTree } from "./copy.ts";
 
-const STAGING = ".staging";
-const REMOVED = ".removed";
-const ROOT_MODE = 0o710;
-
-/** What stands beside a layer's tree. */
-const Note = z.object({
-  parent: z.custom<LayerId>((value) => typeof value === "string").optional(),
-  isWritable: z.boolean(),
-});
-type Note = z.infer<typeof Note>;
-
 /** Every layer is a full copy of its parent: slow and large, and works on every file system. */
-class Vfs implements GraphDriver {
-  readonly name = "vfs";
-  readonly fillsInOrder = true;
-  readonly #root: string;
-  readonly #removals: Removals;
-
-  constructor(root: string, removals: Removals) {
-    this.#root = root;
-    this.#removals = removals;
-  }
-
-  async create(
-    layer: LayerId,
-    options: { readonly parent?: LayerId; readonly writable?: boolean } = {},
-  ): Promise<void> {
-    const isWritable = options.writable === true;
-    await this.#make(layer, { ...options, isWritable }, async (tree) => {
-      if (isWritable) await putMountPoints(tree);
-    });
-  }
-
-  async has(layer: LayerId): Promise<boolean> {
-    return (await lstatOrNothing(this.#tree(layer))) !== undefined;
-  }
-
-  async fill(
-    layer: LayerId,
-    { parent }: { readonly parent?: LayerId },
-    unpack: (target: UnpackTarget) => Promise<void>,
-  ): Promise<void> {
-    const note = { ...(parent === undefined ? {} : { parent }), isWritable: false };
-    await this.#make(layer, note, (directory) => unpack({ directory, whiteouts: "delete" }));
-    await syncDirectory(this.#root);
-  }
-
-  async view(layer: LayerId): Promise<MountSpec> {
-    const { isWritable } = await this.#note(layer);
-    const flags = isWritable ? MS_BIND : MS_BIND | MS_RDONLY;
-    return { type: "bind", source: this.#tree(layer), flags, options: [] };
-  }
-
-  /** The tree is a plain directory: there is nothing to mount. */
-  async mount(layer: LayerId): Promise<Mounted> {
-    await this.#note(layer);
-    return { path: this.#tree(layer), [Symbol.asyncDispose]: async () => {} };
-  }
-
-  async changes(layer: LayerId): Promise<readonly Change[]> {
-    const { parent, isWritable } = await this.#note(layer);
-    const below = parent === undefined ? undefined : this.#tree(parent);
-    return treeChanges(this.#tree(layer), below, { ignoresInit: isWritable });
-  }
-
-  async *diff(layer: LayerId, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    const changes = await this.changes(layer);
-    yield* packListed({ directory: this.#tree(layer), changes, signal });
-  }
-
-  /** Of a full copy only what differs is the layer's own. */
-  async size(layer: LayerId): Promise<number> {
-    const { parent } = await this.#note(layer);
-    if (parent === undefined) return bytesBelow(this.#tree(layer));
-    let total = 0;
-    for (const { path, kind } of await this.changes(layer)) {
-      const stats = kind === 2 ? undefined : await lstatOrNothing(`${this.#tree(layer)}${path}`);
-      if (stats?.isFile()) total += Math.min(stats.size, stats.blocks * 512);
-    }
-    return total;
-  }
-
-  async remove(layer: LayerId): Promise<void> {
-    await this.#removals.remove(this.#path(layer));
-  }
-
-  async list(): Promise<readonly LayerId[]> {
-    return (await readdir(this.#root)).flatMap((name) => layerIn(name) ?? []);
-  }
-
-  async data(_layer: LayerId): Promise<Readonly<Record<string, string>>> {
-    return {};
-  }
-
-  async status(): Promise<readonly (readonly [string, string])[]> {
-    return [["Backing Filesystem", await backingFileSystem(this.#root)]];
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#removals[Symbol.asyncDispose]();
-  }
-
-  #path(layer: LayerId): string {
-    return `${this.#root}/${directoryOf(layer)}`;
-  }
-
-  #tree(layer: LayerId): string {
-    return `${this.#path(layer)}/tree`;
-  }
-
-  async #note(layer: LayerId): Promise<Note> {
-    try {
-      return Note.parse(JSON.parse(await readFile(`${this.#path(layer)}/note.json`, "utf8")));
-    } catch (thrown) {
-      throw new Fault("not_found", `Cannot use layer ${layer}: it is not in the graph`, { cause: thrown });
-    }
-  }
-
-  async #make(layer: LayerId, note: Note, work: (tree: string) => Promise<void>): Promise<void> {
-    if (await this.has(layer)) throw new Fault("conflict", `Cannot make layer ${layer}: it exists`);
-    if (note.parent !== undefined) await this.#note(note.parent);
-    const staging = `${this.#root}/${STAGING}/${crypto.randomUUID()}`;
-    await using undo = new AsyncDisposableStack();
-    await mkdir(staging, { mode: ROOT_MODE });
-    undo.defer(() => this.#removals.remove(staging));
-    if (note.parent === undefined) {
-      await mkdir(`${staging}/tree`);
-      await chmod(`${staging}/tree`, 0o755);
-    } else await copyTree(this.#tree(note.parent), `${staging}/tree`);
-    await work(`${staging}/tree`);
-    await writeWhole(
-      `${staging}/note.json`,
-      JSON.stringify({ parent: note.parent, isWritable: note.isWritable }),
-    );
-    await rename(staging, this.#path(layer));
-    undo.move();
-  }
-}
-
-/** Links and files of the image give way to genuine directories and files. Source: moby, daemon/initlayer. */
-async function putMountPoints(tree: string): Promise<void> {
-  const { atime, mtime } = await stat(tree);
-  for (const path of INIT_DIRECTORIES) {
-    const stats = await lstatOrNothing(`${tree}/${path}`);
-    if (stats?.isDirectory()) continue;
-    await rm(`${tree}/${path}`, { force: true });
-    await mkdir(`${tree}/${path}`);
-    await chmod(`${tree}/${path}`, 0o755);
-  }
-  for (const path of [...INIT_FILES, ...INIT_LINKS.map(([link]) => link)])
-    await rm(`${tree}/${path}`, { recursive: true, force: true });
-  await putInitFiles(tree);
-  await utimes(tree, atime, mtime);
-}
+const copies: TreeMaker = {
+  name: "vfs",
+  make: async (tree) => void (await mkdir(tree)),
+  copy: copyTree,
+};
 
 export const vfs: GraphDriverKind = {
-  name: "vfs",
+  name: copies.name,
   async probe() {
     return { usable: true };
   },
-  async open(root) {
-    await mkdir(`${root}/${STAGING}`, { recursive: true, mode: ROOT_MODE });
-    const removals = await Removals.open(`${root}/${REMOVED}`);
-    for (const name of await readdir(`${root}/${STAGING}`))
-      await removals.remove(`${root}/${STAGING}/${name}`);
-    return new Vfs(root, removals);
-  },
+  open: (root) => openFull(root, copies),
 };
