@@ -191,6 +191,7 @@ describe("a raw client", () => {
     ["has no key", get(PATH, UPGRADE.replace(KEY, "")), 400],
     ["speaks an old version", get(PATH, UPGRADE.replace("13", "8")), 400],
     ["is a page of another site", get(PATH, `Origin: http://evil.example\r\n${UPGRADE}`), 403],
+    ["is a page that hides its site", get(PATH, `Origin: null\r\n${UPGRADE}`), 403],
     ["has detach keys that are none", get(`${PATH}&detachKeys=nonsense`), 400],
   ])("that %s is refused before anything is joined", async (_name, request, status) => {
     await using it = await attached();
@@ -199,7 +200,7 @@ describe("a raw client", () => {
     expect(it.server.engine.calls).toEqual([]);
   });
 
-  test.each(["http://d", "null"])("of the origin %s is served", async (origin) => {
+  test.each(["http://d", "https://d:443"])("of the origin %s is served", async (origin) => {
     await using it = await attached();
     const client = it.server.dial(get(PATH, `Origin: ${origin}\r\n${UPGRADE}`));
     expect(await client.until("\r\n\r\n")).toStartWith("HTTP/1.1 101 ");
