@@ -1,5 +1,6 @@
 import { mkdir } from "node:fs/promises";
-import { run, TestDaemon } from "../fixtures/daemon.ts";
+import { BUNKER, run, TestDaemon } from "../fixtures/daemon.ts";
+import { goOn } from "./stopping.ts";
 
 /** One engine in the race: its command line with whatever leads it to its own roots. */
 export interface Contestant extends AsyncDisposable {
@@ -10,6 +11,8 @@ export interface Contestant extends AsyncDisposable {
   readonly idlePids: () => Promise<readonly number[]>;
   /** Of what stays beside each container. */
   readonly supervisorName: string;
+  /** What to put before a command so that it runs in the network that the engine takes for the host's. */
+  readonly inside: readonly string[];
 }
 
 /** Bunker's is in its environment, docker's among its words; podman has none. */
@@ -18,9 +21,11 @@ export function socketOf({ environment, command }: Contestant): string | undefin
   return host?.startsWith("unix://") ? host.slice("unix://".length) : undefined;
 }
 
-/** Runs a client command of the engine; throws with its words when it fails. */
+/** Runs a client command of the engine; throws with its words when it fails, and when the race is to stop. */
 export async function cli(engine: Contestant, ...args: string[]): Promise<string> {
+  goOn();
   const { code, stdout, stderr } = await run([...engine.command, ...args], engine.environment);
+  goOn();
   if (code !== 0) throw new Error(`${engine.name} ${args.join(" ")} ended with ${code}: ${stderr}`);
   return stdout.trim();
 }
@@ -28,9 +33,10 @@ export async function cli(engine: Contestant, ...args: string[]): Promise<string
 export async function bunker(
   registry: string,
   directory: string,
-  flags: readonly string[] = [],
+  { flags = [], inside = [] }: { flags?: readonly string[]; inside?: readonly string[] } = {},
 ): Promise<Contestant & { readonly daemon: TestDaemon }> {
   const daemon = await TestDaemon.start({
+    prefix: inside,
     args: ["--registry-mirror", registry, "--log-level", "error", ...flags],
     comparesHost: false,
     directory,
@@ -38,7 +44,8 @@ export async function bunker(
   return {
     name: "bunker",
     daemon,
-    command: [daemon.command[0] ?? ""],
+    inside,
+    command: [BUNKER],
     environment: { BUNKER_HOST: `unix://${daemon.socket}` },
     idlePids: async () => [daemon.pid],
     supervisorName: "bunker-launcher",
@@ -46,7 +53,11 @@ export async function bunker(
   };
 }
 
-export async function docker(registry: string, root: string): Promise<Contestant | undefined> {
+export async function docker(
+  registry: string,
+  root: string,
+  { inside = [] }: { inside?: readonly string[] } = {},
+): Promise<Contestant | undefined> {
   const [dockerd, client] = ["/usr/sbin/dockerd", "/usr/bin/docker"];
   if (!(await Bun.file(dockerd).exists()) || !(await Bun.file(client).exists())) return undefined;
   await mkdir(root, { recursive: true });
@@ -62,9 +73,11 @@ export async function docker(registry: string, root: string): Promise<Contestant
     registry,
   ];
   const log = Bun.file(`${root}/log`);
-  const daemon = Bun.spawn([dockerd, "-H", socket, ...flags], { stdout: log, stderr: log, stdin: "ignore" });
+  const words = [...inside, dockerd, "-H", socket, ...flags];
+  const daemon = Bun.spawn(words, { stdout: log, stderr: log, stdin: "ignore" });
   const engine: Contestant = {
     name: "docker",
+    inside,
     command: [client, "-H", socket],
     environment: {},
     idlePids: async () => [daemon.pid, ...(await childrenOf(daemon.pid))],
@@ -106,6 +119,7 @@ export async function podman(root: string): Promise<Contestant | undefined> {
   ];
   return {
     name: "podman",
+    inside: [],
     command: [path, ...flags],
     environment: { CONTAINERS_CONF: `${root}/containers.conf` },
     idlePids: async () => [],

@@ -9,8 +9,8 @@ export interface Row {
   readonly unit: "ms" | "MB" | "MB/s" | "s" | "%" | "x" | "/s";
   readonly isRate?: boolean;
   readonly values: Readonly<Record<string, number>>;
-  /** The most that bunker's share of the other's figure may be (the least for a rate). */
-  readonly goal?: { readonly of: string; readonly ratio: number };
+  /** The most that bunker's share of the other's figure, or its own figure, may be (the least for a rate). */
+  readonly goal?: { readonly of: string; readonly ratio: number } | { readonly most: number };
 }
 
 /** Something to be timed for one engine; `before` and `after` are not timed. */
@@ -60,9 +60,14 @@ function figure({ values, unit }: Row, name: string): string {
   return `${value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2)} ${unit}`;
 }
 
-function verdict({ values, goal, isRate = false }: Row): [string, string] {
-  const [ours, theirs] = [values.bunker, goal === undefined ? undefined : values[goal.of]];
+function verdict({ values, goal, unit, isRate = false }: Row): [string, string] {
   if (goal === undefined) return ["", ""];
+  const ours = values.bunker;
+  if ("most" in goal) {
+    const word = ours === undefined ? "" : ours <= goal.most ? " met" : " MISSED";
+    return ["", `≤ ${goal.most} ${unit}${word}`];
+  }
+  const theirs = values[goal.of];
   const wish = `${isRate ? "≥" : "≤"} ${goal.ratio.toFixed(2)} × ${goal.of}`;
   if (ours === undefined || theirs === undefined) return ["", wish];
   const share = ours / theirs;

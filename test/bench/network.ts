@@ -5,17 +5,16 @@ import { median, note, type Row, race } from "./measure.ts";
 const NETWORK = "bench-net";
 const SERVER = "bench-server";
 const PORT = 15201;
-const SECONDS = 2;
+const SECONDS = 1;
 /** Debian's iperf3 with its libraries, of the host: every engine runs the same one. */
 const HOST_PROGRAMS = ["-v", "/usr:/usr:ro", "-v", "/lib:/lib:ro", "-v", "/lib64:/lib64:ro"];
 const IPERF = "/usr/bin/iperf3";
 const IDLE = ["busybox", "sleep", "100000"];
 
 /** What networks cost, beside dockerd: how fast they carry, and how long it takes to make and join them. */
-export async function network(all: readonly Contestant[], rounds: number): Promise<Row[]> {
-  const engines = all.filter(({ name }) => name !== "podman");
+export async function network(engines: readonly Contestant[], rounds: number): Promise<Row[]> {
   for (const engine of engines) await cli(engine, "network", "create", NETWORK);
-  const rows = [...(await carrying(engines, 5)), ...(await arranging(engines, rounds))];
+  const rows = [...(await carrying(engines, rounds)), ...(await arranging(engines, rounds))];
   for (const engine of engines) await cli(engine, "network", "rm", NETWORK);
   return rows;
 }
@@ -33,9 +32,9 @@ async function carrying(engines: readonly Contestant[], rounds: number): Promise
       const format = `{{(index .NetworkSettings.Networks "${NETWORK}").IPAddress}}`;
       const address = await cli(engine, "inspect", "-f", format, SERVER);
       const client = ["-t", String(SECONDS), "-J", "-c"];
-      await listening(["-c", "127.0.0.1", "-p", String(PORT), "-n", "1K"]);
+      await listening([...engine.inside, IPERF, "-c", "127.0.0.1", "-p", String(PORT), "-n", "1K"]);
       note(between, engine.name, rateOf(await cli(engine, "run", "--rm", ...words, ...client, address)));
-      const host = await run([IPERF, ...client, "127.0.0.1", "-p", String(PORT)]);
+      const host = await run([...engine.inside, IPERF, ...client, "127.0.0.1", "-p", String(PORT)]);
       note(published, engine.name, rateOf(host.stdout));
       const ping = ["ping", "-q", "-c", "200", "-i", "0.005", address];
       note(
@@ -68,9 +67,9 @@ async function carrying(engines: readonly Contestant[], rounds: number): Promise
 }
 
 /** Waits until the server answers through its port. */
-async function listening(words: readonly string[]): Promise<void> {
+async function listening(command: readonly string[]): Promise<void> {
   for (let tries = 0; tries < 100; tries++) {
-    if ((await run([IPERF, ...words])).code === 0) return;
+    if ((await run(command)).code === 0) return;
     await Bun.sleep(50);
   }
   throw new Error("iperf3 does not answer on its published port");

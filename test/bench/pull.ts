@@ -24,7 +24,7 @@ export async function pull(bench: PullBench): Promise<Row[]> {
   const { engines, registry, image, root, rounds } = bench;
   await using undo = new AsyncDisposableStack();
   undo.use(await freshDisk(`${root}/erofs`));
-  const erofs = undo.use(await bunker(registry, `${root}/erofs`, ["--storage-driver", "erofs"]));
+  const erofs = undo.use(await bunker(registry, `${root}/erofs`, { flags: ["--storage-driver", "erofs"] }));
   const contestants = [...engines, { ...erofs, name: "erofs" }];
   const times: Record<string, number[]> = {};
   const peaks: Record<string, number[]> = {};

@@ -1,8 +1,9 @@
 /** The race itself: to be run in a network and mounts of its own, where everything has been set up. */
 import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { BareNamespace } from "../fixtures/bare-namespace.ts";
 import { busyboxImage, layeredImage, startRegistry } from "../fixtures/index.ts";
 import { api } from "./api.ts";
 import { archives } from "./archives.ts";
@@ -14,6 +15,7 @@ import { logs } from "./logs.ts";
 import { type Row, render } from "./measure.ts";
 import { network } from "./network.ts";
 import { pull } from "./pull.ts";
+import { endStrays, stopOnSignals } from "./stopping.ts";
 import { logRate } from "./streams.ts";
 import { weight } from "./weight.ts";
 
@@ -25,6 +27,7 @@ if (existsSync("/sys/fs/cgroup/unified") && existsSync("/sys/fs/cgroup/memory"))
   Bun.spawnSync(["umount", "/sys/fs/cgroup/unified"]);
 const wanted = process.argv.slice(2);
 const isWanted = (section: string) => wanted.length === 0 || wanted.includes(section);
+stopOnSignals();
 process.exitCode = await main().then(() => 0, complain);
 
 /** Of an error that came while undoing after another, both are told. */
@@ -39,10 +42,12 @@ async function main(): Promise<void> {
   await using undo = new AsyncDisposableStack();
   const root = await mkdtemp(join(tmpdir(), "bunker-bench-"));
   undo.defer(() => rm(root, { recursive: true, force: true }));
+  undo.defer(() => endStrays(root));
   const registry = undo.use(
     await startRegistry({ "library/busybox": await busyboxImage(), "library/layered": await layeredImage() }),
   );
   for (const name of ["bunker", "docker", "podman"]) undo.use(await freshDisk(`${root}/${name}`));
+  undo.defer(() => endStrays(root));
   const engines: Contestant[] = [undo.use(await bunker(registry.url, `${root}/bunker`))];
   for (const engine of [await docker(registry.url, `${root}/docker`), await podman(`${root}/podman`)])
     if (engine !== undefined) engines.push(undo.use(engine));
@@ -50,33 +55,49 @@ async function main(): Promise<void> {
   for (const engine of engines)
     if (engine.name === "podman") await cli(engine, "tag", `${registry.host}/library/busybox`, "busybox");
 
-  const rows: Row[] = [];
-  if (isWanted("start")) rows.push(...(await latency(engines, await bareCrun(`${root}/crun`), ROUNDS)));
-  if (isWanted("network")) rows.push(...(await network(engines, ROUNDS)));
-  if (isWanted("many")) rows.push(...(await throughput(engines, 100)));
-  if (isWanted("api")) rows.push(...(await api(engines, 3)));
-  if (isWanted("weight")) rows.push(...(await weight(engines)));
-  if (isWanted("log")) rows.push(...(await logRate(engines, 3)));
-  if (isWanted("logs")) rows.push(...(await logs(engines, 3)));
-  if (isWanted("pull"))
-    rows.push(
-      ...(await pull({
-        engines,
-        reference: (engine) => imageOf(registry.host, engine, "layered"),
-        registry: registry.url,
-        image: await layeredImage(),
-        root,
-        rounds: 3,
-      })),
-    );
-  if (isWanted("archives")) rows.push(...(await archives(engines, { root, rounds: Math.min(ROUNDS, 5) })));
-  const names = [
-    ...engines.map(({ name }) => name),
-    ...["crun", "blobs alone"].filter((name) => rows.some(({ values }) => name in values)),
-  ];
-  process.stdout.write(
-    `${render(rows, names)}\n\nMedians of ${ROUNDS} rounds, taken in turn; the share is bunker's figure over the other's.\n`,
+  const reference = (engine: Contestant) => imageOf(registry.host, engine, "layered");
+  const image = await layeredImage();
+  const sections: Record<string, () => Promise<Row[]>> = {
+    start: async () => latency(engines, await bareCrun(`${root}/crun`), ROUNDS),
+    network: () => apart(engines, root),
+    many: () => throughput(engines, 100),
+    api: () => api(engines, 3),
+    weight: () => weight(engines),
+    log: () => logRate(engines, 3),
+    logs: () => logs(engines, 3),
+    pull: () => pull({ engines, reference, registry: registry.url, image, root, rounds: 3 }),
+    archives: () => archives(engines, { root, rounds: Math.min(ROUNDS, 5) }),
+  };
+  for (const [name, race] of Object.entries(sections)) if (isWanted(name)) print(name, await race());
+}
+
+/** As soon as it is known: a race of all sections takes its time. */
+function print(section: string, rows: readonly Row[]): void {
+  const names = ["bunker", "docker", "podman", "crun", "blobs alone"].filter((name) =>
+    rows.some(({ values }) => name in values),
   );
+  process.stdout.write(
+    `${section}:\n\n${render(rows, names)}\n\nMedians of rounds taken in turn; the share is bunker's figure over the other's.\n\n`,
+  );
+}
+
+/** Each with a host's network to itself: on one host a packet passes the rules of every engine. */
+async function apart([ours]: readonly Contestant[], root: string): Promise<Row[]> {
+  await using undo = new AsyncDisposableStack();
+  if (ours === undefined) return [];
+  const archive = `${root}/busybox.tar`;
+  await cli(ours, "save", "-o", archive, "busybox");
+  const engines: Contestant[] = [];
+  for (const [name, open] of Object.entries({ bunker, docker })) {
+    const { prefix } = undo.use(await BareNamespace.make());
+    const folder = `${root}/${name}/apart`;
+    await mkdir(folder);
+    const engine = await open("http://127.0.0.1:1", folder, { inside: prefix });
+    if (engine === undefined) continue;
+    engines.push(undo.use(engine));
+    await cli(engine, "load", "-q", "-i", archive);
+  }
+  return await network(engines, ROUNDS);
 }
 
 /** Docker and bunker know the registry as a mirror, podman by its address. */
