@@ -246,7 +246,10 @@ async function openRooms({
   const database = undo.use(new GraphDB(`${root}/bunker.db`));
   const kind = await chooseGraphDriver(root, config["storage-driver"], log);
   const limits = { downloads: config["max-concurrent-downloads"] };
-  const graph = undo.use(await openGraph({ root, database, kind, limits, drivers: GRAPH_DRIVER_NAMES }));
+  const neighbours = config["registry-data"].map((folder) => `${folder}/blobs`);
+  const graph = undo.use(
+    await openGraph({ root, database, kind, limits, drivers: GRAPH_DRIVER_NAMES, neighbours }),
+  );
   // Refused by the kernel, as it should be, while containers are below it.
   undo.defer(() => removeParentGroup(detectCgroups(), config["cgroup-parent"]));
   const exec = await openExecDriver({

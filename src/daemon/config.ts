@@ -61,6 +61,7 @@ const Values = z.strictObject({
   "dns-opts": z.array(z.string()).default([]),
   "registry-mirrors": z.array(Mirror).default([]),
   "insecure-registries": z.array(z.string()).default([]),
+  "registry-data": z.array(z.string()).default([]),
   "registry-certs": z.array(z.string()).default([...CERTIFICATE_FOLDERS]),
   ...REGISTRY_VALUES,
   "max-concurrent-downloads": z.number().int().min(1).max(64).default(3),

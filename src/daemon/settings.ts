@@ -191,6 +191,12 @@ export const SETTINGS = [
     isReloadable: true,
   },
   {
+    key: "registry-data",
+    flag: "registry-data",
+    kind: "list",
+    help: "Data folders of private registries on this host: what they have is linked instead of fetched",
+  },
+  {
     key: "registry-certs",
     flag: "registry-certs",
     kind: "list",

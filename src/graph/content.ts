@@ -31,14 +31,18 @@ export class Content implements ContentStore {
   /** Blobs that somebody is about to need, although no row speaks of them yet: they are no rubbish. */
   readonly leases = new Leases<Digest>();
 
-  private constructor(root: string) {
+  /** Stores of others on this host, in the same layout. */
+  readonly neighbours: readonly string[];
+
+  private constructor(root: string, neighbours: readonly string[]) {
     this.#root = root;
+    this.neighbours = neighbours;
   }
 
-  static async open(root: string): Promise<Content> {
+  static async open(root: string, neighbours: readonly string[] = []): Promise<Content> {
     for (const name of ["sha256", "sha512", "partial"])
       await mkdir(`${root}/${name}`, { recursive: true, mode: 0o700 });
-    return new Content(root);
+    return new Content(root, neighbours);
   }
 
   path(digest: Digest): string {

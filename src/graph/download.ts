@@ -4,6 +4,7 @@ import { Fault } from "#errors";
 import { type Content, hasherFor, mismatch } from "./content.ts";
 import { Flights, type Passenger, type Voyage } from "./flights.ts";
 import { Gauge } from "./gauge.ts";
+import { takeOver } from "./neighbours.ts";
 import { Slots } from "./slots.ts";
 import type { LayerSource } from "./types.ts";
 
@@ -65,7 +66,8 @@ export class Downloads {
   async #bring(source: LayerSource, { signal, report, cargo }: Voyage<Cargo>): Promise<void> {
     const { digest, size } = source.descriptor;
     const { gauge, started } = cargo;
-    if ((await this.#content.size(digest)) === size) {
+    const isHere = (await this.#content.size(digest)) === size;
+    if (isHere || (await takeOver(this.#content, { digest, size, signal }))) {
       gauge.rise(size);
       gauge.end();
       return started.resolve();

@@ -24,6 +24,8 @@ export interface GraphOptions {
   readonly limits?: Partial<LayerLimits>;
   /** The names of all drivers there are: what they keep of the same images stays beside this one's. */
   readonly drivers?: readonly string[];
+  /** Stores of blobs on this host, laid out as ours: what they have is linked instead of fetched. */
+  readonly neighbours?: readonly string[];
 }
 
 /** Opens the keeper of images. What a process that died had begun is gone afterwards, but for downloads to resume. */
@@ -33,9 +35,10 @@ export async function openGraph({
   kind,
   limits,
   drivers = [],
+  neighbours,
 }: GraphOptions): Promise<Graph> {
   await mkdir(root, { recursive: true, mode: 0o710 });
-  const content = await Content.open(`${root}/content`);
+  const content = await Content.open(`${root}/content`, neighbours);
   const driver = await kind.open(`${root}/${kind.name}`);
   const table = new LayerTable(database);
   const leases = new Leases<LayerId>();
