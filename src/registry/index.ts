@@ -15,6 +15,7 @@ export { type SearchRequest, searchRegistry } from "./client/search.ts";
 export { collectGarbage, type Garbage, type GarbageOptions } from "./server/garbage.ts";
 export { Htpasswd } from "./server/htpasswd.ts";
 export { Origin } from "./server/origin.ts";
+export { UPLOAD_LIMITS, type UploadLimits } from "./server/room.ts";
 export { type RegistryServer, type ServeOptions, serveRegistry } from "./server/serve.ts";
 export { openRegistryStore, type RegistryStore } from "./server/store.ts";
 export type * from "./types.ts";

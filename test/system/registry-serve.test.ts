@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdtemp, rm, stat } from "node:fs/promises";
+import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ArtifactClient } from "../fixtures/artifact-client.ts";
 import { BUNKER, run as runCommand, TestDaemon } from "../fixtures/daemon.ts";
 import { busyboxImage, requirePackages, startRegistry, type TestRegistry } from "../fixtures/index.ts";
 
@@ -138,6 +139,83 @@ describe("bunker registry serve", () => {
       stat(join(data, "blobs/sha256", hex)),
     ]);
     expect(ours.ino).toBe(theirs.ino);
+  });
+
+  test("what a registry of this host has is linked by the engine, and not fetched", async () => {
+    const data = join(folder, "linked");
+    await using registry = await Served.start(data);
+    const name = `${registry.host}/busybox:latest`;
+    await copy(`${source.host}/library/busybox:latest`, name, "--dest-tls-verify=false");
+    await using daemon = await TestDaemon.start({ args: ["--registry-data", data] });
+    const { stdout, code } = await daemon.cli("run", "--rm", "--network", "none", name, "echo", "linked");
+    expect([code, stdout]).toEqual([0, "linked\n"]);
+    const { layers } = (await (await fetch(`${registry.url}/v2/busybox/manifests/latest`)).json()) as {
+      layers: { digest: string }[];
+    };
+    for (const { digest } of layers) {
+      const place = digest.replace(":", "/");
+      const [theirs, ours] = await Promise.all(
+        [join(data, "blobs", place), join(daemon.dataRoot, "content", place)].map((path) => stat(path)),
+      );
+      expect(ours?.ino).toBe(theirs?.ino ?? 0);
+    }
+  });
+
+  test("an upload goes on where a kill in the middle of it left it", async () => {
+    const data = join(folder, "killed");
+    const before = await Served.start(data);
+    const begun = await fetch(`${before.url}/v2/half/blobs/uploads/`, { method: "POST" });
+    const place = begun.headers.get("location") ?? "";
+    const bytes = crypto.getRandomValues(new Uint8Array(3 * 65_536));
+    const { promise: never } = Promise.withResolvers<void>();
+    const body = async function* () {
+      yield bytes.subarray(0, 100_000);
+      await never;
+    };
+    const cut = fetch(before.url + place, { method: "PATCH", body: body() } as RequestInit).catch(
+      () => undefined,
+    );
+    while ((await stat(join(data, "uploads", place.split("/").at(-1) ?? "", "data"))).size < 100_000)
+      await Bun.sleep(5);
+    await before.kill();
+    await cut;
+    await using after = await Served.start(data);
+    const state = await fetch(after.url + place);
+    expect([state.status, state.headers.get("range")]).toEqual([204, "0-99999"]);
+    const digest = `sha256:${new Bun.CryptoHasher("sha256").update(bytes).digest("hex")}`;
+    const early = await fetch(`${after.url}/v2/half/blobs/${digest}`);
+    expect(early.status).toBe(404);
+    const rest = await fetch(`${after.url}${place}?digest=${digest}`, {
+      method: "PUT",
+      headers: { "Content-Range": `100000-${bytes.length - 1}` },
+      body: bytes.subarray(100_000),
+    });
+    expect(rest.status).toBe(201);
+    const blob = await fetch(`${after.url}/v2/half/blobs/${digest}`);
+    expect(Buffer.from(await blob.arrayBuffer()).equals(bytes)).toBe(true);
+    expect(await readdir(join(data, "uploads"))).toEqual([]);
+  });
+
+  test("an artifact is attached to an image, found by asking, and read again", async () => {
+    await using registry = await Served.start(join(folder, "artifacts"));
+    const image = `${registry.host}/app:1`;
+    await copy(`${source.host}/library/busybox:latest`, image, "--dest-tls-verify=false");
+    const client = new ArtifactClient(`${registry.url}/v2/app`);
+    const subject = await client.describe("1");
+    const text = '{"spdxVersion":"SPDX-2.3"}';
+    const [sbom, signature] = [
+      await client.attach(subject, { type: "application/spdx+json", text, annotations: { by: "test" } }),
+      await client.attach(subject, { type: "application/vnd.example.signature", text: "signed" }),
+    ];
+    const all = await client.referrers(subject.digest);
+    expect(all.manifests.map(({ digest }) => digest).sort()).toEqual([sbom, signature].sort());
+    const { manifests, filters } = await client.referrers(subject.digest, "application/spdx+json");
+    expect([filters, manifests]).toMatchObject([
+      "artifactType",
+      [{ digest: sbom, artifactType: "application/spdx+json", annotations: { by: "test" } }],
+    ]);
+    expect(await client.read(sbom)).toBe(text);
+    expect((await client.referrers(`sha256:${"0".repeat(64)}`)).manifests).toEqual([]);
   });
 
   test("with TLS and passwords", async () => {

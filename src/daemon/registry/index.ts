@@ -12,6 +12,7 @@ import {
   type RegistryStore,
   type ServeOptions,
   serveRegistry,
+  UPLOAD_LIMITS,
 } from "#registry";
 
 const DEFAULT_LISTEN = "127.0.0.1:5000";
@@ -19,6 +20,8 @@ const DEFAULT_DATA = "/var/lib/bunker-registry";
 /** What a push counted on stays so long, whatever garbage is collected meanwhile. */
 const GRACE_MILLISECONDS = 3600 * 1000;
 const MILLISECONDS_PER_HOUR = 3600 * 1000;
+
+const MIB = 1024 * 1024;
 
 const SERVE_FLAGS = {
   listen: { type: "string", default: DEFAULT_LISTEN },
@@ -30,6 +33,8 @@ const SERVE_FLAGS = {
   proxy: { type: "string" },
   share: { type: "string", multiple: true, default: [] as string[] },
   "gc-interval": { type: "string", default: "24" },
+  "max-uploads": { type: "string", default: String(UPLOAD_LIMITS.mostAtOnce) },
+  "keep-free": { type: "string", default: String(UPLOAD_LIMITS.reserveBytes / MIB) },
   "insecure-http": { type: "boolean", default: false },
   help: { type: "boolean", short: "h", default: false },
 } as const;
@@ -57,6 +62,8 @@ Options of serve:
   --proxy URL             Be a cache of that registry: what is missing is fetched there, nothing can be pushed
   --share FOLDER          Data root of a bunker daemon on this host: what it has need not be sent (repeatable)
   --gc-interval HOURS     How often what no manifest needs is removed; 0 is never (default 24)
+  --max-uploads COUNT     So many uploads may be written at a time (default ${UPLOAD_LIMITS.mostAtOnce})
+  --keep-free MEBIBYTES   So much of the disk no upload may take (default ${UPLOAD_LIMITS.reserveBytes / MIB})
   --insecure-http         Let passwords travel without TLS beyond this host
 
 Options of gc (it may run while the registry serves):
@@ -95,7 +102,13 @@ async function serve(words: readonly string[]): Promise<void> {
   mkdirSync(flags.data, { recursive: true, mode: 0o700 });
   undo.use(lockFile(`${flags.data}/lock`, `the registry's folder ${flags.data}`));
   const shared = flags.share.map((root) => `${root}/content`);
-  const store = await openRegistryStore(flags.data, { shared });
+  const store = await openRegistryStore(flags.data, {
+    shared,
+    limits: {
+      mostAtOnce: wholeNumber("max-uploads", flags["max-uploads"]),
+      reserveBytes: wholeNumber("keep-free", flags["keep-free"]) * MIB,
+    },
+  });
   const fetching = `${flags.data}/fetching`;
   // What an earlier process was killed over; the lock says that there is none.
   rmSync(fetching, { recursive: true, force: true });

@@ -25,12 +25,12 @@ export function blobRoutes(options: AppOptions): Routes {
     "blobs/uploads": {
       POST: (call) => startUpload(options, call, accepted),
       PATCH: async ({ request, name, last }) => {
-        const size = await uploads.append(name, last, { body: request.body, start: startOf(request) });
+        const size = await uploads.append(name, last, appended(request));
         return accepted(name, last, size);
       },
       PUT: async ({ request, url, name, last }) => {
         const digest = digestIn(url.searchParams.get("digest"));
-        await uploads.append(name, last, { body: request.body, start: startOf(request) });
+        await uploads.append(name, last, appended(request));
         await uploads.finish(name, last, digest);
         return created(options, name, digest);
       },
@@ -115,7 +115,7 @@ async function startUpload(
   const id = await uploads.start(name);
   const digest = url.searchParams.get("digest");
   if (digest === null) return accepted(name, id, 0);
-  await uploads.append(name, id, { body: request.body, start: undefined });
+  await uploads.append(name, id, { ...appended(request), start: undefined });
   await uploads.finish(name, id, digestIn(digest));
   return created(options, name, digestIn(digest));
 }
@@ -140,6 +140,11 @@ async function created({ store }: AppOptions, name: string, digest: Digest): Pro
     status: 201,
     headers: { Location: `/v2/${name}/blobs/${digest}`, "Docker-Content-Digest": digest },
   });
+}
+
+function appended(request: Request) {
+  const length = Number(request.headers.get("content-length") ?? 0);
+  return { body: request.body, start: startOf(request), length: Number.isSafeInteger(length) ? length : 0 };
 }
 
 /** Where a chunk begins, when its sender says so. Source: OCI distribution specification 1.1, "Pushing a blob in chunks". */

@@ -3,6 +3,7 @@ import { type FileHandle, mkdir, open, readdir, rm, stat } from "node:fs/promise
 import { algorithmOf, type Digest } from "#oci";
 import type { BlobFiles } from "./blobs.ts";
 import { RegistryProblem } from "./problem.ts";
+import { full, type UploadLimits, UploadRoom } from "./room.ts";
 
 /** An upload that nobody went on with is kept so long. */
 const KEPT_MILLISECONDS = 7 * 24 * 3600 * 1000;
@@ -17,15 +18,26 @@ interface Upload {
   isBusy: boolean;
 }
 
+/** What a request adds to an upload. */
+interface Appended {
+  readonly body: AsyncIterable<Uint8Array> | null;
+  /** Where it belongs, when the client says it. */
+  readonly start: number | undefined;
+  /** Bytes, when the client says it. */
+  readonly length?: number;
+}
+
 /** Blobs on their way in: `<root>/<id>/data` and `…/name`, the repository. They outlive the process. */
 export class Uploads {
   readonly #root: string;
   readonly #blobs: BlobFiles;
+  readonly #room: UploadRoom;
   readonly #open = new Map<string, Upload>();
 
-  constructor(root: string, blobs: BlobFiles) {
+  constructor(root: string, blobs: BlobFiles, limits: UploadLimits) {
     this.#root = root;
     this.#blobs = blobs;
+    this.#room = new UploadRoom(root, limits);
   }
 
   async start(name: string): Promise<string> {
@@ -46,11 +58,7 @@ export class Uploads {
    * Appends what comes; `start`, when the client says it, must be where the file ends. A client that goes away in the
    * middle leaves what had come.
    */
-  async append(
-    name: string,
-    id: string,
-    { body, start }: { readonly body: AsyncIterable<Uint8Array> | null; readonly start: number | undefined },
-  ): Promise<number> {
+  async append(name: string, id: string, { body, start, length = 0 }: Appended): Promise<number> {
     const upload = await this.#find(name, id);
     if (upload.isBusy)
       throw new RegistryProblem(409, "BLOB_UPLOAD_INVALID", "another request is writing this upload");
@@ -60,8 +68,14 @@ export class Uploads {
       });
     upload.isBusy = true;
     try {
+      using writing = await this.#room.enter(length);
       await using file = await open(`${this.#root}/${id}/data`, "r+");
-      for await (const chunk of body ?? []) await write(file, chunk, upload);
+      for await (const chunk of body ?? []) {
+        await write(file, chunk, upload);
+        await writing.wrote(chunk.length);
+      }
+    } catch (thrown) {
+      throw (thrown as NodeJS.ErrnoException).code === "ENOSPC" ? full() : thrown;
     } finally {
       upload.isBusy = false;
     }
