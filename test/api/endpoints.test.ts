@@ -127,6 +127,18 @@ const ENDPOINTS: readonly Row[] = [
     api.ImageHistory.array(),
   ],
   [
+    "GET /images/httpd/history?platform=%7B%22os%22%3A%22linux%22%2C%22architecture%22%3A%22arm64%22%7D",
+    undefined,
+    200,
+    ["image.history", { ref: "httpd", platform: "linux/arm64" }],
+  ],
+  [
+    "DELETE /images/httpd?platforms=%7B%22os%22%3A%22linux%22%2C%22architecture%22%3A%22arm64%22%7D",
+    undefined,
+    200,
+    ["image.remove", { ref: "httpd", force: false, prune: true, platform: "linux/arm64" }],
+  ],
+  [
     "POST /images/a/b/tag?repo=c/d",
     undefined,
     201,

@@ -4,6 +4,7 @@ import type { Graph, Image, LayerId } from "#graph";
 import { familiarReference } from "#oci";
 import type { HistoryEntry } from "../types.ts";
 import { findImage } from "./find.ts";
+import { requirePlatform } from "./platform.ts";
 
 /** The id of steps that were taken elsewhere, as Docker prints it. */
 const MISSING = "<missing>";
@@ -20,10 +21,11 @@ interface Needs {
 export const imageHistory = (needs: Needs) =>
   defineJob({
     name: "image.history",
-    input: z.object({ ref: z.string().min(1) }),
+    input: z.object({ ref: z.string().min(1), platform: z.string().optional() }),
 
-    async run({ ref }): Promise<readonly HistoryEntry[]> {
+    async run({ ref, platform }): Promise<readonly HistoryEntry[]> {
       const image = findImage(needs.graph.images, ref);
+      requirePlatform(image, ref, platform);
       const layers = layersOf(image, needs.graph.layers);
       const lineage = ancestors(image, needs.graph.images);
       const steps = stepsOf(image);

@@ -5,6 +5,7 @@ import type { Graph, RemovedImage } from "#graph";
 import type { Digest } from "#oci";
 import { announceImage } from "./announce.ts";
 import { findImage } from "./find.ts";
+import { requirePlatform } from "./platform.ts";
 
 export interface RemoveNeeds {
   readonly graph: { readonly images: Pick<Graph["images"], "find" | "list" | "remove"> };
@@ -12,7 +13,12 @@ export interface RemoveNeeds {
   readonly events: Pick<EventBus, "publish">;
 }
 
-const Input = z.object({ ref: z.string().min(1), force: z.boolean(), prune: z.boolean() });
+const Input = z.object({
+  ref: z.string().min(1),
+  force: z.boolean(),
+  prune: z.boolean(),
+  platform: z.string().optional(),
+});
 
 /** Takes a name off an image, and removes the image with its last name. */
 export const removeImage = (needs: RemoveNeeds) =>
@@ -20,7 +26,10 @@ export const removeImage = (needs: RemoveNeeds) =>
     name: "image.remove",
     input: Input,
 
-    run: ({ ref, force, prune }) => removeAndAnnounce(needs, ref, { force, prune }),
+    async run({ ref, force, prune, platform }) {
+      requirePlatform(findImage(needs.graph.images, ref), ref, platform);
+      return removeAndAnnounce(needs, ref, { force, prune });
+    },
   });
 
 /** The image that a container is made of, and those that it mounts. */

@@ -22,6 +22,11 @@ export interface ImageUsage {
   readonly images: readonly { readonly image: ImageView; readonly sharedBytes: number }[];
 }
 
+/** `os/architecture[/variant]`: an image of another one counts as not there. */
+interface AskedPlatform {
+  readonly platform?: string;
+}
+
 export type ImageJobs = {
   /** Credentials come in the environment: `REGISTRY_AUTH`, the JSON of X-Registry-Auth decoded. */
   readonly "image.pull": {
@@ -73,19 +78,19 @@ export type ImageJobs = {
     readonly output: readonly ImageView[];
   };
   readonly "image.inspect": {
-    readonly input: Ref;
+    readonly input: Ref & AskedPlatform;
     readonly output: ImageView & {
       readonly graphData: Readonly<Record<string, string>>;
       readonly driver: string;
     };
   };
-  readonly "image.history": { readonly input: Ref; readonly output: readonly HistoryEntry[] };
+  readonly "image.history": { readonly input: Ref & AskedPlatform; readonly output: readonly HistoryEntry[] };
   readonly "image.tag": {
     readonly input: Ref & { readonly repository: string; readonly tag: string };
     readonly output: Record<string, never>;
   };
   readonly "image.remove": {
-    readonly input: Ref & { readonly force: boolean; readonly prune: boolean };
+    readonly input: Ref & AskedPlatform & { readonly force: boolean; readonly prune: boolean };
     readonly output: { readonly untagged: readonly string[]; readonly deleted: readonly string[] };
   };
   readonly "image.usage": { readonly input: Record<string, never>; readonly output: ImageUsage };

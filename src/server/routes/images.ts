@@ -79,11 +79,11 @@ export function imageRoutes(engine: JobRunner): Hono<ServerEnv> {
       return jsonResponse({ ImagesDeleted: toImagesRemoved(removed), SpaceReclaimed: reclaimedBytes });
     })
     .get("/images/:name{.+}/json", async (c) => {
-      const image = await engine.run("image.inspect", { ref: named(c, "name") });
+      const image = await engine.run("image.inspect", { ref: named(c, "name"), ...platformOf(c) });
       return jsonResponse(toImageInspect(image, c.get("version")));
     })
     .get("/images/:name{.+}/history", async (c) => {
-      const entries = await engine.run("image.history", { ref: named(c, "name") });
+      const entries = await engine.run("image.history", { ref: named(c, "name"), ...platformOf(c) });
       return jsonResponse(entries.map(toImageHistory));
     })
     .post("/images/:name{.+}/tag", async (c) => {
@@ -94,7 +94,8 @@ export function imageRoutes(engine: JobRunner): Hono<ServerEnv> {
     })
     .delete("/images/:name{.+}", async (c) => {
       const { force, noprune } = query(c, ImageRemoveQuery);
-      const removed = await engine.run("image.remove", { ref: named(c, "name"), force, prune: !noprune });
+      const input = { ref: named(c, "name"), force, prune: !noprune, ...platformOf(c, "platforms") };
+      const removed = await engine.run("image.remove", input);
       return jsonResponse(toImagesRemoved(removed));
     });
 }
@@ -107,11 +108,16 @@ async function saved(engine: JobRunner, c: Context<ServerEnv>, names: readonly s
 }
 
 /** One at most: an image here is of one platform. */
-function askedPlatform(c: Context<ServerEnv>): string | undefined {
-  const [first, second] = c.req.queries("platform") ?? [];
+function askedPlatform(c: Context<ServerEnv>, parameter = "platform"): string | undefined {
+  const [first, second] = c.req.queries(parameter) ?? [];
   if (second !== undefined)
     throw new Fault("invalid", "Cannot take more than one platform: an image here is of one platform");
   return first === undefined || first === "" ? undefined : platformText(first);
+}
+
+function platformOf(c: Context<ServerEnv>, parameter?: string): { readonly platform?: string } {
+  const platform = askedPlatform(c, parameter);
+  return platform === undefined ? {} : { platform };
 }
 
 function imported(engine: JobRunner, c: Context<ServerEnv>): Promise<Response> {

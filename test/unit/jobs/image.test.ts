@@ -213,6 +213,24 @@ describe("a tag", () => {
   });
 });
 
+test.each([
+  ["image.remove", { force: true, prune: true }],
+  ["image.inspect", {}],
+  ["image.history", {}],
+] as const)("%s of another platform than the image's finds none and does nothing", async (job, more) => {
+  const { add, engine, published, list } = setUp();
+  add({ tags: ["app:1"] });
+  const ask = (platform: string) =>
+    engine.run(job, { ref: "app:1", platform, force: true, prune: true, ...more });
+  await expect(ask("linux/arm64")).rejects.toMatchObject({
+    kind: "not_found",
+    message: expect.stringContaining("its platform (linux/amd64) does not match"),
+  });
+  await expect(ask("a/b/c/d")).rejects.toMatchObject({ kind: "invalid" });
+  expect([await list(), published]).toEqual([["app:1"], []]);
+  await ask("linux/amd64");
+});
+
 test("a removal is announced for names and images", async () => {
   const { add, engine, published } = setUp();
   const id = add({ tags: ["app:1", "app:2"] });
