@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { Fault } from "#errors";
-import type { App } from "./app.ts";
+import { type App, splitPath } from "./app.ts";
 import type { ServerEnv } from "./environment.ts";
 import { problemOf, problemResponse } from "./problem.ts";
 
@@ -15,7 +15,7 @@ export interface AskedRequest {
   readonly User: string;
   readonly UserAuthNMethod: "TLS" | "";
   readonly RequestMethod: string;
-  /** With its query, as it came. */
+  /** With its query; the path as the app reads it, so that no other spelling of it goes past a rule. */
   readonly RequestUri: string;
   /** Base64, of JSON that is not too long; else absent. */
   readonly RequestBody?: string;
@@ -77,18 +77,23 @@ async function show(
     ? await peek(request)
     : { held: undefined, request };
   const user = userOf(bindings.connection ?? bindings.incoming?.socket);
-  const at = request.url.indexOf("/", request.url.indexOf("://") + 3);
   return {
     request: whole,
     asked: {
       User: user ?? "",
       UserAuthNMethod: user === undefined ? "" : "TLS",
       RequestMethod: request.method,
-      RequestUri: bindings.incoming?.url ?? request.url.slice(at),
+      RequestUri: targetOf(request.url),
       ...(held !== undefined && { RequestBody: base64(held) }),
       RequestHeaders: fieldsOf(request.headers),
     },
   };
+}
+
+function targetOf(url: string): string {
+  const { path, version } = splitPath(url);
+  const [, query] = /\?(.*)$/s.exec(url) ?? [];
+  return `${version === undefined ? "" : `/v${version}`}${path}${query === undefined ? "" : `?${query}`}`;
 }
 
 /** Reads a body for whoever is to look at it, and hands on a request that still has all of it. */
