@@ -45,7 +45,9 @@ export class Certificates {
   }
 
   async #read(host: string): Promise<Trust> {
-    const names = /:\d+$/.test(host) ? [host] : [host, `${host}:443`];
+    // A host may be called `..`, which in a path is another folder.
+    const isFolder = !/^\.*$/.test(host) && !host.includes("/");
+    const names = !isFolder ? [] : /:\d+$/.test(host) ? [host] : [host, `${host}:443`];
     const places = this.#folders.flatMap((folder) => names.map((name) => `${folder}/${name}`));
     const found = await Promise.all(places.map(readFolder));
     const own = found.flatMap(({ authorities }) => authorities);

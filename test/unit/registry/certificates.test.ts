@@ -120,5 +120,14 @@ describe.skipIf(!hasOpenssl)(
       expect([found.isBound, found.authorities.at(-1)]).toEqual([true, await Bun.file(server.ca).text()]);
       expect((await new Certificates([folder]).trust("r.test:5000")).isBound).toBe(false);
     });
+
+    test("no host leads out of the folder", async () => {
+      const folder = `${root.path}/${crypto.randomUUID()}`;
+      await Bun.write(`${folder}/certs.d/r.test/ca.crt`, Bun.file(server.ca));
+      await Bun.write(`${folder}/ca.crt`, Bun.file(server.ca));
+      const { host } = new URL("https://../v1/search");
+      for (const name of [host, ".", "../certs.d/r.test"])
+        expect((await new Certificates([`${folder}/certs.d`]).trust(name)).isBound).toBe(false);
+    });
   },
 );
