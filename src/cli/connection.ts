@@ -32,7 +32,8 @@ const DOCKER_SOCKET = "/var/run/docker.sock";
  * `context use` wrote. Source: docker docs, "Docker contexts".
  */
 export function currentContext({ flags, env, config }: Omit<Asked, "program">): string {
-  if (flags.has("context")) return flags.text("context") || DEFAULT_CONTEXT;
+  const asked = flags.text("context");
+  if (asked !== "") return asked;
   if (flags.has("host") || env.BUNKER_HOST || env.DOCKER_HOST) return DEFAULT_CONTEXT;
   return env.BUNKER_CONTEXT || env.DOCKER_CONTEXT || config.text("currentContext") || DEFAULT_CONTEXT;
 }

@@ -26,7 +26,7 @@ export async function runCli(
 ): Promise<number> {
   try {
     const { flags, words: rest, wantsHelp } = parseFlags(GLOBAL_FLAGS, words, { stopsAtWord: true });
-    if (flags.has("host") && flags.has("context"))
+    if (flags.has("host") && flags.text("context") !== "")
       throw new Fault("invalid", "conflicting options: cannot specify both --host and --context");
     using session = new Session(flags, { console, env, program });
     if (flags.bool("version")) session.say(versionLine(program));

@@ -58,6 +58,7 @@ describe("the context in force", () => {
     [["-H", HOST], { DOCKER_CONTEXT: "named" }, "default"],
     [["-c", "flag"], { DOCKER_CONTEXT: "named", DOCKER_HOST: HOST }, "flag"],
     [["--context", "default"], { DOCKER_CONTEXT: "named" }, "default"],
+    [["--context", ""], { DOCKER_CONTEXT: "named" }, "named"],
   ])("with %p and %p is %s", async (words, env, name) => {
     await using folder = await scratch();
     await Bun.write(`${folder.path}/config.json`, '{"currentContext":"used"}');
@@ -160,6 +161,22 @@ describe("an exported context", () => {
     ["it is no context", { "meta.json": "{}" }],
   ])("is refused when it %s: %p", async (reason, files) => {
     await expect(unpackContext(await new Bun.Archive(files).bytes())).rejects.toThrow(reason);
+  });
+
+  test("is refused when it is packed, or has holes: it could be larger than anybody's memory", async () => {
+    const plain = await new Bun.Archive({ "meta.json": JSON.stringify(CONTEXT) }).bytes();
+    await expect(unpackContext(Bun.gzipSync(Uint8Array.from(plain)))).rejects.toThrow("no exported context");
+    await using folder = await scratch();
+    await Bun.$`truncate -s 64M meta.json && tar --sparse -cf sparse.tar meta.json`.cwd(folder.path).quiet();
+    const sparse = await Bun.file(`${folder.path}/sparse.tar`).bytes();
+    await expect(unpackContext(sparse)).rejects.toThrow('"meta.json" is no plain file');
+  });
+
+  test("is not read to its end when it is far too large", async () => {
+    await using folder = await scratch();
+    await Bun.$`truncate -s 100G endless`.cwd(folder.path);
+    const { code, err } = await inFolder(folder.path, ["context", "import", "lab", `${folder.path}/endless`]);
+    expect([code, err]).toEqual([1, "Cannot import the context: it is larger than 10485760 bytes\n"]);
   });
 
   test("is refused when it is no archive", async () => {

@@ -1,6 +1,6 @@
 import { Fault, sentenceOf } from "#errors";
 import { defineCli } from "../../command.ts";
-import { packContext, unpackContext } from "../../contexts/archive.ts";
+import { LARGEST_CONTEXT, packContext, unpackContext } from "../../contexts/archive.ts";
 import { ContextStore, checkContextName } from "../../contexts/store.ts";
 import { fs } from "../../lazy-fs.ts";
 
@@ -55,9 +55,17 @@ export const contextImport = defineCli({
   },
 });
 
+/** No more of it than shows that it is too large. */
 async function contentOf(source: string): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  let size = 0;
   try {
-    return await (source === "-" ? Bun.stdin : Bun.file(source)).bytes();
+    for await (const piece of (source === "-" ? Bun.stdin : Bun.file(source)).stream()) {
+      pieces.push(piece);
+      size += piece.length;
+      if (size > LARGEST_CONTEXT) break;
+    }
+    return Buffer.concat(pieces);
   } catch (cause) {
     throw new Fault("invalid", `Cannot read ${source}: ${sentenceOf(cause)}`, { cause });
   }
