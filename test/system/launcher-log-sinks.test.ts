@@ -75,6 +75,15 @@ describe.skipIf(cannotRun !== undefined)(`a supervisor's log${reason}`, () => {
     expect(await told(log, { details: true })).toBe("a=b hi\n");
   });
 
+  test.each([
+    ["json-file", Buffer.from(JSON.stringify({ a: "b".repeat(300_000) }))],
+    ["local", localAttributes({ a: "b".repeat(300_000) })],
+  ] as const)("in %s has room for attributes of any size with each entry", async (kind, attributes) => {
+    const log = file(kind, { attributes });
+    await run("seq 8", [log]);
+    expect(await told(log)).toBe("1\n2\n3\n4\n5\n6\n7\n8\n");
+  });
+
   test.each(["json-file", "local"] as const)(
     "in %s is packed when it is rotated, and told whole",
     async (kind) => {

@@ -173,7 +173,7 @@ static void rotate(struct log_file *file) {
 
 static void put(struct sink *sink, const struct piece *piece) {
   struct log_file *file = sink->file;
-  if (OUT_ROOM - file->used < WORST_PIECE) flush_file(file);
+  if (file->used + WORST_PIECE > OUT_ROOM) flush_file(file); /* What is added to the last one goes beyond OUT_ROOM. */
   if (file->limit > 0 && file->size + file->used >= file->limit) {
     flush_file(file);
     rotate(file);
