@@ -42,7 +42,8 @@ export class Collector {
     // What cannot be removed now is a stranger, and goes at the next start.
     for (const { id } of gone) await driver.remove(id).catch(() => {});
     for (const { blob } of gone)
-      if (blob !== undefined && !table.isBlobUsed(blob)) await content.remove(blob);
+      if (blob !== undefined && !table.isBlobUsed(blob) && !content.leases.isHeld(blob))
+        await content.remove(blob);
     return gone.map(({ id }) => id);
   }
 
@@ -67,17 +68,18 @@ export class Collector {
     const { content } = this.#needs;
     const files = await content.files();
     const known = this.#blobs();
-    const isNeeded = ({ kind, digest }: StoredFile) => kind === "blob" && known.has(digest ?? "");
-    return files.filter((file) => !content.isInUse(file) && !isNeeded(file));
+    return files.filter((file) => !content.isInUse(file) && !isKnown(file, known));
   }
 
   /** As Graph.discard. */
   async discard(wanted: readonly StoredFile[]): Promise<readonly StoredFile[]> {
+    const { content } = this.#needs;
     const paths = new Set(wanted.map(({ path }) => path));
     const freed: StoredFile[] = [];
     for (const file of await this.garbage()) {
-      if (!paths.has(file.path) || this.#needs.content.isInUse(file)) continue;
-      await this.#needs.content.discard(file.path);
+      // A pull may have come by it, and ended, while the one before was taken away.
+      if (!paths.has(file.path) || content.isInUse(file) || isKnown(file, this.#blobs())) continue;
+      await content.discard(file.path);
       freed.push(file);
     }
     return freed;
@@ -119,3 +121,6 @@ export class Collector {
     return new Set(rows.flatMap(({ digest }) => digest ?? []));
   }
 }
+
+const isKnown = ({ kind, digest }: StoredFile, known: ReadonlySet<string>): boolean =>
+  kind === "blob" && digest !== undefined && known.has(digest);
