@@ -1,6 +1,7 @@
 import { statfs } from "node:fs/promises";
 import type { Containers } from "#container";
 import type { EngineEvent, EventBus } from "#engine";
+import { sentenceOf } from "#errors";
 import type { Graph } from "#graph";
 import type { Digest } from "#oci";
 
@@ -89,10 +90,19 @@ export class GarbagePolicy implements AsyncDisposable {
   }
 
   #hear({ type, action, id }: EngineEvent): void {
-    const { containers, images } = this.#needs;
+    const { containers } = this.#needs;
     const image = type === "container" && USES_IMAGE.has(action) ? containers.get(id)?.imageId : undefined;
-    if (image !== undefined) images.touch(image as Digest);
+    if (image !== undefined) this.#note(image as Digest);
     if (BRINGS_LAYERS.has(action)) this.#lookIn(SETTLE);
+  }
+
+  /** On a full disk nothing can be written down, and just then somebody has to listen on. */
+  #note(image: Digest): void {
+    try {
+      this.#needs.images.touch(image);
+    } catch (thrown) {
+      this.#needs.tell(`Cannot note that ${image} was used: ${sentenceOf(thrown)}`);
+    }
   }
 
   #lookIn(milliseconds: number): void {

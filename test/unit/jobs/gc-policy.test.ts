@@ -5,7 +5,14 @@ import { GarbagePolicy, type GarbageSettings } from "../../../src/jobs/system/gc
 
 const SETTINGS: GarbageSettings = { high: 0.8, low: 0.5, keepSeconds: 60 };
 
-function scene({ used = 90, isOff = false }: { readonly used?: number; readonly isOff?: boolean } = {}) {
+interface Given {
+  readonly used?: number;
+  readonly isOff?: boolean;
+  /** Whose use cannot be written down. */
+  readonly full?: string;
+}
+
+function scene({ used = 90, isOff = false, full }: Given = {}) {
   const events = new EventBus();
   const collected: [number, number][] = [];
   const touched: string[] = [];
@@ -16,6 +23,7 @@ function scene({ used = 90, isOff = false }: { readonly used?: number; readonly 
     containers: { get: (id) => ({ id, imageId: `image of ${id}` }) as unknown as Container, list: () => [] },
     images: {
       touch(id) {
+        if (id === full) throw new Error("disk full");
         touched.push(id);
         heard.resolve();
       },
@@ -63,6 +71,16 @@ test("the image of a container that is made or started is noted as used; listeni
   events.publish({ type: "container", action: "create", id: "b", attributes: {} });
   await heard;
   expect(touched).toEqual(["image of b"]);
+});
+
+test("a use that cannot be written down is told, and what comes then is heard", async () => {
+  const { policy, events, touched, said, heard } = scene({ full: "image of a" });
+  await using _ = policy;
+  events.publish({ type: "container", action: "create", id: "a", attributes: {} });
+  events.publish({ type: "container", action: "create", id: "b", attributes: {} });
+  await heard;
+  expect(touched).toEqual(["image of b"]);
+  expect(said).toEqual(["Cannot note that image of a was used: disk full"]);
 });
 
 test("after its end it hears nothing", async () => {
