@@ -74,7 +74,11 @@ function namesOf(
       `: no file in ${directories.join(", ")} describes a GPU; its vendor's tool writes one (nvidia-ctk cdi generate)`,
     );
   if (request.deviceIds.length > 0) return request.deviceIds.map((id) => `${kind}=${id}`);
-  if (request.count >= 0) return Array.from({ length: request.count }, (_, at) => `${kind}=${at}`);
+  if (request.count >= 0) {
+    // One more than there are is missed as well as a billion.
+    const length = Math.min(request.count, all.length + 1);
+    return Array.from({ length }, (_, at) => `${kind}=${at}`);
+  }
   const whole = `${kind}=all`;
   return devices.has(whole) ? [whole] : all.filter((one) => one.kind === kind).map(({ name }) => name);
 }

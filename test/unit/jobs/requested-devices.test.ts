@@ -45,6 +45,16 @@ describe("a request for devices", () => {
     expect(() => withRequestedDevices(plain, host(some), undefined)).toThrow("switched off");
   });
 
+  test("for more than there are names the first that is missing, however many are asked for", async () => {
+    await using place = await scratch();
+    const file = { cdiVersion: "0.6.0", kind: "amd.com/gpu", devices: [{ name: "0" }] };
+    await Bun.write(`${place.path}/amd.json`, JSON.stringify(file));
+    const asked = host({ count: Number.MAX_SAFE_INTEGER });
+    expect(() => withRequestedDevices(plain, asked, [place.path])).toThrow(
+      "unresolvable CDI devices amd.com/gpu=1; there are",
+    );
+  });
+
   test("finds nothing where no vendor has left a file", () => {
     expect(() => withRequestedDevices(plain, host({ count: 1 }), ["/nosuch"])).toThrow(
       "no file in /nosuch describes a GPU",
