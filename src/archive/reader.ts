@@ -114,8 +114,9 @@ function* readMember(header: Header, { block, cursor, extension, sink }: Member)
   const sparse = yield* readMap(header, { block, cursor, extension, stored });
   const entry = describe(header, extension, sparse ?? { size: stored });
   const length = entry.type === "file" ? stored - (sparse?.consumed ?? 0) : 0;
+  if (sparse !== undefined) checkMap(sparse, length);
   sink.begin(entry);
-  yield* readData(cursor, sink, { length, segments: sparse?.segments ?? [{ offset: 0, length }] });
+  yield* readData(cursor, sink, sparse?.segments ?? [{ offset: 0, length }]);
   const hasIgnoredData = header.typeflag === "D";
   if (hasIgnoredData) yield* cursor.pass(stored + padding(stored), () => {});
   else if (length > 0) yield* cursor.pass(padding(stored), () => {});
@@ -134,15 +135,16 @@ function* readMap(
   return segments === undefined ? undefined : { segments, size, consumed: 0 };
 }
 
-/** The data of a file lies in the archive segment after segment, without the holes. */
-function* readData(
-  cursor: Cursor,
-  sink: EntrySink,
-  { length, segments }: { readonly length: number; readonly segments: readonly Segment[] },
-): Parsing<void> {
+/** Before anybody relies on it: whoever writes the file has something for each block of each segment. */
+function checkMap({ segments, size }: SparseMap, length: number): void {
   const total = segments.reduce((sum, segment) => sum + segment.length, 0);
-  if (total !== length)
+  const last = segments.at(-1);
+  if (total !== length || (last !== undefined && last.offset + last.length > size))
     throw new Fault("invalid", "Cannot read the archive: a sparse file's map does not fit its data");
+}
+
+/** The data of a file lies in the archive segment after segment, without the holes. */
+function* readData(cursor: Cursor, sink: EntrySink, segments: readonly Segment[]): Parsing<void> {
   for (const segment of segments)
     yield* cursor.pass(segment.length, (bytes, done) => sink.data(bytes, segment.offset + done));
 }

@@ -228,6 +228,20 @@ test.each<[string, Buffer]>([
 });
 
 test.each([
+  ["has more than the data", octal(0) + octal(0o77777777777), octal(0o77777777777)],
+  ["goes beyond the file's end", octal(10) + octal(6), octal(9)],
+])("a sparse map that %s is refused before the file is begun", (_what, map, size) => {
+  const begun: string[] = [];
+  const reader = new TarReader({ begin: ({ path }) => void begun.push(path), data() {}, finish() {} });
+  const archive = Buffer.concat([
+    block({ 0: "s", 124: octal(6), 386: map, 483: size }, "S"),
+    padded("abcdef"),
+  ]);
+  expect(() => reader.push(archive)).toThrow("a sparse file's map does not fit its data");
+  expect(begun).toEqual([]);
+});
+
+test.each([
   ["whole", (archive: Buffer) => archive, true],
   ["cut off between two entries", (archive: Buffer) => archive.subarray(0, BLOCK * 2), false],
   ["empty", () => Buffer.alloc(0), false],
