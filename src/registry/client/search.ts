@@ -88,7 +88,7 @@ function parseTerm(term: string): { readonly domain: string; readonly words: str
   const slash = term.indexOf("/");
   const first = term.slice(0, Math.max(slash, 0));
   const isHost = /[.:]/.test(first) || first === "localhost";
-  if (isHost && !/^[\w.:[\]-]+$/.test(first))
+  if (isHost && (!/^[\w.:[\]-]+$/.test(first) || URL.parse(`https://${first}`) === null))
     throw new Fault("invalid", `Cannot search "${first.slice(0, 200)}": it is no registry's address`);
   if (isHost && !["docker.io", "index.docker.io"].includes(first))
     return { domain: first, words: term.slice(slash + 1) };

@@ -58,7 +58,7 @@ describe("a registry is searched", () => {
     });
   });
 
-  test.each(["https://r.test/x", "a b.c/x"])("but not at %j", async (term) => {
+  test.each(["https://r.test/x", "a b.c/x", "a:b/c", "r.test:99999/x"])("but not at %j", async (term) => {
     await expect(ask(term)).rejects.toMatchObject({ kind: "invalid" });
   });
 });
