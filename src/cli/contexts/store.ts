@@ -155,9 +155,14 @@ export const isPlainName = (text: string) => PLAIN_NAME.test(text);
 export function parseContext(text: string): Context {
   const value: unknown = JSON.parse(text);
   const { Name, Metadata = {}, Endpoints } = (isRecord(value) ? value : {}) as Partial<Context>;
-  if (typeof Name !== "string" || !isRecord(Endpoints) || !Object.values(Endpoints).every(isRecord))
-    throw new Error("it is no context");
-  return { Name, Metadata: isRecord(Metadata) ? Metadata : {}, Endpoints };
+  const metadata = isRecord(Metadata) ? Metadata : {};
+  const isRead =
+    typeof Name === "string" &&
+    isTextOrAbsent(metadata.Description) &&
+    isRecord(Endpoints) &&
+    Object.values(Endpoints).every((endpoint) => isRecord(endpoint) && isTextOrAbsent(endpoint.Host));
+  if (!isRead) throw new Error("it is no context");
+  return { Name, Metadata: metadata, Endpoints };
 }
 
 function parsed(path: string): Context {
@@ -174,5 +179,6 @@ function entries(folder: string): string[] {
   }
 }
 
+const isTextOrAbsent = (value: unknown) => value === undefined || typeof value === "string";
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);

@@ -159,6 +159,11 @@ describe("an exported context", () => {
     ["belongs to no context", { "meta.json": JSON.stringify(CONTEXT), "tls/../../x": "x" }],
     ["belongs to no context", { "meta.json": JSON.stringify(CONTEXT), "tls/docker/.ssh": "x" }],
     ["it is no context", { "meta.json": "{}" }],
+    ["it is no context", { "meta.json": JSON.stringify({ Name: "a", Endpoints: { docker: { Host: 5 } } }) }],
+    [
+      "it is no context",
+      { "meta.json": JSON.stringify({ Name: "a", Metadata: { Description: {} }, Endpoints: {} }) },
+    ],
   ])("is refused when it %s: %p", async (reason, files) => {
     await expect(unpackContext(await new Bun.Archive(files).bytes())).rejects.toThrow(reason);
   });
