@@ -4,7 +4,7 @@ import type { ByteString, Entry } from "./entry.ts";
 import { textOf } from "./names.ts";
 
 /** What would steer overlayfs or the host's policy from inside an image. */
-const BARRED = ["trusted.overlay.", "user.overlay.", "security.selinux"];
+const BARRED = ["trusted.overlay.", "user.overlay.", "user.fuseoverlayfs.", "security.selinux"];
 /** Source: Linux, include/uapi/linux/limits.h, XATTR_SIZE_MAX; EROFS keeps one less. */
 export const VALUE_LIMIT = 0xffff;
 

@@ -31,5 +31,5 @@ export {
   unpackInside,
   unpackLocal,
 } from "./view.ts";
-export type { WhiteoutStyle } from "./whiteouts.ts";
+export { OPAQUE_MARKS, type WhiteoutStyle } from "./whiteouts.ts";
 export { headerOf, paddingAfter, TRAILER } from "./writer.ts";

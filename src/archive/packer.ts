@@ -12,6 +12,7 @@ import { isBarred } from "./attributes.ts";
 import type { ByteString, Entry, EntryType, Segment } from "./entry.ts";
 import { baseOf, byteString, cString, parentOf, textOf } from "./names.ts";
 import { isWhiteout, namesIn } from "./tree.ts";
+import { OPAQUE_MARKS } from "./whiteouts.ts";
 import { headerOf, paddingAfter, TRAILER } from "./writer.ts";
 
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, S_IFMT, S_IFDIR, S_IFREG, S_IFLNK, S_IFCHR, S_IFBLK, S_IFIFO } =
@@ -121,6 +122,7 @@ function unlessGone<T>(look: () => T, { isLive }: Packing): T | undefined {
 
 function* packDirectory(directory: ByteString, packing: Packing): Generator<Uint8Array> {
   for (const name of [...(unlessGone(() => namesIn(directory), packing) ?? [])].sort()) {
+    if (packing.style === "overlay" && OPAQUE_MARKS.includes(name)) continue;
     const path = directory === "" ? name : `${directory}/${name}`;
     const stats = unlessGone(() => lstatSync(Buffer.from(path, "latin1"), { bigint: true }), packing);
     const type = stats && TYPES[Number(stats.mode) & S_IFMT];

@@ -10,6 +10,8 @@ export type WhiteoutStyle = "overlay" | "delete" | "keep";
 const PREFIX = ".wh.";
 const META = ".wh..wh.";
 const OPAQUE = ".wh..wh..opq";
+/** What fuse-overlayfs puts into a directory that hides what lies below it, beside the attribute that says the same. */
+export const OPAQUE_MARKS: readonly string[] = [OPAQUE, ".wh..opq"];
 
 /** Source: OCI image specification, layer.md, "Whiteouts". */
 export interface Whiteouts {

@@ -244,7 +244,7 @@ async function openRooms({
   const root = config["data-root"];
   const confined = confineWithAppArmor();
   const database = undo.use(new GraphDB(`${root}/bunker.db`));
-  const kind = await chooseGraphDriver(root, config["storage-driver"], log);
+  const { kind, passedOver } = await chooseGraphDriver(root, config["storage-driver"], log);
   const limits = { downloads: config["max-concurrent-downloads"] };
   const neighbours = config["registry-data"].map((folder) => `${folder}/blobs`);
   const graph = undo.use(
@@ -289,6 +289,7 @@ async function openRooms({
     settings: engineSettings(config, fixed, {
       execDrivers: [exec.name],
       networkDrivers: kinds.map(({ name }) => (name === "none" ? "null" : name)),
+      passedOver,
       warnings: [
         ...openTcpWarnings(config),
         ...networks.warnings(),

@@ -1,7 +1,7 @@
 import { mkdir, stat, utimes } from "node:fs/promises";
 import { Fault } from "#errors";
 import { type ExecDriver, type ExecDriverKind, type ExecDriverOptions, nativeKind } from "#exec";
-import { btrfs, erofs, type GraphDriverKind, overlay2, vfs } from "#graph";
+import { btrfs, erofs, fuseOverlayfs, type GraphDriverKind, overlay2, vfs } from "#graph";
 import type { Log } from "#host";
 import {
   bridgeNetwork,
@@ -20,7 +20,7 @@ import type { Config } from "./config.ts";
 import { REPLACED_DRIVERS } from "./settings.ts";
 
 /** In order of preference. */
-const GRAPH_DRIVERS: readonly GraphDriverKind[] = [overlay2, erofs, btrfs, vfs];
+const GRAPH_DRIVERS: readonly GraphDriverKind[] = [overlay2, erofs, btrfs, fuseOverlayfs, vfs];
 export const GRAPH_DRIVER_NAMES = GRAPH_DRIVERS.map(({ name }) => name);
 const EXEC_DRIVERS: readonly ExecDriverKind[] = [nativeKind];
 export const VOLUME_DRIVERS: readonly VolumeDriverKind[] = [localVolumes];
@@ -70,27 +70,37 @@ export function checkGraphDriver(asked: string | undefined): void {
     );
 }
 
+export interface ChosenDriver {
+  readonly kind: GraphDriverKind;
+  /** A title and a reason of each, as `info` tells them. */
+  readonly passedOver: readonly (readonly [string, string])[];
+}
+
 /**
- * The driver that was asked for; else the one that was used here last, and in a new root the first that works. Why
- * others were passed over is logged.
+ * The driver that was asked for; else the one that was used here last, and in a new root the first that works. Where
+ * none was asked for, why those before it were passed over.
  */
 export async function chooseGraphDriver(
   root: string,
   asked: string | undefined,
   log: Log,
-): Promise<GraphDriverKind> {
+): Promise<ChosenDriver> {
   checkGraphDriver(asked);
   const wanted = asked ?? (await lastUsed(root));
+  const passedOver: [string, string][] = [];
   for (const kind of GRAPH_DRIVERS) {
-    if (wanted !== undefined && kind.name !== wanted) continue;
+    if (asked !== undefined && kind.name !== asked) continue;
     const verdict = await kind.probe(`${root}/${kind.name}`);
-    if (verdict.usable) {
+    if (verdict.usable && (wanted ?? kind.name) === kind.name) {
       await noteUse(`${root}/${kind.name}`);
-      return kind;
+      return { kind, passedOver };
     }
-    if (wanted !== undefined)
+    if (kind.name === wanted && !verdict.usable)
       throw new Fault("unsupported", `Cannot use the storage driver ${wanted} in ${root}: ${verdict.reason}`);
-    log("warn", `The storage driver ${kind.name} cannot be used in ${root}: ${verdict.reason}`);
+    const reason = verdict.usable ? `it can be used, but ${wanted} keeps what is here` : verdict.reason;
+    passedOver.push([`Not ${kind.name}`, reason]);
+    if (wanted === undefined)
+      log("warn", `The storage driver ${kind.name} cannot be used in ${root}: ${reason}`);
   }
   throw new Fault("unsupported", `Cannot store images in ${root}: no storage driver works there`);
 }

@@ -16,7 +16,7 @@ export function fixedSettings(config: Config, env: Readonly<Record<string, strin
 export function engineSettings(
   config: Config,
   fixed: FixedSettings,
-  found: Pick<EngineSettings, "execDrivers" | "networkDrivers" | "warnings">,
+  found: Pick<EngineSettings, "execDrivers" | "networkDrivers" | "passedOver" | "warnings">,
 ): EngineSettings {
   return {
     ...found,

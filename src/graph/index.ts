@@ -6,6 +6,7 @@
 export type * from "./driver.ts";
 export { btrfs } from "./drivers/btrfs/driver.ts";
 export { erofs } from "./drivers/erofs/driver.ts";
+export { fuseOverlayfs } from "./drivers/fuse-overlayfs/driver.ts";
 export { overlay2 } from "./drivers/overlay2/driver.ts";
 export { vfs } from "./drivers/vfs/driver.ts";
 export { type GraphOptions, openGraph } from "./open.ts";

@@ -48,6 +48,8 @@ export interface EngineSettings {
   readonly addressPools: readonly { readonly base: string; readonly size: number }[];
   /** What containers get that ask for nothing else. */
   readonly defaults: ContainerDefaults;
+  /** Storage drivers that would have come before the one in use: a title and the reason of each. */
+  readonly passedOver?: readonly (readonly [string, string])[];
   /** What was found missing on this host at start, and what that costs. */
   readonly warnings: readonly string[];
 }

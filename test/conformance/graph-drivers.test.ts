@@ -1,6 +1,6 @@
 import { afterAll } from "bun:test";
 import { mkdir, rm, truncate, writeFile } from "node:fs/promises";
-import { btrfs, erofs, overlay2, vfs } from "#graph";
+import { btrfs, erofs, fuseOverlayfs, overlay2, vfs } from "#graph";
 import { scratch } from "../fakes/scratch.ts";
 import { run } from "../fixtures/daemon.ts";
 import { requirePackages } from "../fixtures/packages.ts";
@@ -13,11 +13,15 @@ await graphDriverConformance(overlay2);
 await graphDriverConformance(erofs);
 await graphDriverConformance(vfs);
 if (process.getuid?.() === 0) {
-  await requirePackages(["btrfs-progs", "xfsprogs"]);
+  await requirePackages(["btrfs-progs", "fuse-overlayfs", "xfsprogs"]);
+  await graphDriverConformance(fuseOverlayfs);
   await graphDriverConformance(btrfs, await disk("btrfs"));
   await graphDriverConformance(overlay2, await disk("xfs"));
   await graphDriverConformance(erofs, await disk("xfs"));
-} else await graphDriverConformance(btrfs);
+} else {
+  await graphDriverConformance(btrfs);
+  await graphDriverConformance(fuseOverlayfs);
+}
 
 const disks = undo.move();
 afterAll(() => disks.disposeAsync());

@@ -39,7 +39,7 @@ export const systemInfo = (needs: Needs) =>
         containers: count(needs.containers.list()),
         images: graph.images.list().length,
         driver: graph.driver.name,
-        driverStatus: await graph.driver.status(),
+        driverStatus: [...(await graph.driver.status()), ...(settings.passedOver ?? [])],
         dataRoot: settings.dataRoot,
         execDrivers: settings.execDrivers,
         networkDrivers: [...new Set([...settings.networkDrivers, ...networkPlugins])],

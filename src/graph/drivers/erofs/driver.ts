@@ -2,12 +2,14 @@ import { existsSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { EROFS_IMAGE, writeEmptyErofs } from "#archive";
 import { Fault, sentenceOf } from "#errors";
-import { mount, unmount } from "#host";
+import { mount, mountsBelow, unmount } from "#host";
 import type { GraphDriverKind, Verdict } from "../../driver.ts";
 import type { LayerForm } from "../overlay/form.ts";
 import { openLayers } from "../overlay/layers.ts";
 import { overlayFeatures, probeOverlay } from "../overlay/probe.ts";
 import { isErofs, mountImage } from "./image.ts";
+
+const isShownImage = (path: string) => path.endsWith("/diff") && isErofs(path);
 
 /**
  * Each image layer is one file, mounted on its `diff` when it is first wanted and from then on: all containers that
@@ -29,7 +31,10 @@ const images: LayerForm = {
     }
   },
   hide: (path) => unmount(`${path}/diff`),
-  isShown: (path) => path.endsWith("/diff") && isErofs(path),
+  isShown: isShownImage,
+  close(root) {
+    for (const path of mountsBelow(root)) if (isShownImage(path)) unmount(path);
+  },
 };
 
 /** Tries the real thing: an image under an overlay. */

@@ -1,5 +1,6 @@
 import { constants, type Stats } from "node:fs";
 import { lstat, readdir } from "node:fs/promises";
+import { OPAQUE_MARKS } from "#archive";
 import { getAttribute } from "#host";
 import type { Change } from "../../driver.ts";
 import { lstatOrNothing, sortChanges } from "../compare.ts";
@@ -29,7 +30,7 @@ interface Level {
 
 async function compareDirectory(level: Level, changes: Change[]): Promise<void> {
   const names = await readdir(level.upper);
-  for (const name of names) await compareEntry(level, name, changes);
+  for (const name of names) if (!OPAQUE_MARKS.includes(name)) await compareEntry(level, name, changes);
 }
 
 async function compareEntry({ upper, lowers, path }: Level, name: string, changes: Change[]): Promise<void> {
@@ -56,7 +57,8 @@ async function addHidden({ upper, lowers, path }: Level, changes: Change[]): Pro
   const present = new Set(await readdir(upper));
   const hidden = new Set<string>();
   for (const lower of lowers)
-    for (const name of await readdir(lower)) if (!present.has(name)) hidden.add(name);
+    for (const name of await readdir(lower))
+      if (!present.has(name) && !OPAQUE_MARKS.includes(name)) hidden.add(name);
   for (const name of hidden)
     if ((await lookBelow(lowers, name)).stats !== undefined)
       changes.push({ path: `${path}/${name}`, kind: DELETED });

@@ -2,7 +2,7 @@ import type { Stats } from "node:fs";
 import { chmod, chown, mkdir, readdir, rename, rm, symlink, unlink } from "node:fs/promises";
 import { pack } from "#archive";
 import { Fault } from "#errors";
-import { MS_RDONLY, mountsBelow, syncDirectory, unmount } from "#host";
+import { MS_RDONLY, syncDirectory } from "#host";
 import type { MountSpec } from "#oci";
 import type { Change, GraphDriver, LayerId, Mounted, UnpackTarget } from "../../driver.ts";
 import { directoryOf, layerIn } from "../../layer-directory.ts";
@@ -117,6 +117,10 @@ class OverlayLayers implements GraphDriver {
     const stack = isWritable ? below : await stackWith(this.#root, layer);
     this.#form.show(this.#root, stack);
     const shown = isWritable || stack.length > 1 ? stack : [...stack, EMPTY];
+    if (this.#form.serve !== undefined) {
+      const served = { root: this.#root, lowers: shown, upper: isWritable ? name : undefined };
+      return this.#form.serve(served, `${this.#root}/${name}/merged`);
+    }
     const upper = isWritable ? [`upperdir=${name}/diff`, `workdir=${name}/work`] : [];
     return {
       type: "overlay",
@@ -129,7 +133,9 @@ class OverlayLayers implements GraphDriver {
 
   async mount(layer: LayerId): Promise<Mounted> {
     if (!(await this.has(layer))) throw missing("mount", layer);
-    return this.#mounts.hold(layer, `${this.#path(layer)}/merged`, () => this.view(layer));
+    // What is served there already is seen at a place of its own, whose end leaves it to containers.
+    const name = this.#form.serve === undefined ? "merged" : "seen";
+    return this.#mounts.hold(layer, `${this.#path(layer)}/${name}`, () => this.view(layer));
   }
 
   async changes(layer: LayerId): Promise<readonly Change[]> {
@@ -176,6 +182,7 @@ class OverlayLayers implements GraphDriver {
 
   async status(): Promise<readonly (readonly [string, string])[]> {
     return [
+      ...((await this.#form.status?.(this.#root)) ?? []),
       ["Backing Filesystem", await backingFileSystem(this.#root)],
       ["Supports d_type", "true"],
       ["Using metacopy", "false"],
@@ -185,7 +192,7 @@ class OverlayLayers implements GraphDriver {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const path of mountsBelow(this.#root)) if (this.#form.isShown(path)) unmount(path);
+    this.#form.close(this.#root);
     await this.#removals[Symbol.asyncDispose]();
   }
 

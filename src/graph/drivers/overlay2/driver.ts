@@ -11,6 +11,7 @@ const trees: LayerForm = {
   show: () => {},
   hide: () => {},
   isShown: () => false,
+  close: () => {},
 };
 
 export const overlay2: GraphDriverKind = {
