@@ -1,8 +1,8 @@
-import { mkdir, stat, utimes } from "node:fs/promises";
+import { mkdir, rm, stat, utimes } from "node:fs/promises";
 import { Fault } from "#errors";
 import { type ExecDriver, type ExecDriverKind, type ExecDriverOptions, nativeKind } from "#exec";
 import { btrfs, erofs, fuseOverlayfs, type GraphDriverKind, overlay2, vfs } from "#graph";
-import type { Log } from "#host";
+import { type Log, mountsBelow, unmount } from "#host";
 import {
   bridgeNetwork,
   Cluster,
@@ -87,22 +87,47 @@ export async function chooseGraphDriver(
 ): Promise<ChosenDriver> {
   checkGraphDriver(asked);
   const wanted = asked ?? (await lastUsed(root));
+  const kind = GRAPH_DRIVERS.find(({ name }) => name === wanted);
+  if (kind === undefined) return firstUsable(root, log);
+  const verdict = await kind.probe(`${root}/${kind.name}`);
+  if (!verdict.usable)
+    throw new Fault("unsupported", `Cannot use the storage driver ${wanted} in ${root}: ${verdict.reason}`);
+  await noteUse(`${root}/${kind.name}`);
+  return { kind, passedOver: asked === undefined ? await passedOverFor(kind, root) : [] };
+}
+
+async function firstUsable(root: string, log: Log): Promise<ChosenDriver> {
   const passedOver: [string, string][] = [];
   for (const kind of GRAPH_DRIVERS) {
-    if (asked !== undefined && kind.name !== asked) continue;
     const verdict = await kind.probe(`${root}/${kind.name}`);
-    if (verdict.usable && (wanted ?? kind.name) === kind.name) {
+    if (verdict.usable) {
       await noteUse(`${root}/${kind.name}`);
       return { kind, passedOver };
     }
-    if (kind.name === wanted && !verdict.usable)
-      throw new Fault("unsupported", `Cannot use the storage driver ${wanted} in ${root}: ${verdict.reason}`);
-    const reason = verdict.usable ? `it can be used, but ${wanted} keeps what is here` : verdict.reason;
-    passedOver.push([`Not ${kind.name}`, reason]);
-    if (wanted === undefined)
-      log("warn", `The storage driver ${kind.name} cannot be used in ${root}: ${reason}`);
+    passedOver.push([`Not ${kind.name}`, verdict.reason]);
+    log("warn", `The storage driver ${kind.name} cannot be used in ${root}: ${verdict.reason}`);
   }
   throw new Fault("unsupported", `Cannot store images in ${root}: no storage driver works there`);
+}
+
+/** They are tried in a folder beside their own, whose times tell of their last use. */
+async function passedOverFor(chosen: GraphDriverKind, root: string): Promise<[string, string][]> {
+  const aside = `${root}/.probe`;
+  await using undo = new AsyncDisposableStack();
+  undo.defer(() => clearAway(aside));
+  await clearAway(aside);
+  const told: [string, string][] = [];
+  for (const kind of GRAPH_DRIVERS.slice(0, GRAPH_DRIVERS.indexOf(chosen))) {
+    const verdict = await kind.probe(`${aside}/${kind.name}`);
+    const usable = `it works here, but ${chosen.name} was used last; --storage-driver ${kind.name} changes that`;
+    told.push([`Not ${kind.name}`, verdict.usable ? usable : verdict.reason]);
+  }
+  return told;
+}
+
+async function clearAway(folder: string): Promise<void> {
+  for (const path of mountsBelow(folder)) unmount(path);
+  await rm(folder, { recursive: true, force: true });
 }
 
 /** Each driver's layers are in a folder of its own, whose time is that of its last use. */
