@@ -181,7 +181,8 @@ function told(
 
 function whoRunsOn({ containers, graph }: Needs, layer: LayerId): string | undefined {
   const user = containers.list().find(({ imageId, state }) => {
-    if (state.status !== "running" && state.status !== "paused") return false;
+    // Between two lives it has nothing mounted, and will in a moment.
+    if (!["running", "paused", "restarting"].includes(state.status)) return false;
     const image = graph.images.get(imageId as Digest);
     let at: LayerId | undefined;
     return (image?.config.rootfs.diff_ids ?? []).some((diffId) => {
