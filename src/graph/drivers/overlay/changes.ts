@@ -1,6 +1,5 @@
-import { constants, type Stats } from "node:fs";
+import { constants, type Dirent, type Stats } from "node:fs";
 import { lstat, readdir } from "node:fs/promises";
-import { OPAQUE_MARKS } from "#archive";
 import { getAttribute } from "#host";
 import type { Change } from "../../driver.ts";
 import { lstatOrNothing, sortChanges } from "../compare.ts";
@@ -14,6 +13,8 @@ interface Below {
   readonly stats: Stats | undefined;
   readonly merged: readonly string[];
 }
+
+const NOTHING: Below = { stats: undefined, merged: [] };
 
 /** What the upper directory changes of what the lower ones (topmost first) show. */
 export async function overlayChanges(upper: string, lowers: readonly string[]): Promise<readonly Change[]> {
@@ -29,14 +30,20 @@ interface Level {
 }
 
 async function compareDirectory(level: Level, changes: Change[]): Promise<void> {
-  const names = await readdir(level.upper);
-  for (const name of names) if (!OPAQUE_MARKS.includes(name)) await compareEntry(level, name, changes);
+  for (const entry of await readdir(level.upper, { withFileTypes: true }))
+    await compareEntry(level, entry, changes);
 }
 
-async function compareEntry({ upper, lowers, path }: Level, name: string, changes: Change[]): Promise<void> {
-  const stats = await lstat(`${upper}/${name}`);
-  const below = await lookBelow(lowers, name);
+async function compareEntry({ upper, lowers, path }: Level, entry: Dirent, changes: Change[]): Promise<void> {
+  const { name } = entry;
+  const below = lowers.length === 0 ? NOTHING : await lookBelow(lowers, name);
   const at = `${path}/${name}`;
+  // The most of what there is: it need not be looked at to be told.
+  if (entry.isFile() || entry.isSymbolicLink()) {
+    changes.push({ path: at, kind: below.stats === undefined ? ADDED : MODIFIED });
+    return;
+  }
+  const stats = await lstat(`${upper}/${name}`);
   if (isWhiteout(stats)) {
     if (below.stats !== undefined) changes.push({ path: at, kind: DELETED });
     return;
@@ -57,8 +64,7 @@ async function addHidden({ upper, lowers, path }: Level, changes: Change[]): Pro
   const present = new Set(await readdir(upper));
   const hidden = new Set<string>();
   for (const lower of lowers)
-    for (const name of await readdir(lower))
-      if (!present.has(name) && !OPAQUE_MARKS.includes(name)) hidden.add(name);
+    for (const name of await readdir(lower)) if (!present.has(name)) hidden.add(name);
   for (const name of hidden)
     if ((await lookBelow(lowers, name)).stats !== undefined)
       changes.push({ path: `${path}/${name}`, kind: DELETED });
