@@ -1,5 +1,6 @@
 import { constants, type Dirent, type Stats } from "node:fs";
 import { lstat, readdir } from "node:fs/promises";
+import { OPAQUE_MARKS } from "#archive";
 import { getAttribute } from "#host";
 import type { Change } from "../../driver.ts";
 import { lstatOrNothing, sortChanges } from "../compare.ts";
@@ -31,7 +32,7 @@ interface Level {
 
 async function compareDirectory(level: Level, changes: Change[]): Promise<void> {
   for (const entry of await readdir(level.upper, { withFileTypes: true }))
-    await compareEntry(level, entry, changes);
+    if (!OPAQUE_MARKS.includes(entry.name)) await compareEntry(level, entry, changes);
 }
 
 async function compareEntry({ upper, lowers, path }: Level, entry: Dirent, changes: Change[]): Promise<void> {
@@ -64,7 +65,8 @@ async function addHidden({ upper, lowers, path }: Level, changes: Change[]): Pro
   const present = new Set(await readdir(upper));
   const hidden = new Set<string>();
   for (const lower of lowers)
-    for (const name of await readdir(lower)) if (!present.has(name)) hidden.add(name);
+    for (const name of await readdir(lower))
+      if (!present.has(name) && !OPAQUE_MARKS.includes(name)) hidden.add(name);
   for (const name of hidden)
     if ((await lookBelow(lowers, name)).stats !== undefined)
       changes.push({ path: `${path}/${name}`, kind: DELETED });
