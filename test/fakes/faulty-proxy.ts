@@ -63,6 +63,8 @@ export class FaultyProxy implements AsyncDisposable {
   }
 
   #answer(incoming: IncomingMessage, response: ServerResponse): void {
+    // Who was refused may go away before it has sent all.
+    incoming.on("error", () => undefined);
     this.requests.push({
       method: incoming.method ?? "",
       path: incoming.url ?? "",
@@ -79,7 +81,7 @@ export class FaultyProxy implements AsyncDisposable {
         incoming.socket.destroy();
       },
     };
-    if (!this.faults.some((fault) => fault(exchange))) void exchange.forward();
+    if (!this.faults.some((fault) => fault(exchange))) exchange.forward().catch(() => response.destroy());
   }
 
   async #forward(
