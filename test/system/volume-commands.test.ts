@@ -97,7 +97,7 @@ test("what happens to volumes is told", async () => {
 test("a volume cannot be updated without a swarm, and says so", async () => {
   await volume("create", "fixed");
   const { code, stderr } = await part.daemon.cli("volume", "update", "--availability", "drain", "fixed");
-  expect([code, stderr]).toEqual([1, expect.stringContaining("there is no swarm")]);
+  expect([code, stderr]).toEqual([1, expect.stringContaining("swarm is unavailable")]);
 });
 
 describe.skipIf(DOCKER === undefined)(
