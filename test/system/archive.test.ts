@@ -304,7 +304,10 @@ describe("nothing leads out of a container", () => {
       const swap = `mkdir -p /w/real; echo inside > /w/real/file; cd /w; ln -s ${host} link; while :; do ln -sfn real x; ln -sfn link x; ln -sfn /proc/1/root${host} x; rm -f x; mkdir x; rmdir x 2>/dev/null || rm -rf x; done`;
       const { id } = await part.start(["sh", "-c", swap], { PidMode: "host" });
       const seen = new Set<string>();
-      for (const deadline = Date.now() + 5000; Date.now() < deadline; ) {
+      const begun = Date.now();
+      // Five seconds, and on a busy machine until the path has led somewhere.
+      const isRacing = () => Date.now() - begun < (seen.has("inside\n") ? 5000 : 60_000);
+      while (isRacing()) {
         const [text] = await Promise.all([
           content(id, "/w/x/file"),
           put(id, "/w/x", [{ path: "evil", content: "x" }]),
@@ -314,7 +317,6 @@ describe("nothing leads out of a container", () => {
         seen.add(text);
       }
       expect([...seen].filter((text) => text.includes("host"))).toEqual([]);
-      // The race was run: the path led somewhere at times.
       expect(seen).toContain("inside\n");
       expect(readdirSync(host)).toEqual(["file"]);
       expect((await part.inspect(id)).State.Status).toBe("running");
