@@ -8,6 +8,7 @@ const compiler = Bun.which("musl-gcc") ?? Bun.which("cc");
 const missing = compiler === null ? " (skipped: needs musl-gcc or cc)" : "";
 /** How long the attacker has. */
 const TRIAL_MILLISECONDS = 10_000;
+const LONGEST_TRIAL_MILLISECONDS = 60_000;
 const SECRET = "the host's own file";
 
 interface Attempt {
@@ -100,12 +101,14 @@ function attempts({ bound, source }: Readonly<Record<"bound" | "source", string>
   ];
 }
 
-/** Two at a time, for so long. */
+/** Two at a time, for so long; on a busy machine until both ways have been taken. */
 async function attack(part: HostPart, all: readonly Attempt[]) {
   const seen = { output: "", started: 0, failed: 0 };
-  const deadline = Date.now() + TRIAL_MILLISECONDS;
+  const begun = Date.now();
+  const wasRace = () => seen.started > 10 && seen.failed > 0 && seen.output.includes("of the volume");
+  const isOn = () => Date.now() - begun < (wasRace() ? TRIAL_MILLISECONDS : LONGEST_TRIAL_MILLISECONDS);
   const loop = async (first: number) => {
-    for (let at = first; Date.now() < deadline; at += 1) await attempt(part, all[at % all.length], seen);
+    for (let at = first; isOn(); at += 1) await attempt(part, all[at % all.length], seen);
   };
   await Promise.all([loop(0), loop(4)]);
   return seen;
