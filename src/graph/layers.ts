@@ -192,9 +192,11 @@ export class LayerStore implements Layers {
   async #unpack(source: LayerSource, { target, arrival, signal, report }: Unpacking): Promise<number> {
     using _slot = await this.#unpacks.acquire(signal);
     const { digest, size } = source.descriptor;
-    await using blob = await this.#needs.content.openForReading(digest).catch(async (thrown) => {
-      await arrival.whole; // A download that failed takes its file along, and has the better reason.
-      throw thrown;
+    const { content } = this.#needs;
+    await using blob = await content.openForReading(digest).catch(async () => {
+      // It is between its two names, or not begun. A download that failed takes its file along, and has the better reason.
+      await arrival.whole;
+      return content.openForReading(digest);
     });
     let isWhole = false;
     arrival.whole.then(
