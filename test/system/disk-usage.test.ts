@@ -54,7 +54,8 @@ describe("system df", () => {
     const usage = await part.ask<Usage>("GET", "/v1.52/system/df?type=image&verbose=1");
     for (const kind of ["Containers", "Volumes", "ContainerUsage", "VolumeUsage"])
       expect(usage).not.toHaveProperty(kind);
-    expect(usage.ImageUsage).toMatchObject({ ActiveCount: 1, TotalSize: usage.LayersSize });
+    const { LayersSize } = await part.ask<Usage>("GET", "/v1.51/system/df?type=image");
+    expect(usage.ImageUsage).toMatchObject({ ActiveCount: 1, TotalSize: LayersSize });
     expect(usage.ImageUsage?.Items).toHaveLength(3);
     expect(await part.ask<Usage>("GET", "/v1.52/system/df?type=volume")).not.toHaveProperty("ImageUsage");
     const { status } = await part.daemon.request("GET", "/system/df?type=moon");
