@@ -15,6 +15,7 @@ import { logs } from "./logs.ts";
 import { type Row, render } from "./measure.ts";
 import { network } from "./network.ts";
 import { pull } from "./pull.ts";
+import { registry as privateRegistry } from "./registry.ts";
 import { endStrays, stopOnSignals } from "./stopping.ts";
 import { logRate } from "./streams.ts";
 import { weight } from "./weight.ts";
@@ -66,6 +67,7 @@ async function main(): Promise<void> {
     log: () => logRate(engines, 3),
     logs: () => logs(engines, 3),
     pull: () => pull({ engines, reference, registry: registry.url, image, root, rounds: 3 }),
+    registry: () => privateRegistry(root, 3),
     archives: () => archives(engines, { root, rounds: Math.min(ROUNDS, 5) }),
   };
   for (const [name, race] of Object.entries(sections)) if (isWanted(name)) print(name, await race());
@@ -73,7 +75,7 @@ async function main(): Promise<void> {
 
 /** As soon as it is known: a race of all sections takes its time. */
 function print(section: string, rows: readonly Row[]): void {
-  const names = ["bunker", "docker", "podman", "crun", "blobs alone"].filter((name) =>
+  const names = ["bunker", "docker", "podman", "crun", "docker-registry", "blobs alone"].filter((name) =>
     rows.some(({ values }) => name in values),
   );
   process.stdout.write(
