@@ -12,7 +12,9 @@ import {
   layeredImage,
   startRegistry,
   type TarEntry,
+  type TestRegistry,
   tar,
+  writeImage,
 } from "../fixtures/index.ts";
 
 const MINUTE = 60_000;
@@ -50,6 +52,16 @@ async function images(): Promise<string> {
   return daemon.ok("images", "-a", "-q");
 }
 
+/** What the registry was asked since its log had so many characters, as `GET /v2/…`. */
+function requestsSince(registry: TestRegistry, length: number): readonly string[] {
+  return [
+    ...registry
+      .log()
+      .slice(length)
+      .matchAll(/"([A-Z]+ \/v2\/\S+) HTTP/g),
+  ].map(([, request = ""]) => decodeURIComponent(request));
+}
+
 describe("from Debian's registry", () => {
   test(
     "an image is pulled, runs, is up to date by one request, and is gone when removed",
@@ -74,14 +86,7 @@ describe("from Debian's registry", () => {
       ).toContain("Apache/2");
       const asked = registry.log().length;
       expect(await daemon.ok("pull", name)).toContain(`Status: Image is up to date for ${name}:latest`);
-      const lines = registry
-        .log()
-        .slice(asked)
-        .split("\n")
-        .filter((line) => /"(GET|HEAD) \/v2\//.test(line));
-      expect(lines.map((line) => /"([A-Z]+ [^ ]+)/.exec(line)?.[1])).toEqual([
-        "HEAD /v2/library/httpd/manifests/latest",
-      ]);
+      expect(requestsSince(registry, asked)).toEqual(["HEAD /v2/library/httpd/manifests/latest"]);
       await daemon.ok("rmi", name);
       expect(await images()).toBe("");
     },
@@ -117,6 +122,41 @@ describe("from Debian's registry", () => {
         ).toHaveLength(1);
       await daemon.ok("rmi", ...names);
       expect(await images()).toBe("");
+    },
+    5 * MINUTE,
+  );
+});
+
+describe("an image that shares all but one layer with another", () => {
+  test(
+    "moves that layer alone, when it is pulled and when it is pushed",
+    async () => {
+      await using undo = new AsyncDisposableStack();
+      const folder = await mkdtemp(join(tmpdir(), "bunker-shared-layers-"));
+      undo.defer(() => rm(folder, { recursive: true, force: true }));
+      const shared = ["a", "b", "c"].map((path) => tar([{ path, content: path }]));
+      const before = await writeImage(`${folder}/before`, { layers: shared });
+      const after = await writeImage(`${folder}/after`, { layers: [...shared, tar([{ path: "new" }])] });
+      const added = [after.config.digest, after.layers.at(-1)?.digest ?? ""];
+      const from = undo.use(await startRegistry({ app: before }));
+      const to = undo.use(await startRegistry({ app: before }));
+      await from.push("app", after, "next");
+      await daemon.ok("pull", `${from.host}/app`);
+
+      const pulled = from.log().length;
+      await daemon.ok("pull", `${from.host}/app:next`);
+      expect(requestsSince(from, pulled).toSorted()).toEqual(
+        [...added.map((digest) => `GET /v2/app/blobs/${digest}`), "GET /v2/app/manifests/next"].toSorted(),
+      );
+
+      const pushed = to.log().length;
+      await daemon.ok("tag", `${from.host}/app:next`, `${to.host}/app:next`);
+      await daemon.ok("push", `${to.host}/app:next`);
+      const stored = requestsSince(to, pushed).filter((request) => /^(PUT|PATCH) /.test(request));
+      expect(stored.map((request) => /sha256:\w+|manifests\/.+$/.exec(request)?.[0]).toSorted()).toEqual(
+        [...added, "manifests/next"].toSorted(),
+      );
+      await daemon.ok("rmi", `${from.host}/app`, `${from.host}/app:next`, `${to.host}/app:next`);
     },
     5 * MINUTE,
   );
