@@ -39,6 +39,7 @@ export interface Authority {
 export function authorized(app: App, authority: () => Authority | undefined): App {
   return {
     ...app,
+    isJudged: () => authority() !== undefined,
     async fetch(request, bindings = {}) {
       const judge = authority();
       if (judge === undefined) return app.fetch(request, bindings);

@@ -4,9 +4,10 @@ import { getRequestListener } from "@hono/node-server";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { sentenceOf } from "#errors";
 import { closed, listening } from "./binding.ts";
-import { admit } from "./front.ts";
+import { admit, KEEP_ALIVE } from "./front.ts";
 import { parseHost } from "./host.ts";
 import { problemResponse } from "./problem.ts";
+import { StandingReplies } from "./standing.ts";
 import { type ServerKeys, streamServer } from "./tls.ts";
 import { bindUnixSocket } from "./unix-socket.ts";
 import { type HijackableApp, mayUpgrade, serveUpgrade } from "./upgrade.ts";
@@ -14,8 +15,6 @@ import { sendWhole } from "./whole.ts";
 
 /** Registry credentials of many registries travel in one header. In bytes. */
 const HEAD_LIMIT = 256 * 1024;
-/** How long an idle connection is kept, in milliseconds. Clients with pools do not expect it to be short. */
-const KEEP_ALIVE = 600_000;
 
 export interface ListenOptions {
   readonly app: HijackableApp;
@@ -40,10 +39,11 @@ export interface Listening extends AsyncDisposable {
 export async function listen(options: ListenOptions): Promise<Listening> {
   const sockets = new Set<Socket>();
   const server = httpServer(options.app);
+  const standing = new StandingReplies(options.app);
   const accept = (socket: Socket) => {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
-    admit(server, socket);
+    admit(socket, { server, standing });
   };
   await using undo = new AsyncDisposableStack();
   undo.defer(() => ended(sockets, options.graceMilliseconds ?? 1000));

@@ -32,6 +32,8 @@ export interface HijackableApp {
   fetch(request: Request, bindings: ServerEnv["Bindings"]): Promise<Response>;
   /** Part of every reply. */
   readonly headers: HeaderFields;
+  /** Whether somebody is asked before each request: then nothing may be answered past `fetch`. */
+  isJudged?(): boolean;
 }
 
 /** Whether a request of this method and target takes its connection over, asked or not. */
