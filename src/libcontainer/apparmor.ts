@@ -4,9 +4,12 @@ import { findProgram, tryRun } from "#host";
 /** The profile of containers that ask for no other. */
 export const DEFAULT_APPARMOR_PROFILE = "bunker-default";
 
-/** Whether this kernel confines programs by AppArmor profiles. */
+let enabled: boolean | undefined;
+
+/** Whether this kernel confines programs by AppArmor profiles: settled when it boots. */
 export function isAppArmorEnabled(): boolean {
-  return tryRead("/sys/module/apparmor/parameters/enabled").startsWith("Y");
+  enabled ??= tryRead("/sys/module/apparmor/parameters/enabled").startsWith("Y");
+  return enabled;
 }
 
 /** Whether the kernel knows a profile: only then can a program be started under it. */

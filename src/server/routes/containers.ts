@@ -15,12 +15,11 @@ import {
   UpdateBody,
 } from "#api";
 import { Fault } from "#errors";
-import { ContainerRows } from "../container-rows.ts";
+import { ContainerDetails, ContainerRows } from "../container-rows.ts";
 import type { JobRunner, ServerEnv } from "../environment.ts";
 import { emptyResponse, jsonResponse, jsonTextResponse } from "../json.ts";
 import { createWarnings } from "../translate/asked-networks.ts";
 import { toContainerSpec } from "../translate/container-create.ts";
-import { toContainerInspect } from "../translate/container-inspect.ts";
 import { CONTAINER_FILTERS, CONTAINER_PRUNE_FILTERS, parseFilters } from "../translate/filters.ts";
 import { toResourceSpec, toRestartPolicy } from "../translate/host-spec.ts";
 import { body, named, query, requiredBody } from "../validate.ts";
@@ -29,6 +28,7 @@ import { body, named, query, requiredBody } from "../validate.ts";
 export function containerRoutes(engine: JobRunner): Hono<ServerEnv> {
   const routes = new Hono<ServerEnv>();
   const rows = new ContainerRows();
+  const details = new ContainerDetails();
   lifecycle(routes, engine);
   changes(routes, engine);
   return routes
@@ -56,7 +56,7 @@ export function containerRoutes(engine: JobRunner): Hono<ServerEnv> {
     .get("/containers/:id/json", async (c) => {
       const { size } = query(c, SizeQuery);
       const view = await engine.run("container.inspect", { ref: named(c, "id"), size });
-      return jsonResponse(toContainerInspect(view, c.get("version")));
+      return jsonTextResponse(details.json(view, c.get("version")));
     })
     .get("/containers/:id/top", async (c) => {
       const psArgs = (query(c, TopQuery).ps_args ?? "").split(/\s+/).filter((word) => word !== "");

@@ -16,6 +16,8 @@ import { treeChanges } from "./changes.ts";
 const STAGING = ".staging";
 const REMOVED = ".removed";
 const ROOT_MODE = 0o710;
+/** There is no more to tell of a layer than its files. */
+const NO_DATA = {};
 
 /** What stands beside a layer's tree. */
 const Note = z.object({
@@ -117,7 +119,7 @@ class FullLayers implements GraphDriver {
   }
 
   async data(_layer: LayerId): Promise<Readonly<Record<string, string>>> {
-    return {};
+    return NO_DATA;
   }
 
   async status(): Promise<readonly (readonly [string, string])[]> {

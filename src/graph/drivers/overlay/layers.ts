@@ -44,6 +44,8 @@ class OverlayLayers implements GraphDriver {
   readonly #features = overlayFeatures();
   /** Looks of the directories that the init layer shadows, by image layer: layers never change. */
   readonly #init = new Map<LayerId | undefined, Promise<string>>();
+  /** What `data` tells of layers that are there: clients that poll ask for it again and again. */
+  readonly #data = new Map<LayerId, Readonly<Record<string, string>>>();
 
   constructor(root: string, form: LayerForm, removals: Removals) {
     this.name = form.name;
@@ -161,6 +163,7 @@ class OverlayLayers implements GraphDriver {
       throw new Fault("conflict", `Cannot remove layer ${layer}: it is mounted`);
     this.#form.hide(this.#path(layer));
     await this.#removals.remove(this.#path(layer));
+    this.#data.delete(layer);
     await rm(`${this.#root}/${LINKS}/${shortName(layer)}`, { force: true });
   }
 
@@ -170,14 +173,18 @@ class OverlayLayers implements GraphDriver {
   }
 
   async data(layer: LayerId): Promise<Readonly<Record<string, string>>> {
+    const known = this.#data.get(layer);
+    if (known !== undefined) return known;
     const path = this.#path(layer);
     const lowers = await resolveStack(this.#root, await stackBelow(this.#root, layer));
-    return {
+    const data = {
       ...(lowers.length === 0 ? {} : { LowerDir: lowers.join(":") }),
       MergedDir: `${path}/merged`,
       UpperDir: `${path}/diff`,
       WorkDir: `${path}/work`,
     };
+    if (await this.has(layer)) this.#data.set(layer, data);
+    return data;
   }
 
   async status(): Promise<readonly (readonly [string, string])[]> {
