@@ -49,6 +49,7 @@ import { serveMetrics } from "./metrics/serve.ts";
 import { networkSettings } from "./network-values.ts";
 import { forgetProxies } from "./registry-values.ts";
 import { reloaded } from "./reload.ts";
+import { checkStorageOptions } from "./storage-values.ts";
 import { openTcpWarnings, refuseOpen, refuseOpenTcp, serverKeys } from "./tcp.ts";
 
 /** How long nobody must have asked until memory is given back, code that was compiled included. */
@@ -250,6 +251,7 @@ async function openRooms({
   const graph = undo.use(
     await openGraph({ root, database, kind, limits, drivers: GRAPH_DRIVER_NAMES, neighbours }),
   );
+  await checkStorageOptions(config["storage-opts"], graph.driver);
   // Refused by the kernel, as it should be, while containers are below it.
   undo.defer(() => removeParentGroup(detectCgroups(), config["cgroup-parent"]));
   const exec = await openExecDriver({

@@ -13,6 +13,7 @@ import { NETWORK_VALUES } from "./network-values.ts";
 import { refusal } from "./refused.ts";
 import { REGISTRY_VALUES } from "./registry-values.ts";
 import { SETTINGS, type SettingKey } from "./settings.ts";
+import { STORAGE_OPTIONS } from "./storage-values.ts";
 
 const DEFAULT_EXEC_ROOT = "/run/bunker";
 const DEFAULT_FILE = "/etc/bunker/daemon.json";
@@ -66,6 +67,7 @@ const Values = z.strictObject({
   ...REGISTRY_VALUES,
   "max-concurrent-downloads": z.number().int().min(1).max(64).default(3),
   "storage-driver": z.string().optional(),
+  "storage-opts": STORAGE_OPTIONS,
   "cgroup-parent": z
     .string()
     .regex(/^\/?[A-Za-z0-9_][A-Za-z0-9_./-]*$/)

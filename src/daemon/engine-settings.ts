@@ -3,13 +3,15 @@ import type { Config } from "./config.ts";
 import { cdiSettings, fixedDefaults } from "./container-values.ts";
 import { FACTS } from "./facts.ts";
 import { proxySettings } from "./registry-values.ts";
+import { storageDefaults } from "./storage-values.ts";
 
 /** What of the engine's settings stays as it was at the start, and what was found out about this host. */
 export type FixedSettings = ReturnType<typeof fixedSettings>;
 
 /** Reads files of the host: once, at the start. Throws `invalid` for one that cannot be used. */
 export function fixedSettings(config: Config, env: Readonly<Record<string, string | undefined>>) {
-  return { proxies: proxySettings(config, env), defaults: fixedDefaults(config) };
+  const storage = storageDefaults(config["storage-opts"]);
+  return { proxies: proxySettings(config, env), defaults: { ...fixedDefaults(config), storage } };
 }
 
 /** The configuration in the words of the jobs, with what was found out about this host. */

@@ -238,7 +238,13 @@ export const SETTINGS = [
     flag: "storage-driver",
     short: "s",
     kind: "text",
-    help: "Graph driver: overlay2, erofs, btrfs or vfs",
+    help: "Graph driver: overlay2, erofs, btrfs, fuse-overlayfs or vfs",
+  },
+  {
+    key: "storage-opts",
+    flag: "storage-opt",
+    kind: "list",
+    help: "Option of the storage driver: overlay2.size=10G bounds what each container writes, btrfs.min_space=1G",
   },
   {
     key: "cgroup-parent",

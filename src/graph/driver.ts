@@ -12,6 +12,12 @@ export interface Change {
   readonly kind: 0 | 1 | 2;
 }
 
+export interface NewLayer {
+  readonly parent?: LayerId;
+  readonly writable?: boolean;
+  readonly limitBytes?: number;
+}
+
 /** Stacks directory trees. Knows nothing of images, tags or containers. */
 export interface GraphDriver extends AsyncDisposable {
   readonly name: string;
@@ -20,9 +26,12 @@ export interface GraphDriver extends AsyncDisposable {
   /**
    * Makes a layer, empty above its parent. `writable` layers are containers': they get the mount points
    * that every container needs (/dev, /proc, /sys, /etc/hosts, …) as genuine files and folders between
-   * parent and layer, and these never show up as changes.
+   * parent and layer, and these never show up as changes. `limitBytes` bounds what is written to such a layer; throws
+   * `invalid` with the reason where `limitable` says no.
    */
-  create(layer: LayerId, options?: { readonly parent?: LayerId; readonly writable?: boolean }): Promise<void>;
+  create(layer: LayerId, options?: NewLayer): Promise<void>;
+  /** Whether what is written to a layer can be bounded here. */
+  limitable(): Promise<Verdict>;
   has(layer: LayerId): Promise<boolean>;
   /**
    * Fills a new layer. `unpack` is given the directory to write into and how a whiteout is expressed there

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { Fault } from "#errors";
-import type { GraphDriver, LayerId, UnpackTarget } from "./driver.ts";
+import type { GraphDriver, LayerId, NewLayer, UnpackTarget, Verdict } from "./driver.ts";
 import type { Durability } from "./durability.ts";
 import { directoryOf } from "./layer-directory.ts";
 import type { LayerTable } from "./layer-table.ts";
@@ -37,12 +37,13 @@ export class RestoringDriver implements GraphDriver {
     return this.#needs.driver.fillsInOrder;
   }
 
-  async create(
-    layer: LayerId,
-    options: { readonly parent?: LayerId; readonly writable?: boolean } = {},
-  ): Promise<void> {
+  async create(layer: LayerId, options: NewLayer = {}): Promise<void> {
     if (options.parent !== undefined) await this.#ready(options.parent);
     await this.#needs.driver.create(layer, options);
+  }
+
+  limitable(): Promise<Verdict> {
+    return this.#needs.driver.limitable();
   }
 
   has(layer: LayerId): Promise<boolean> {

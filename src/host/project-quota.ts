@@ -1,7 +1,7 @@
 import { ptr as addressOf, dlopen, FFIType, read } from "bun:ffi";
 import { closeSync, constants as files, openSync } from "node:fs";
 import { constants } from "node:os";
-import { control, errnoName, must } from "./syscalls.ts";
+import { control, errnoName, failedWith, must } from "./syscalls.ts";
 
 /** Source: the kernel's tables of system calls; the same number on every architecture. Since Linux 5.14. */
 const QUOTACTL_FD = 443;
@@ -15,6 +15,7 @@ const QIF_BLIMITS = 1;
 /** struct if_dqblk: limits in blocks of 1 KiB, the space used in bytes. */
 const QUOTA_BYTES = 72;
 const SPACE_OFFSET = 16;
+const INODES_OFFSET = 40;
 const VALID_OFFSET = 64;
 const BLOCK = 1024;
 /** struct fs_quota_stat, with `qs_flags` at 2. */
@@ -56,10 +57,14 @@ export function noProjectQuotas(directory: string): string | undefined {
   return "its file system is not mounted with prjquota";
 }
 
-/** The project of a directory; 0 for none. */
+/** The project of a directory; 0 for none, also on a file system that knows none. */
 export function projectOf(directory: string): number {
   using opened = openDirectory(directory);
-  return attributesOf(opened.descriptor, directory).readUInt32LE(PROJECT_OFFSET);
+  const attributes = Buffer.alloc(FSXATTR_BYTES);
+  const result = control(opened.descriptor, FS_IOC_FSGETXATTR, attributes);
+  if (failedWith(result, "ENOTTY") || failedWith(result, "EOPNOTSUPP")) return 0;
+  must(result, () => `ask for the project of ${directory}`);
+  return attributes.readUInt32LE(PROJECT_OFFSET);
 }
 
 /** What is made in the directory from now on belongs to the project; of an empty one that is all. */
@@ -85,20 +90,24 @@ export function limitProject(directory: string, project: number, bytes: number):
   must(result, () => `limit the size of ${directory}`);
 }
 
-/** In bytes. A project that nobody has ever used has neither. */
-export function projectUsage(
-  directory: string,
-  project: number,
-): { readonly limit: number; readonly used: number } {
+/** In bytes, and files of every kind. A project that nobody has ever used has none of them. */
+export interface ProjectUsage {
+  readonly limit: number;
+  readonly used: number;
+  readonly inodes: number;
+}
+
+export function projectUsage(directory: string, project: number): ProjectUsage {
   using opened = openDirectory(directory);
   const quota = Buffer.alloc(QUOTA_BYTES);
   const result = quotactl(opened.descriptor, { command: Q_GETQUOTA, id: project }, quota);
   // ENOENT: XFS has no record of it.
-  if (result === -constants.errno.ENOENT) return { limit: 0, used: 0 };
+  if (result === -constants.errno.ENOENT) return { limit: 0, used: 0, inodes: 0 };
   must(result, () => `ask for the size limit of ${directory}`);
   return {
     limit: Number(quota.readBigUInt64LE(0)) * BLOCK,
     used: Number(quota.readBigUInt64LE(SPACE_OFFSET)),
+    inodes: Number(quota.readBigUInt64LE(INODES_OFFSET)),
   };
 }
 

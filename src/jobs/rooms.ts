@@ -9,6 +9,7 @@ import type { OpenRegistry, RegistryProxies } from "#registry";
 import type { Volumes } from "#volume";
 import { announcer } from "./container/announce.ts";
 import { Attachments } from "./container/attachments.ts";
+import type { StorageDefaults } from "./container/size-limit.ts";
 import type { ProcessDefaults } from "./container/spec-process.ts";
 import { Execs } from "./exec/store.ts";
 import type { GarbageSettings } from "./system/gc-policy.ts";
@@ -59,6 +60,7 @@ export interface ContainerDefaults extends Pick<ProcessDefaults, "initPath" | "s
   readonly cgroupnsMode: "host" | "private";
   readonly ipcMode: "private" | "shareable";
   readonly shmSizeBytes: number;
+  readonly storage?: StorageDefaults;
   readonly noNewPrivileges: boolean;
   readonly init: boolean;
   readonly log: { readonly type: string; readonly options: Readonly<Record<string, string>> };

@@ -6,6 +6,7 @@
 export type * from "./driver.ts";
 export { localVolumes } from "./drivers/local/index.ts";
 export { serveVolume } from "./drivers/local/mounts.ts";
+export { parseSize } from "./drivers/local/options.ts";
 export { pluginVolumes } from "./drivers/plugin/index.ts";
 export type { FoundDrivers } from "./drivers.ts";
 export { ANONYMOUS_LABEL, checkVolumeName, noSuchVolume } from "./names.ts";

@@ -1,6 +1,17 @@
 import { describe, expect, test } from "bun:test";
 import { constants, existsSync, lstatSync, readdirSync, readlinkSync } from "node:fs";
-import { chmod, link, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
+import {
+  chmod,
+  link,
+  mkdir,
+  open as openFile,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
 import { unpack } from "#archive";
 import type { GraphDriver, GraphDriverKind, LayerId } from "#graph";
 import { getAttribute, mountsBelow } from "#host";
@@ -36,6 +47,7 @@ export async function graphDriverConformance(kind: GraphDriverKind, disk?: Disk)
     contentsOf(placed);
     changesOf(placed);
     crashesOf(placed);
+    limitsOf(placed);
   });
 }
 
@@ -360,6 +372,63 @@ function crashesOf(kind: PlacedKind): void {
     expect(await scene.driver.list()).toEqual([]);
     resolve();
     await filling.catch(() => {});
+  });
+}
+
+/** Either it bounds what is written, or it says why not and makes nothing. */
+function limitsOf(kind: PlacedKind): void {
+  const MB = 1024 ** 2;
+  const fillUp = async (path: string, megabytes: number) => {
+    try {
+      await using file = await openFile(path, "w");
+      for (let count = 0; count < megabytes; count++) await file.write(new Uint8Array(MB).fill(count));
+      await file.sync();
+      return "written";
+    } catch (thrown) {
+      return thrown instanceof Error && "code" in thrown ? thrown.code : thrown;
+    }
+  };
+  const isFull = (outcome: unknown) => outcome === "ENOSPC" || outcome === "EDQUOT";
+
+  test("what is written to a layer is bounded, or refused with the reason", async () => {
+    await using scene = await open(kind);
+    await fill(scene.driver, BASE, [{ path: "large", data: "x".repeat(9 * MB) }]);
+    const limited = { parent: BASE, writable: true, limitBytes: 8 * MB };
+    const verdict = await scene.driver.limitable();
+    const row = (await scene.driver.status()).find(([title]) => title === "Container Size Limits");
+    expect(row?.[1].startsWith(String(verdict.usable))).toBe(true);
+    if (!verdict.usable) {
+      await expect(scene.driver.create(BOX, limited)).rejects.toMatchObject({ kind: "invalid" });
+      expect(await scene.driver.list()).toEqual([BASE]);
+      return;
+    }
+    await scene.driver.create(BOX, limited);
+    await scene.driver.create("other" as LayerId, limited);
+    await scene.driver.create("free" as LayerId, { parent: BASE, writable: true });
+    await using box = await scene.driver.mount(BOX);
+    await using other = await scene.driver.mount("other" as LayerId);
+    await using free = await scene.driver.mount("free" as LayerId);
+    expect(await fillUp(`${box.path}/a`, 12)).toSatisfy(isFull);
+    expect(await fillUp(`${box.path}/b`, 6)).toSatisfy(isFull);
+    expect(await fillUp(`${other.path}/a`, 6)).toBe("written");
+    expect(await fillUp(`${other.path}/large`, 6)).toSatisfy(isFull);
+    expect(await fillUp(`${free.path}/a`, 12)).toBe("written");
+    expect(await scene.driver.size(BOX)).toBeLessThanOrEqual(8 * MB);
+  });
+
+  test("a limit goes with its layer, and stays when the process dies", async () => {
+    await using scene = await open(kind);
+    if (!(await scene.driver.limitable()).usable) return;
+    await scene.driver.create(BOX, { writable: true, limitBytes: 4 * MB });
+    await using again = await kind.open(scene.root);
+    {
+      await using box = await again.mount(BOX);
+      expect(await fillUp(`${box.path}/a`, 8)).toSatisfy(isFull);
+    }
+    await again.remove(BOX);
+    await again.create(BOX, { writable: true });
+    await using box = await again.mount(BOX);
+    expect(await fillUp(`${box.path}/a`, 8)).toBe("written");
   });
 }
 

@@ -1,7 +1,7 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Fault } from "#errors";
-import type { Change, GraphDriver, LayerId, Mounted } from "#graph";
+import type { Change, GraphDriver, LayerId, Mounted, Verdict } from "#graph";
 
 /** Layers are plain folders; the layers of images are not there at all. */
 export class FakeGraphDriver implements GraphDriver {
@@ -23,6 +23,10 @@ export class FakeGraphDriver implements GraphDriver {
     if (this.createFailure !== undefined) throw this.createFailure;
     await mkdir(this.path(layer), { recursive: true });
     this.layers.add(layer);
+  }
+
+  async limitable(): Promise<Verdict> {
+    return { usable: false, reason: "the fake counts nothing" };
   }
 
   async has(layer: LayerId): Promise<boolean> {

@@ -74,6 +74,28 @@ describe.skipIf(!isRoot || !hasErofs)(
   },
 );
 
+test.skipIf(!isRoot)(
+  "a size that the driver cannot keep a container to is refused, with what can",
+  async () => {
+    await using registry = await startRegistry({ "library/busybox": await busyboxImage() });
+    await using daemon = await TestDaemon.start({
+      args: ["--registry-mirror", registry.url, "--storage-driver", "vfs"],
+    });
+    await daemon.ok("pull", "-q", "busybox");
+    for (const [option, words] of [
+      ["size=1G", /--storage-opt size\): the storage driver vfs .*; use overlay2 on xfs/],
+      ["colour=red", /Unknown option colour/],
+    ] as const) {
+      const { code, stderr } = await daemon.cli("create", "--storage-opt", option, "busybox");
+      expect([code, stderr]).toEqual([1, expect.stringMatching(words)]);
+    }
+    const host = { Image: "busybox", HostConfig: { StorageOpt: { size: "1G" } } };
+    expect((await daemon.request("POST", "/containers/create", host)).status).toBe(400);
+    expect(await daemon.ok("ps", "-aq")).toBe("");
+    expect(await daemon.ok("info")).toContain("Container Size Limits: false: the storage driver vfs");
+  },
+);
+
 test.each([
   ["aufs", /use overlay2/],
   ["devicemapper", /use overlay2/],

@@ -17,8 +17,8 @@ export class Removals implements AsyncDisposable {
     return removals;
   }
 
-  /** Resolves when the name is free; nothing there is success. */
-  async remove(path: string): Promise<void> {
+  /** Resolves when the name is free; nothing there is success. `deleted` is called when it is gone from the disk. */
+  async remove(path: string, deleted: () => void = () => {}): Promise<void> {
     const aside = `${this.#directory}/${crypto.randomUUID()}`;
     try {
       await rename(path, aside);
@@ -26,7 +26,7 @@ export class Removals implements AsyncDisposable {
       if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return;
       throw thrown;
     }
-    this.#delete(aside);
+    this.#delete(aside, deleted);
   }
 
   /** Resolves when everything that was asked for is gone from the disk. */
@@ -35,8 +35,9 @@ export class Removals implements AsyncDisposable {
   }
 
   /** What cannot be deleted (an immutable file) stays aside and is tried again at the next open. */
-  #delete(path: string): void {
+  #delete(path: string, deleted: () => void = () => {}): void {
     const work = rm(path, { recursive: true, force: true })
+      .then(deleted)
       .catch(() => {})
       .finally(() => this.#pending.delete(work));
     this.#pending.add(work);

@@ -28,13 +28,14 @@ import { settleMount, wantedMounts } from "./mounts.ts";
 import { portRequests } from "./ports.ts";
 import { settleRuntime } from "./runtime.ts";
 import { validateHostSpec } from "./runtime-spec.ts";
+import { checkedSizeLimit } from "./size-limit.ts";
 
 /** Only root and the engine's group look into a container's folder. */
 const DIRECTORY_MODE = 0o710;
 
 interface Needs {
   readonly containers: Pick<Containers, "create" | "find" | "reserve">;
-  readonly graph: { readonly driver: Pick<Graph["driver"], "create" | "name" | "remove"> } & {
+  readonly graph: { readonly driver: Pick<Graph["driver"], "create" | "limitable" | "name" | "remove"> } & {
     readonly images: Pick<Graph["images"], "find" | "get">;
   };
   readonly volumes: Pick<Volumes, "create" | "find" | "hold" | "release" | "remove">;
@@ -58,6 +59,11 @@ export const createContainer = (needs: Needs) =>
       const asked = withDefaults(requested, needs.settings.defaults);
       const image = imageOf(needs.graph.images, asked);
       const { spec, warnings } = checked(needs, asked);
+      const limitBytes = await checkedSizeLimit(
+        spec.host.storageOptions,
+        needs.graph.driver,
+        needs.settings.defaults.storage,
+      );
       const id = randomId();
       const effective = mergeConfig(id, spec, image.config);
       portRequests({ spec, effective });
@@ -74,6 +80,7 @@ export const createContainer = (needs: Needs) =>
       await needs.graph.driver.create(base.layer as LayerId, {
         ...(image.top !== undefined && { parent: image.top }),
         writable: true,
+        ...(limitBytes !== undefined && { limitBytes }),
       });
       undo.defer(() => needs.graph.driver.remove(base.layer as LayerId));
       await mkdir(base.directory, { recursive: true, mode: DIRECTORY_MODE });

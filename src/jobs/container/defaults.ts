@@ -4,7 +4,7 @@ import type { ContainerDefaults } from "../rooms.ts";
 /** The request with the daemon's settings where it leaves a choice; they stay with the container from then on. */
 export function withDefaults(
   spec: ContainerSpec,
-  { shmSizeBytes, init, log, cgroupnsMode, ipcMode }: ContainerDefaults,
+  { shmSizeBytes, init, log, cgroupnsMode, ipcMode, storage }: ContainerDefaults,
 ): ContainerSpec {
   const { host } = spec;
   const type = host.logConfig.type || log.type;
@@ -18,9 +18,15 @@ export function withDefaults(
       shmSizeBytes: host.shmSizeBytes === 0 ? shmSizeBytes : host.shmSizeBytes,
       logConfig: { type, options: { ...inherited, ...host.logConfig.options } },
       ...(host.init === undefined && init ? { init } : {}),
+      ...(storage?.size !== undefined && {
+        storageOptions: { size: storage.size, ...lowerKeys(host.storageOptions) },
+      }),
     },
   };
 }
+
+const lowerKeys = (options: Readonly<Record<string, string>>) =>
+  Object.fromEntries(Object.entries(options).map(([key, value]) => [key.toLowerCase(), value]));
 
 /** Name servers are looked up anew at each start: the container's own, else the daemon's. */
 export function resolverOf({ host }: ContainerSpec, { dns, dnsSearch, dnsOptions }: ContainerDefaults) {

@@ -8,6 +8,7 @@ import {
   rlimitValue,
 } from "#libcontainer";
 import type { ExecSpec } from "../types.ts";
+import { sizeLimitOf } from "./size-limit.ts";
 import {
   apparmorProfile,
   parseSecurityOptions,
@@ -82,7 +83,9 @@ function confinement(container: Container, defaults: ProcessDefaults) {
   const { host } = container.spec;
   const capabilities = capabilitiesOf(container);
   const profile = seccompProfile(host, capabilities, defaults.seccomp);
-  const isLimited = container.mounts.some(({ hasSizeLimit }) => hasSizeLimit === true);
+  const isLimited =
+    sizeLimitOf(host.storageOptions) !== undefined ||
+    container.mounts.some(({ hasSizeLimit }) => hasSizeLimit === true);
   const seccomp = profile !== undefined && isLimited ? keepProjects(profile) : profile;
   const apparmor = apparmorProfile(host);
   return {

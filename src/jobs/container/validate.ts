@@ -1,11 +1,10 @@
-import type { ContainerSpec, HostSpec } from "#container";
+import { type ContainerSpec, type HostSpec, parseSignal } from "#container";
 import { Fault } from "#errors";
 import { detectCgroups, isAccess, parseDeviceRule, RLIMIT_NAMES, rlimitNumber } from "#libcontainer";
 import { checkDeviceRequests } from "./requested-devices.ts";
 import { capabilitiesOf } from "./spec-process.ts";
 import { parseSecurityOptions, seccompProfile } from "./spec-security.ts";
 import { checkSysctls } from "./spec-sysctls.ts";
-import { refuseUnheeded } from "./unheeded.ts";
 import { checkHealth } from "./validate-health.ts";
 import { resourceWarnings } from "./validate-resources.ts";
 
@@ -19,7 +18,7 @@ const GREATEST_OOM_SCORE = 1000;
  */
 export function validateHostSpec(spec: ContainerSpec): readonly string[] {
   const { host } = spec;
-  refuseUnheeded(spec);
+  if (spec.stopSignal) parseSignal(spec.stopSignal);
   checkProcess(spec);
   checkHealth(spec);
   checkModes(spec);

@@ -1,43 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { run, TestDaemon } from "../../fixtures/daemon.ts";
+import { TestDaemon } from "../../fixtures/daemon.ts";
 import { PATIENCE } from "../../fixtures/host-part.ts";
+import { limitedDisk } from "../../fixtures/limited-disk.ts";
 import { serveImages } from "../../fixtures/served-images.ts";
 
-/** File systems that keep limits by project, each with the words that make one. */
-const KINDS: Readonly<Record<string, readonly string[]>> = {
-  ext4: ["mkfs.ext4", "-q", "-F", "-O", "quota,project"],
-  xfs: ["mkfs.xfs", "-q", "-f"],
-};
-
-interface Disk extends AsyncDisposable {
-  readonly path: string;
-}
-
-/** A file system in a file, mounted with limits; a sentence why there is none here. */
-async function disk(kind: string): Promise<Disk | string> {
-  const [program = "", ...words] = KINDS[kind] ?? [];
-  if (!existsSync(`/usr/sbin/${program}`) && !existsSync(`/sbin/${program}`))
-    return `${program} is not installed`;
-  await using undo = new AsyncDisposableStack();
-  const folder = await mkdtemp(`${tmpdir()}/quota-`);
-  undo.defer(() => rm(folder, { recursive: true, force: true }));
-  const path = `${folder}/disk`;
-  await mkdir(path);
-  await run(["truncate", "--size", "400M", `${folder}/image`]);
-  const made = await run([program, ...words, `${folder}/image`]);
-  if (made.code !== 0) return made.stderr.trim();
-  const mounted = await run(["mount", "-o", "loop,prjquota", `${folder}/image`, path]);
-  if (mounted.code !== 0) return `this kernel mounts no ${kind} with prjquota`;
-  undo.defer(async () => void (await run(["umount", path])));
-  const owned = undo.move();
-  return { path, [Symbol.asyncDispose]: () => owned.disposeAsync() };
-}
-
-for (const kind of Object.keys(KINDS)) {
-  const found = await disk(kind);
+for (const kind of ["ext4", "xfs"] as const) {
+  const found = await limitedDisk(kind);
   const title =
     typeof found === "string" ? `a size limit on ${kind} (skipped: ${found})` : `a size limit on ${kind}`;
   describe.skipIf(typeof found === "string")(title, () => {

@@ -43,6 +43,14 @@ describe("the daemon's defaults", () => {
     });
   });
 
+  test("bound a container's size that asks for no other", () => {
+    const bounded = { ...DEFAULTS, storage: { size: "10G" } };
+    const optionsOf = (storageOptions: Record<string, string>) =>
+      withDefaults(asked({ storageOptions }), bounded).host.storageOptions;
+    expect(optionsOf({})).toEqual({ size: "10G" });
+    expect(optionsOf({ Size: "0" })).toEqual({ size: "0" });
+  });
+
   test("do not hand one log driver's options to another", () => {
     const { logConfig } = withDefaults(asked({ logConfig: { type: "none", options: {} } }), DEFAULTS).host;
     expect(logConfig).toEqual({ type: "none", options: {} });

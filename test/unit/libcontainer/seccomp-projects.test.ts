@@ -10,8 +10,14 @@ const ENOSYS = errno(38);
 const HOST = { architecture: "x64", kernel: [6, 18] } as const;
 const DEFAULT = defaultProfile(new Set(DEFAULT_CAPABILITIES), HOST);
 const TCGETS = 0x5401n;
-/** FS_IOC_FSSETXATTR, FS_IOC_SETFLAGS, FS_IOC32_SETFLAGS, and the first with a high half that no kernel looks at. */
-const BARRED = [0x401c_5820n, 0x4008_6602n, 0x4004_6602n, 0x1_401c_5820n];
+/**
+ * FS_IOC_FSSETXATTR, FS_IOC_SETFLAGS, FS_IOC32_SETFLAGS, and the first with a high half that no kernel looks at; then
+ * BTRFS_IOC_SNAP_CREATE, BTRFS_IOC_SUBVOL_CREATE and both in their second version.
+ */
+const BARRED = [
+  ...[0x401c_5820n, 0x4008_6602n, 0x4004_6602n, 0x1_401c_5820n],
+  ...[0x5000_9401n, 0x5000_940en, 0x5000_9417n, 0x5000_9418n],
+];
 
 const open = (...syscalls: SeccompProfile["syscalls"]): SeccompProfile => ({
   defaultAction: "SCMP_ACT_ALLOW",

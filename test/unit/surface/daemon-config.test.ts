@@ -103,6 +103,7 @@ const TESTS: Readonly<Record<string, Living>> = {
   "seccomp-profile": settings('flag: "seccomp-profile"'),
   "shutdown-timeout": ["test/unit/jobs/rest.test.ts", "no longer than the daemon's time"],
   "storage-driver": reload("--storage-driver"),
+  "storage-opts": ["test/system/host/size-limit.test.ts", "--storage-opt", "is the daemon's where"],
   tls,
   tlscacert: tls,
   tlscert: tls,

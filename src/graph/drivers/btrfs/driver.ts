@@ -2,6 +2,7 @@ import { mkdir } from "node:fs/promises";
 import type { GraphDriverKind } from "../../driver.ts";
 import { backingFileSystem } from "../backing.ts";
 import { openFull, type TreeMaker } from "../full/layers.ts";
+import { limitSubvolume, releaseSubvolume } from "./limit.ts";
 import { makeSubvolume, snapshot } from "./subvolume.ts";
 
 /** Every layer is a snapshot of its parent, which takes no time and shares all blocks that stay the same. */
@@ -9,6 +10,9 @@ const snapshots: TreeMaker = {
   name: "btrfs",
   make: async (tree) => makeSubvolume(tree),
   copy: async (from, to) => snapshot(from, to),
+  limitable: () => ({ usable: true }),
+  limit: limitSubvolume,
+  release: releaseSubvolume,
 };
 
 export const btrfs: GraphDriverKind = {

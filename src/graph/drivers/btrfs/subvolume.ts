@@ -11,15 +11,15 @@ const NAME_OFFSET = 8;
 
 /** An empty subvolume. `path` must not exist. */
 export function makeSubvolume(path: string): void {
-  using parent = opened(dirname(path));
+  using parent = openDirectory(dirname(path));
   const argument = named(path);
   must(control(parent.descriptor, SUBVOL_CREATE, argument), () => `make the subvolume ${path}`);
 }
 
 /** A subvolume that can be written to and holds what another one does. `to` must not exist. */
 export function snapshot(from: string, to: string): void {
-  using source = opened(from);
-  using parent = opened(dirname(to));
+  using source = openDirectory(from);
+  using parent = openDirectory(dirname(to));
   const argument = named(to);
   argument.writeBigInt64LE(BigInt(source.descriptor), 0);
   must(control(parent.descriptor, SNAP_CREATE, argument), () => `make the snapshot ${to}`);
@@ -31,7 +31,7 @@ function named(path: string): Buffer {
   return argument;
 }
 
-function opened(path: string): Disposable & { readonly descriptor: number } {
+export function openDirectory(path: string): Disposable & { readonly descriptor: number } {
   const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
   const descriptor = openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   return { descriptor, [Symbol.dispose]: () => closeSync(descriptor) };

@@ -4,11 +4,12 @@ import { packListed } from "#archive";
 import { Fault } from "#errors";
 import { MS_BIND, MS_RDONLY, syncDirectory, writeWhole } from "#host";
 import type { MountSpec } from "#oci";
-import type { Change, GraphDriver, LayerId, Mounted, UnpackTarget } from "../../driver.ts";
+import type { Change, GraphDriver, LayerId, Mounted, NewLayer, UnpackTarget, Verdict } from "../../driver.ts";
 import { directoryOf, layerIn } from "../../layer-directory.ts";
 import { backingFileSystem } from "../backing.ts";
 import { lstatOrNothing } from "../compare.ts";
 import { INIT_DIRECTORIES, INIT_FILES, INIT_LINKS, putInitFiles } from "../init-layer.ts";
+import { limitStatus } from "../limit-status.ts";
 import { Removals } from "../removals.ts";
 import { bytesBelow } from "../usage.ts";
 import { treeChanges } from "./changes.ts";
@@ -34,6 +35,11 @@ export interface TreeMaker {
   make(tree: string): Promise<void>;
   /** All that another tree holds, to be written to. */
   copy(from: string, to: string): Promise<void>;
+  limitable(): Verdict;
+  /** Bounds what is written to a tree from now on; only called where `limitable` says yes. */
+  limit(tree: string, bytes: number): void;
+  /** The tree, or what is left of it, is about to go. The result is called when it has gone. */
+  release(tree: string): () => void;
 }
 
 /** Each layer is a whole tree, with everything that its parent holds. */
@@ -51,14 +57,18 @@ class FullLayers implements GraphDriver {
     this.#removals = removals;
   }
 
-  async create(
-    layer: LayerId,
-    options: { readonly parent?: LayerId; readonly writable?: boolean } = {},
-  ): Promise<void> {
-    const isWritable = options.writable === true;
-    await this.#make(layer, { ...options, isWritable }, async (tree) => {
-      if (isWritable) await putMountPoints(tree);
+  async create(layer: LayerId, { parent, writable, limitBytes }: NewLayer = {}): Promise<void> {
+    const note = { ...(parent === undefined ? {} : { parent }), isWritable: writable === true };
+    const limitable = this.#maker.limitable();
+    if (limitBytes !== undefined && !limitable.usable) throw new Fault("invalid", limitable.reason);
+    await this.#make(layer, note, async (tree) => {
+      if (limitBytes !== undefined) this.#maker.limit(tree, limitBytes);
+      if (note.isWritable) await putMountPoints(tree);
     });
+  }
+
+  async limitable(): Promise<Verdict> {
+    return this.#maker.limitable();
   }
 
   async has(layer: LayerId): Promise<boolean> {
@@ -111,7 +121,7 @@ class FullLayers implements GraphDriver {
   }
 
   async remove(layer: LayerId): Promise<void> {
-    await this.#removals.remove(this.#path(layer));
+    await this.#drop(this.#path(layer));
   }
 
   async list(): Promise<readonly LayerId[]> {
@@ -123,11 +133,18 @@ class FullLayers implements GraphDriver {
   }
 
   async status(): Promise<readonly (readonly [string, string])[]> {
-    return [["Backing Filesystem", await backingFileSystem(this.#root)]];
+    return [
+      ["Backing Filesystem", await backingFileSystem(this.#root)],
+      limitStatus(this.#maker.limitable()),
+    ];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#removals[Symbol.asyncDispose]();
+  }
+
+  async #drop(path: string): Promise<void> {
+    await this.#removals.remove(path, this.#maker.release(`${path}/tree`));
   }
 
   #path(layer: LayerId): string {
@@ -152,7 +169,7 @@ class FullLayers implements GraphDriver {
     const staging = `${this.#root}/${STAGING}/${crypto.randomUUID()}`;
     await using undo = new AsyncDisposableStack();
     await mkdir(staging, { mode: ROOT_MODE });
-    undo.defer(() => this.#removals.remove(staging));
+    undo.defer(() => this.#drop(staging));
     if (note.parent === undefined) {
       await this.#maker.make(`${staging}/tree`);
       await chmod(`${staging}/tree`, 0o755);

@@ -1,9 +1,9 @@
-import { mountsBelow, run, unmount } from "#host";
+import { findProgram, mountsBelow, run, unmount } from "#host";
 import type { GraphDriverKind } from "../../driver.ts";
 import type { LayerForm } from "../overlay/form.ts";
 import { openLayers } from "../overlay/layers.ts";
 import { probeServed } from "./probe.ts";
-import { hasDied, isInUse, PROGRAM, Servers } from "./server.ts";
+import { hasDied, isInUse, LIMITER, PROGRAM, Servers } from "./server.ts";
 
 const MERGED = "/merged";
 
@@ -15,6 +15,10 @@ function servedTrees(): LayerForm {
     fill: (path, unpack) => unpack({ directory: `${path}/diff`, whiteouts: "overlay" }),
     fillEmpty: async () => {},
     show: () => {},
+    noLimits: () =>
+      findProgram(LIMITER) === undefined
+        ? `${LIMITER} is not installed on this host, without which the server of a tree would not be bound; install the package util-linux`
+        : undefined,
     serve: (stack, merged) => servers.serve(stack, merged),
     hide: (path) => unmount(`${path}${MERGED}`),
     isShown: (path) => path.endsWith(MERGED) && isInUse(path),

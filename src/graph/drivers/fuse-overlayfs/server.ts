@@ -1,13 +1,16 @@
 import { readdirSync, readFileSync, readlinkSync, statfsSync, statSync } from "node:fs";
 import { mkdir, statfs } from "node:fs/promises";
 import { Fault, sentenceOf } from "#errors";
-import { MS_BIND, MS_RDONLY, run, unmount } from "#host";
+import { MS_BIND, MS_RDONLY, projectOf, run, unmount } from "#host";
 import type { MountSpec } from "#oci";
 import type { ServedStack } from "../overlay/form.ts";
 
 export const PROGRAM = "fuse-overlayfs";
 /** Source: linux/magic.h. */
 const FUSE_SUPER_MAGIC = 0x65735546;
+/** ext4 lets whoever has the capability write beyond a limit. The kernel's own overlay forgoes it as well. */
+export const LIMITER = "setpriv";
+const HELD_TO_LIMITS = [LIMITER, "--bounding-set", "-sys_resource"];
 const PATIENCE_MILLISECONDS = 30_000;
 
 /**
@@ -49,7 +52,9 @@ export async function startServer({ root, lowers, upper }: ServedStack, merged: 
     "suid",
   ];
   const signal = AbortSignal.timeout(PATIENCE_MILLISECONDS);
-  await run([PROGRAM, "-o", options.join(","), merged], { signal }).catch((thrown) => {
+  const isLimited = upper !== undefined && projectOf(`${root}/${upper}`) !== 0;
+  const command = [PROGRAM, "-o", options.join(","), merged];
+  await run(isLimited ? [...HELD_TO_LIMITS, ...command] : command, { signal }).catch((thrown) => {
     throw new Fault("internal", `Cannot mount ${PROGRAM} on ${merged}: ${sentenceOf(thrown)}`);
   });
 }

@@ -20,6 +20,8 @@ export interface LayerForm {
   show(root: string, shorts: Iterable<string>): void;
   /** Merges a stack on the directory `merged` where the kernel's overlay is not to do it, and tells how to see it. */
   readonly serve?: (stack: ServedStack, merged: string) => Promise<MountSpec>;
+  /** Why no layer can be given a limit, apart from what the file system says. */
+  readonly noLimits?: () => string | undefined;
   /** The layer is about to go. */
   hide(path: string): void;
   /** Whether what is mounted there is a layer that may stay so when a process has died. */

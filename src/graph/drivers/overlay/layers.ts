@@ -4,15 +4,17 @@ import { pack } from "#archive";
 import { Fault } from "#errors";
 import { MS_RDONLY, syncDirectory } from "#host";
 import type { MountSpec } from "#oci";
-import type { Change, GraphDriver, LayerId, Mounted, UnpackTarget } from "../../driver.ts";
+import type { Change, GraphDriver, LayerId, Mounted, NewLayer, UnpackTarget, Verdict } from "../../driver.ts";
 import { directoryOf, layerIn } from "../../layer-directory.ts";
 import { backingFileSystem } from "../backing.ts";
 import { lstatOrNothing } from "../compare.ts";
 import { type DirectoryLook, INIT_DIRECTORIES, makeInitLayer } from "../init-layer.ts";
+import { limitStatus } from "../limit-status.ts";
 import { Removals } from "../removals.ts";
 import { bytesBelow } from "../usage.ts";
 import { overlayChanges } from "./changes.ts";
 import type { LayerForm } from "./form.ts";
+import { liftLayerLimit, limitLayer, noLimits } from "./limit.ts";
 import { Mounts } from "./mounts.ts";
 import { overlayFeatures } from "./probe.ts";
 import {
@@ -55,11 +57,8 @@ class OverlayLayers implements GraphDriver {
     this.#mounts = new Mounts(root, (path) => form.isShown(path));
   }
 
-  async create(
-    layer: LayerId,
-    options: { readonly parent?: LayerId; readonly writable?: boolean } = {},
-  ): Promise<void> {
-    const { parent, writable } = options;
+  async create(layer: LayerId, options: NewLayer = {}): Promise<void> {
+    const { parent, writable, limitBytes } = options;
     if (writable !== true) return this.#publish(layer, parent, (path) => this.#form.fillEmpty(path));
     const image = parent === undefined ? [] : await stackWith(this.#root, parent);
     const init = await this.#initLayer(parent, image);
@@ -68,11 +67,17 @@ class OverlayLayers implements GraphDriver {
       throw taken(thrown, layer);
     });
     await using undo = new AsyncDisposableStack();
-    undo.defer(() => this.#removals.remove(path));
+    undo.defer(() => this.#drop(path));
+    if (limitBytes !== undefined) limitLayer(path, limitBytes);
     await this.#makeDiff(path, parent);
     await mkdir(`${path}/work`, { mode: 0o700 });
     await writeStack(path, [init, ...image]);
     undo.move();
+  }
+
+  async limitable(): Promise<Verdict> {
+    const reason = this.#form.noLimits?.() ?? (await noLimits(this.#root));
+    return reason === undefined ? { usable: true } : { usable: false, reason };
   }
 
   async has(layer: LayerId): Promise<boolean> {
@@ -162,7 +167,7 @@ class OverlayLayers implements GraphDriver {
     if (this.#mounts.isHeld(layer))
       throw new Fault("conflict", `Cannot remove layer ${layer}: it is mounted`);
     this.#form.hide(this.#path(layer));
-    await this.#removals.remove(this.#path(layer));
+    await this.#drop(this.#path(layer));
     this.#data.delete(layer);
     await rm(`${this.#root}/${LINKS}/${shortName(layer)}`, { force: true });
   }
@@ -195,12 +200,19 @@ class OverlayLayers implements GraphDriver {
       ["Using metacopy", "false"],
       ["Native Overlay Diff", "true"],
       ["userxattr", "false"],
+      limitStatus(await this.limitable()),
     ];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#form.close(this.#root);
     await this.#removals[Symbol.asyncDispose]();
+  }
+
+  /** Its number is free again when the last of it is gone. */
+  async #drop(path: string): Promise<void> {
+    liftLayerLimit(path);
+    await this.#removals.remove(path);
   }
 
   #path(layer: LayerId): string {

@@ -8,6 +8,13 @@ const copies: TreeMaker = {
   name: "vfs",
   make: async (tree) => void (await mkdir(tree)),
   copy: copyTree,
+  limitable: () => ({
+    usable: false,
+    reason:
+      "the storage driver vfs gives every container a whole copy of its image, and counts not what is written to it; use overlay2 on xfs mounted with pquota, or btrfs on a btrfs",
+  }),
+  limit: () => {},
+  release: () => () => {},
 };
 
 export const vfs: GraphDriverKind = {

@@ -36,7 +36,9 @@ export function usageOf(
   directory: string,
 ): { readonly limit: number; readonly used: number } | undefined {
   const project = projectOf(directory);
-  return project === 0 ? undefined : projectUsage(root, project);
+  if (project === 0) return undefined;
+  const { limit, used } = projectUsage(root, project);
+  return { limit, used };
 }
 
 /** One that no volume has, and that nothing on the file system counts against. */
