@@ -1,3 +1,5 @@
+import { readdir } from "node:fs/promises";
+
 /** Middle of the values; of an even count the lower middle. */
 export function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) / 2)] ?? Number.NaN;
@@ -81,9 +83,15 @@ export async function proportionalMegabytes(pid: number): Promise<number> {
   return Number(/^Pss:\s+(\d+) kB/m.exec(text)?.[1] ?? Number.NaN) / 1024;
 }
 
-/** Clock ticks (hundredths of a second) of processor time a process has used. Source: proc(5), stat, fields 14 and 15. */
-export async function cpuTicks(pid: number): Promise<number> {
-  const stat = await Bun.file(`/proc/${pid}/stat`).text();
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return Number(fields[11]) + Number(fields[12]);
+/** Seconds of processor time that the threads a process has now have used. Source: kernel, Documentation/scheduler/sched-stats.rst. */
+export async function processorSeconds(pid: number): Promise<number> {
+  const threads = await readdir(`/proc/${pid}/task`);
+  const texts = await Promise.all(
+    threads.map((thread) =>
+      Bun.file(`/proc/${pid}/task/${thread}/schedstat`)
+        .text()
+        .catch(() => "0"),
+    ),
+  );
+  return texts.reduce((sum, text) => sum + Number(text.split(" ", 1)[0]), 0) / 1e9;
 }

@@ -1,11 +1,11 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { type Contestant, cli } from "./engines.ts";
-import { cpuTicks, proportionalMegabytes, type Row, race } from "./measure.ts";
+import { processorSeconds, proportionalMegabytes, type Row, race } from "./measure.ts";
 import { rest } from "./stopping.ts";
 
 const CROWD = 200;
 const IDLE_SECONDS = 10;
-/** Percent of a processor: one tick of the kernel's clock in the time that is looked at, or less. */
+/** Percent of a processor: what the kernel's clock, which ticks a hundred times a second, would not show in ten. */
 const UNMEASURABLE = 0.1;
 
 /** What an engine weighs when idle, per container, and with a crowd of them. */
@@ -98,10 +98,11 @@ async function memoryOf(pids: readonly number[]): Promise<number> {
 }
 
 async function idleCpu(pids: readonly number[]): Promise<number> {
-  const used = async () => (await Promise.all(pids.map(cpuTicks))).reduce((sum, ticks) => sum + ticks, 0);
+  const used = async () =>
+    (await Promise.all(pids.map(processorSeconds))).reduce((sum, time) => sum + time, 0);
   const before = await used();
   await rest(IDLE_SECONDS);
-  return ((await used()) - before) / IDLE_SECONDS;
+  return (((await used()) - before) / IDLE_SECONDS) * 100;
 }
 
 /** Pids of the processes whose name or command begins so. */
