@@ -3,6 +3,9 @@
  * and jsonlog.
  */
 #include "step.h"
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 /* How many bytes the sequence at `at` takes, or 0 when it is not UTF-8. */
 static size_t sequence(const uint8_t *at, const uint8_t *end) {
@@ -45,29 +48,47 @@ static bool is_plain(uint8_t c) {
   return c >= 0x20 && c < 0x80 && c != '\\' && c != '"' && c != '<' && c != '>' && c != '&';
 }
 
-/* Eight bytes at once: is each of them plain? Tests for a value in any byte are those of "Bit Twiddling Hacks". */
-static bool are_plain(uint64_t word) {
+#ifdef __SSE2__
+enum { WORD = 16 };
+
+/* How many of the sixteen bytes at `at` are plain, up to the first that is not. As signed, what is not ASCII is below a space. */
+static size_t plain_bytes(const uint8_t *at) {
+  __m128i bytes = _mm_loadu_si128((const __m128i *)at);
+  __m128i odd = _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20));
+  odd = _mm_or_si128(odd, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
+  odd = _mm_or_si128(odd, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')));
+  odd = _mm_or_si128(odd, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('&')));
+  odd = _mm_or_si128(odd, _mm_cmpeq_epi8(_mm_and_si128(bytes, _mm_set1_epi8((char)0xfd)), _mm_set1_epi8('<'))); /* and > */
+  return (size_t)__builtin_ctz((unsigned)_mm_movemask_epi8(odd) | 1u << WORD);
+}
+#else
+enum { WORD = 8 };
+
+/* All eight or none. Tests for a value in any byte are those of "Bit Twiddling Hacks". */
+static size_t plain_bytes(const uint8_t *at) {
   const uint64_t ones = 0x0101010101010101, tops = 0x8080808080808080;
+  uint64_t word;
+  memcpy(&word, at, sizeof word);
   uint64_t odd = word | (word - ones * 0x20);
   const uint8_t special[] = {'\\', '"', '<', '>', '&'};
   for (size_t i = 0; i < sizeof special; i++) {
     uint64_t other = word ^ (ones * special[i]);
     odd |= (other - ones) & ~other;
   }
-  return (odd & tops) == 0;
+  return (odd & tops) == 0 ? WORD : 0;
 }
+#endif
 
 static char *escape(char *out, const uint8_t *at, const uint8_t *end) {
   while (at < end) {
-    for (uint64_t word; end - at >= 8; at += 8, out += 8) {
-      memcpy(&word, at, 8);
-      if (!are_plain(word)) break;
-      memcpy(out, &word, 8);
+    size_t plain = WORD;
+    while (plain == WORD && end - at >= WORD) {
+      plain = plain_bytes(at);
+      memcpy(out, at, WORD); /* There is room: each byte that is left takes one at least. */
+      at += plain;
+      out += plain;
     }
-    while (at < end && is_plain(*at)) {
-      *out++ = (char)*at++;
-      if (end - at >= 8 && ((uintptr_t)at & 7) == 0) break;
-    }
+    for (const uint8_t *near = end - at < WORD ? end : at + WORD; at < near && is_plain(*at);) *out++ = (char)*at++;
     if (at < end && !is_plain(*at)) out = escape_one(out, &at, end);
   }
   return out;
@@ -79,8 +100,9 @@ static char *encode(char *out, const struct piece *piece, const char *extra, siz
   if (piece->is_whole) out = PUT(out, "\\n");
   out = piece->stream == 0 ? PUT(out, "\",\"stream\":\"stdout\"") : PUT(out, "\",\"stream\":\"stderr\"");
   if (extra_length > 0) out = put_bytes(PUT(out, ",\"attrs\":"), extra, extra_length);
-  out = put_bytes(PUT(out, ",\"time\":\""), piece->stamp, piece->stamp_length);
-  return PUT(out, "\"}\n");
+  out = PUT(out, ",\"time\":\"");
+  memcpy(out, piece->stamp, STAMP_BYTES);
+  return PUT(out + piece->stamp_length, "\"}\n");
 }
 
 static size_t whole(const char *bytes, size_t length) {

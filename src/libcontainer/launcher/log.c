@@ -6,13 +6,14 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 void *new_pages(size_t length) {
   void *memory = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   return memory == MAP_FAILED ? NULL : memory;
 }
-
-char *put_bytes(char *out, const void *bytes, size_t length) { return (char *)memcpy(out, bytes, length) + length; }
 
 int64_t milliseconds(void) {
   struct timespec now;
@@ -52,6 +53,17 @@ int log_open(struct log *log, const struct plan *plan) {
   return 0;
 }
 
+/* The C library's memchr looks at half as many bytes at once, and lines are short. */
+static const uint8_t *find_newline(const uint8_t *data, size_t length) {
+#ifdef __SSE2__
+  for (const __m128i newline = _mm_set1_epi8('\n'); length >= sizeof newline; data += sizeof newline, length -= sizeof newline) {
+    unsigned found = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)data), newline));
+    if (found != 0) return data + __builtin_ctz(found);
+  }
+#endif
+  return memchr(data, '\n', length);
+}
+
 static void name_line(char id[PART_ID + 1]) {
   uint8_t random[PART_ID / 2] = {0};
   if (getrandom(random, sizeof random, GRND_NONBLOCK) < 0) memset(random, 0, sizeof random);
@@ -71,7 +83,7 @@ static void emit(struct log *log, int stream, const uint8_t *data, size_t length
 /* Completes what is held with the start of `data`; says how much of it was used. */
 static size_t fill_held(struct log *log, int stream, const uint8_t *data, size_t length) {
   size_t held = log->held_length[stream], room = PIECE - held, take = length < room ? length : room;
-  const uint8_t *newline = memchr(data, '\n', take);
+  const uint8_t *newline = find_newline(data, take);
   if (newline != NULL) take = (size_t)(newline - data);
   memcpy(log->held[stream] + held, data, take);
   log->held_length[stream] = held + take;
@@ -91,7 +103,7 @@ void log_write(struct log *log, int stream, const uint8_t *data, size_t length) 
   const uint8_t *end = data + length;
   while (data < end) {
     size_t left = (size_t)(end - data), most = left < PIECE ? left : PIECE;
-    const uint8_t *newline = log->held_length[stream] > 0 ? NULL : memchr(data, '\n', most);
+    const uint8_t *newline = log->held_length[stream] > 0 ? NULL : find_newline(data, most);
     if (newline == NULL && (log->held_length[stream] > 0 || most < PIECE)) {
       data += fill_held(log, stream, data, left);
       continue;

@@ -280,6 +280,7 @@ int front_main(int argc, char **argv) __attribute__((weak));
 /* log.c: what the program says, cut into pieces of lines, for at most two places. */
 #define PIECE 16384
 #define PART_ID 64
+#define STAMP_BYTES 32
 struct piece {
   int stream; /* 0 standard output, 1 standard error. */
   const uint8_t *data;
@@ -288,7 +289,7 @@ struct piece {
   unsigned ordinal; /* Of the parts of a long line, from 1; 0 for a line in one piece. */
   const char *id;   /* Of the long line, PART_ID hexadecimal digits. */
   struct timespec time;
-  const char *stamp; /* The time as RFC3339Nano. */
+  const char *stamp; /* The time as RFC3339Nano, in STAMP_BYTES that can be copied at once. */
   size_t stamp_length;
 };
 struct sink {
@@ -309,7 +310,7 @@ struct log {
   unsigned ordinal[2];
   char id[2][PART_ID + 1];
   struct timespec time;
-  char stamp[48];
+  char stamp[STAMP_BYTES];
   size_t stamp_length;
 };
 int log_open(struct log *log, const struct plan *plan);
@@ -320,7 +321,7 @@ struct pollfd log_poll(const struct log *log);
 int64_t log_due(const struct log *log);
 void log_serve(struct log *log);
 void *new_pages(size_t length);
-char *put_bytes(char *out, const void *bytes, size_t length);
+static inline char *put_bytes(char *out, const void *bytes, size_t length) { return (char *)memcpy(out, bytes, length) + length; }
 #define PUT(out, text) put_bytes(out, text, sizeof(text) - 1)
 int64_t milliseconds(void);
 
