@@ -7,7 +7,7 @@ import { randomId } from "./endpoint.ts";
 export const DEFAULT_NETWORKS = ["bridge", "host", "none"];
 /** Theirs are nobody else's to make, and nobody's to remove. */
 export const PREDEFINED_NETWORKS: readonly string[] = [...DEFAULT_NETWORKS, "default"];
-/** `--bridge none`: this daemon has no bridge. */
+/** `--bridge none`: this daemon has no bridge of its own; networks that users make have theirs. */
 export const NO_BRIDGE = "none";
 /** It becomes a part of rules and of paths: nothing that means something there. */
 const BRIDGE_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$/;
@@ -23,6 +23,12 @@ export function requireBridgeName(name: string): void {
       "invalid",
       `Cannot use --bridge ${name}: a link's name has at most 15 letters, digits, dots, dashes and underscores`,
     );
+}
+
+/** No link ever has it. One for each state directory. */
+export function standInName(stateDirectory: string): string {
+  const hash = new Bun.CryptoHasher("sha256").update(stateDirectory).digest("hex");
+  return `none-${hash.slice(0, 8)}`;
 }
 
 export function defaultNetwork(name: string): Network {

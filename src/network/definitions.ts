@@ -20,6 +20,8 @@ export interface DefinitionParts {
   readonly drivers: Pick<NetworkDrivers, "get" | "find" | "values">;
   readonly addressing: Addressing;
   readonly settings: Pick<BridgeSettings, "defaultNetworkOptions">;
+  /** Whether the daemon has a bridge of its own. */
+  readonly hasBridge: boolean;
   readonly netlink: Netlink;
   readonly log: Log;
 }
@@ -179,6 +181,7 @@ export class Definitions {
   /** Brings all of them back as the live endpoints need them; what was half made or half removed goes. */
   async restore(): Promise<void> {
     const { store, addressing, drivers, log } = this.#parts;
+    if (!this.#parts.hasBridge) this.#leaveBridge();
     for (const network of store.pending())
       await this.#dispose(network, true).catch((error: unknown) =>
         log("error", `Cannot remove what is left of network ${network.name}: ${sentenceOf(error)}`),
@@ -189,6 +192,19 @@ export class Definitions {
       await this.#attempt(network, () => addressing.restore(network, this.#liveOn(network)));
     for (const network of networks) await this.#attempt(network, () => this.#bringBack(network));
     for (const driver of drivers.values()) await driver.restored?.();
+  }
+
+  /** An earlier start of this daemon had one. */
+  #leaveBridge(): void {
+    const { store, log } = this.#parts;
+    const bridge = store.networks().find(isDefaultBridge);
+    if (bridge === undefined) return;
+    if (store.onNetwork(bridge.id).length === 0) store.doom(bridge);
+    else
+      log(
+        "warn",
+        "The bridge of this daemon stays, though it is to have none: containers that run are on it",
+      );
   }
 
   #liveOn({ id }: Network) {
@@ -213,6 +229,7 @@ export class Definitions {
       log("warn", `Network ${network.name} has the driver ${network.driver}, which is not available`);
       return;
     }
+    if (isDefaultBridge(network) && !this.#parts.hasBridge) return;
     const wanted = isDefaultBridge(network) ? await this.#readmit(network, driver) : network;
     const now = await driver.setUp(wanted, store.onNetwork(network.id));
     if (poolsOf(now) !== poolsOf(wanted)) {

@@ -10,6 +10,7 @@ import {
   hostHasIpv6,
   NO_BRIDGE,
   requireBridgeName,
+  standInName,
 } from "./defaults.ts";
 import { Definitions } from "./definitions.ts";
 import type {
@@ -66,14 +67,18 @@ export async function openNetworks(options: NetworkOptions): Promise<Networks> {
   await using undo = new AsyncDisposableStack();
   const netlink = undo.use(new Netlink());
   const store = new NetworkStore(options.database);
-  const kinds = options.kinds.filter(({ name }) => name !== "bridge" || options.settings.name !== NO_BRIDGE);
-  for (const name of DEFAULT_NETWORKS)
+  const { kinds, settings } = options;
+  const hasBridge = settings.name !== NO_BRIDGE;
+  const defaults = DEFAULT_NETWORKS.filter((name) => hasBridge || name !== "bridge");
+  for (const name of defaults)
     if (store.named(name) === undefined && kinds.some((kind) => kind.name === name)) {
       const network = defaultNetwork(name);
       store.begin(network);
       store.commit(network);
     }
-  const networks = new HostNetworks({ ...options, kinds }, store, netlink);
+  // Rules are told from another daemon's by the bridge's name: who has none needs one all the same.
+  const named = hasBridge ? settings : { ...settings, name: standInName(options.stateDirectory) };
+  const networks = new HostNetworks({ ...options, settings: named }, { store, netlink, hasBridge });
   undo.move();
   return networks;
 }
@@ -85,13 +90,16 @@ class HostNetworks implements Networks {
   readonly #sandboxes: Sandboxes;
   readonly #connections: Connections;
 
-  constructor(options: NetworkOptions, store: NetworkStore, netlink: Netlink) {
+  constructor(
+    options: NetworkOptions,
+    { store, netlink, hasBridge }: { store: NetworkStore; netlink: Netlink; hasBridge: boolean },
+  ) {
     this.#options = options;
     const { settings, log, foreign } = options;
     const drivers = new NetworkDrivers(foreign?.networks({ netlink }));
     this.#drivers = drivers;
     const addressing = new Addressing({ store, driverOf: ipamDrivers(options, store, netlink), log });
-    const definitions = new Definitions({ store, drivers, addressing, settings, netlink, log });
+    const definitions = new Definitions({ store, drivers, addressing, settings, hasBridge, netlink, log });
     this.#parts = {
       store,
       definitions,

@@ -29,7 +29,7 @@ export function settleNetworks(
   const settled: Record<string, EndpointSpec> = {};
   for (const [written, endpoint] of Object.entries(asked)) {
     const network = networks.find(networkOfMode(written));
-    if (network === undefined) throw new Fault("not_found", `network ${written.slice(0, 256)} not found`);
+    if (network === undefined) throw unknownNetwork(written);
     checkEndpoint(network, endpoint);
     if (["host", "null"].includes(network.driver) && Object.keys(asked).length > 1)
       throw privateMode(network);
@@ -37,6 +37,15 @@ export function settleNetworks(
     if (!isMere) settled[network.name] = endpoint;
   }
   return settled;
+}
+
+/** The default is missing only where the daemon was told to have none. */
+function unknownNetwork(written: string): Fault {
+  const hint =
+    networkOfMode(written) === DEFAULT_NETWORK
+      ? ": this daemon has no bridge of its own (--bridge none); name another network (--network NAME)"
+      : "";
+  return new Fault("not_found", `network ${networkOfMode(written).slice(0, 256)} not found${hint}`);
 }
 
 function privateMode({ driver }: Network): Fault {

@@ -120,10 +120,10 @@ class BridgeDriver implements NetworkDriver {
     await this.settle();
     await firewall.removeBridge(name);
     const links = listLinks(netlink);
-    const bridge = links.find((link) => link.name === name);
-    const isOurs = bridge !== undefined && isMadeFor(network, bridge);
-    if (isOurs && !links.some(({ master }) => master === bridge?.index))
-      performOnHost(netlink, deleteLink(name));
+    // Not by its name, which the daemon's own may have had from another setting.
+    const bridge = links.find((link) => isMadeFor(network, link));
+    if (bridge !== undefined && !links.some(({ master }) => master === bridge.index))
+      performOnHost(netlink, deleteLink(bridge.name));
     if (firewall.isEmpty) await firewall.reopenForwarding(this.#packets.turnOff());
   }
 
