@@ -10,6 +10,8 @@ const CHUNK_BYTES = 1024 * 1024;
 /** The largest window that a frame may ask for: 128 MiB. Source: RFC 8878, section 3.1.1.1.2, gives 8 MiB as the least. */
 const ZSTD_WINDOW_LOG = 27;
 const ZSTD_D_WINDOW_LOG_MAX = 100;
+/** Source: POSIX ustar. */
+const TAR_MAGIC_AT = 257;
 
 /** What only the host's own programs undo. */
 export type ForeignCompression = "xz" | "bzip2";
@@ -30,7 +32,13 @@ export function compressionOf(start: Uint8Array): Compression {
 export function foreignCompressionOf(start: Uint8Array): ForeignCompression | undefined {
   const magic = magicOf(start);
   if (magic === "fd377a585a00") return "xz";
+  // The first file of an archive may be called as bzip2 begins.
+  if (isTar(start)) return undefined;
   return /^425a683[1-9]/.test(magic) ? "bzip2" : undefined;
+}
+
+function isTar(start: Uint8Array): boolean {
+  return Buffer.from(start.subarray(TAR_MAGIC_AT, TAR_MAGIC_AT + 5)).toString("latin1") === "ustar";
 }
 
 const magicOf = (start: Uint8Array) => Buffer.from(start.subarray(0, 6)).toString("hex");

@@ -9,7 +9,7 @@ export { type Compression, compressionOf, decompress } from "./decompress.ts";
 export type { ByteString, Entry, EntrySink, EntryType, Segment } from "./entry.ts";
 export { EROFS_IMAGE, writeEmptyErofs } from "./erofs/unpacker.ts";
 export { expand } from "./expand.ts";
-export { type PackRequest, pack, packListed } from "./pack.ts";
+export { type LayerRequest, type PackRequest, pack, packLayer } from "./pack.ts";
 export type { PackStyle, Resource } from "./packer.ts";
 export { insidePath, keepEnd, namesContent, namesDirectory, splitPath } from "./paths.ts";
 export type { Placing } from "./placing.ts";

@@ -1,3 +1,5 @@
+import { writeSync } from "node:fs";
+
 /** Output is gathered to this size. */
 const OUTPUT_BYTES = 512 * 1024;
 
@@ -13,4 +15,31 @@ export async function writeArchive(pieces: Iterable<Uint8Array> | AsyncIterable<
     waiting = 0;
   }
   await output.end();
+}
+
+/** An archive in an open file, from its start; `tell` hears how many bytes are there by now, and at the end of all. */
+export async function writeArchiveInto(
+  descriptor: number,
+  pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  tell: (written: number) => void,
+): Promise<void> {
+  const gathered = Buffer.allocUnsafeSlow(OUTPUT_BYTES);
+  let length = 0;
+  let written = 0;
+  const flush = () => {
+    for (let done = 0; done < length; )
+      done += writeSync(descriptor, gathered, done, length - done, written + done);
+    written += length;
+    length = 0;
+    tell(written);
+  };
+  for await (const piece of pieces)
+    for (let at = 0; at < piece.length; ) {
+      const part = piece.subarray(at, at + OUTPUT_BYTES - length);
+      gathered.set(part, length);
+      at += part.length;
+      length += part.length;
+      if (length === OUTPUT_BYTES) flush();
+    }
+  flush();
 }

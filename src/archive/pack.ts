@@ -1,5 +1,6 @@
 import { selfCommand } from "#host";
-import { failureOf, killer } from "./child.ts";
+import { failureOf, killer, QUICK_START } from "./child.ts";
+import { lines } from "./input.ts";
 import type { Listed, PackStyle } from "./packer.ts";
 
 export interface PackRequest {
@@ -26,28 +27,32 @@ export async function* pack({ directory, style, signal }: PackRequest): AsyncGen
   if (code !== 0) throw failureOf(child, await stderr);
 }
 
-/**
- * What differs from another tree, by a list of paths that is sorted, as a layer. Throws when a file cannot be read;
- * leaving the loop early ends the child.
- */
-export async function* packListed({
-  directory,
-  changes,
-  signal,
-}: {
+export interface LayerRequest {
   readonly directory: string;
-  readonly changes: readonly Listed[];
+  /** Sorted by path. Without it the directory is an overlay's upper one. */
+  readonly changes?: readonly Listed[];
+  /** An open file. */
+  readonly descriptor: number;
   readonly signal?: AbortSignal;
-}): AsyncGenerator<Uint8Array> {
+}
+
+/**
+ * Writes what differs from another tree into a file, as a layer, and tells how many bytes are there by now. No other
+ * process than the child that reads the directory touches them. Throws when a file cannot be read; leaving the loop
+ * early ends the child.
+ */
+export async function* packLayer(request: LayerRequest): AsyncGenerator<number> {
+  const { directory, changes, descriptor, signal } = request;
   signal?.throwIfAborted();
-  const list = changes.map((change) => `${JSON.stringify(change)}\n`).join("");
-  const child = Bun.spawn(selfCommand(["internal:archive", "pack-list", directory]), {
-    stdio: [Buffer.from(list), "pipe", "pipe"],
-    env: {},
+  const list = changes?.map((change) => `${JSON.stringify(change)}\n`).join("");
+  const form = list === undefined ? "overlay" : "list";
+  const child = Bun.spawn(selfCommand(["internal:archive", "pack-layer", directory, form]), {
+    stdio: [list === undefined ? "ignore" : Buffer.from(list), "pipe", "pipe", descriptor],
+    env: QUICK_START,
   });
   using _killed = killer(child, signal);
   const stderr = child.stderr.text();
-  for await (const chunk of child.stdout) yield chunk;
+  for await (const line of lines(child.stdout)) yield Number(line);
   const code = await child.exited;
   signal?.throwIfAborted();
   if (code !== 0) throw failureOf(child, await stderr);

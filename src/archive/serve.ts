@@ -1,11 +1,11 @@
-import { constants } from "node:fs";
+import { constants, writeSync } from "node:fs";
 import { Fault, sentenceOf } from "#errors";
 import { AT_FDCWD, changeRoot, close, must, openAt, syncFileSystem } from "#host";
 import { serveCopy, serveMeasure } from "./copy.ts";
 import { decompress } from "./decompress.ts";
 import { EROFS_IMAGE, ErofsUnpacker } from "./erofs/unpacker.ts";
 import { followFile, lines, readStdin } from "./input.ts";
-import { writeArchive } from "./output.ts";
+import { writeArchive, writeArchiveInto } from "./output.ts";
 import { type Listed, packList, packTree } from "./packer.ts";
 import { TarReader } from "./reader.ts";
 import { serveLocalGet, serveLocalPut, serveView } from "./serve-view.ts";
@@ -30,7 +30,7 @@ export async function serveArchive([verb = "", ...words]: readonly string[]): Pr
     else if (verb === "sync") serveSync(words);
     else if (verb === "copy") say(serveCopy(words));
     else if (verb === "measure") say(serveMeasure(words));
-    else if (verb === "pack-list") await servePackList(words);
+    else if (verb === "pack-layer") await servePackLayer(words);
     else if (verb === "local-get") await serveLocalGet(words);
     else if (verb === "local-put") await serveLocalPut(words);
     else if (verb.startsWith("view-")) await serveView(verb, words);
@@ -97,10 +97,17 @@ async function servePack([directory = "", style = ""]: readonly string[]): Promi
   await writeArchive(packTree(style));
 }
 
-/** `pack-list DIRECTORY`: what is told in lines of JSON on standard input. */
-async function servePackList([directory = ""]: readonly string[]): Promise<void> {
+/**
+ * `pack-layer DIRECTORY FORM` into the file that is open as descriptor 3: of an `overlay` all, else what a `list` in lines of
+ * JSON on standard input names. Each line of output is how many bytes are there.
+ */
+async function servePackLayer([directory = "", form = ""]: readonly string[]): Promise<void> {
+  if (form !== "overlay" && form !== "list")
+    throw new Fault("invalid", `Cannot pack: "${form}" is no way to tell what differs`);
   enter(directory);
-  await writeArchive(packList(listed()));
+  const pieces = form === "list" ? packList(listed()) : packTree("overlay");
+  // At once: whoever follows reads while we go on.
+  await writeArchiveInto(BLOB_DESCRIPTOR, pieces, (written) => writeSync(1, `${written}\n`));
 }
 
 async function* listed(): AsyncGenerator<Listed> {

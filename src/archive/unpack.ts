@@ -2,7 +2,7 @@ import { z } from "zod";
 import { selfCommand } from "#host";
 import type { Digest } from "#oci";
 import { DigestText } from "#oci";
-import { failureOf, killer } from "./child.ts";
+import { failureOf, killer, QUICK_START } from "./child.ts";
 import { expand } from "./expand.ts";
 import { lines, WHOLE } from "./input.ts";
 import type { WhiteoutStyle } from "./whiteouts.ts";
@@ -33,9 +33,6 @@ export interface Unpacked {
   readonly bytes: number;
   readonly entries: number;
 }
-
-/** A child lives for half a second: compilers that pay after seconds took a quarter of its processor time. */
-const QUICK_START = { BUN_JSC_useDFGJIT: "0" };
 
 const Message = z.union([
   z.object({ consumed: z.number() }),

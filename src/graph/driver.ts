@@ -18,6 +18,12 @@ export interface NewLayer {
   readonly limitBytes?: number;
 }
 
+/** A tree without a name. Disposing it takes it away, unless it has become a layer. */
+export interface StagedLayer extends AsyncDisposable {
+  /** It appears whole. Throws `conflict` when the layer exists. */
+  publish(layer: LayerId): Promise<void>;
+}
+
 /** Stacks directory trees. Knows nothing of images, tags or containers. */
 export interface GraphDriver extends AsyncDisposable {
   readonly name: string;
@@ -45,6 +51,11 @@ export interface GraphDriver extends AsyncDisposable {
     options: { readonly parent?: LayerId },
     unpack: (target: UnpackTarget) => Promise<void>,
   ): Promise<void>;
+  /** As `fill`, for a layer whose id is known only when it has been unpacked. The parent must be there. */
+  stage(
+    options: { readonly parent?: LayerId },
+    unpack: (target: UnpackTarget) => Promise<void>,
+  ): Promise<StagedLayer>;
   /** How to see the layer's tree, for a mount namespace of the caller's own. */
   view(layer: LayerId): Promise<MountSpec>;
   /** Mounts it on the host. Disposing the result unmounts it; mounts of one layer are counted. */
@@ -52,10 +63,13 @@ export interface GraphDriver extends AsyncDisposable {
   /** What differs from the parent (for a writable layer: from the image), sorted by path. */
   changes(layer: LayerId): Promise<readonly Change[]>;
   /**
-   * What differs from the parent as a tar archive in a layer's form, names sorted. Of a layer that is in use: what
-   * changes meanwhile is there as it was or as it is.
+   * Writes what differs from the parent into an open file, as a tar archive in a layer's form, names sorted, and tells
+   * how many bytes are there by now. Of a layer that is in use: what changes meanwhile is there as it was or as it is.
    */
-  diff(layer: LayerId, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  diff(
+    layer: LayerId,
+    options: { readonly descriptor: number; readonly signal: AbortSignal },
+  ): AsyncIterable<number>;
   /** Bytes in the layer itself. */
   size(layer: LayerId): Promise<number>;
   remove(layer: LayerId): Promise<void>;

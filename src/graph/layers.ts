@@ -8,11 +8,11 @@ import type { GraphDriver, LayerId, UnpackTarget } from "./driver.ts";
 import type { Durability } from "./durability.ts";
 import { Flights, type Passenger, type Voyage } from "./flights.ts";
 import type { Collector } from "./gc.ts";
-import type { LayerTable } from "./layer-table.ts";
+import type { LayerRow, LayerTable } from "./layer-table.ts";
 import type { Leases } from "./leases.ts";
+import { type ReceivedLayer, receiveLayer } from "./receive.ts";
 import { Slots } from "./slots.ts";
-import { storeArchive } from "./store-archive.ts";
-import type { LayerReport, LayerSource, Layers, MadeLayer } from "./types.ts";
+import type { LayerArchive, LayerReport, LayerSource, Layers, MadeLayer } from "./types.ts";
 
 export interface LayerLimits {
   readonly downloads: number;
@@ -89,38 +89,53 @@ export class LayerStore implements Layers {
   }
 
   async make(
-    archive: AsyncIterable<Uint8Array>,
-    options: { readonly parent?: LayerId; readonly signal: AbortSignal; readonly report?: LayerReport },
+    archive: LayerArchive,
+    { parent, signal }: { readonly parent?: LayerId; readonly signal: AbortSignal },
   ): Promise<MadeLayer> {
-    const { content, table, leases } = this.#needs;
-    const { signal, parent, report = () => {} } = options;
+    const { content, driver, table, leases } = this.#needs;
     const below = table.chain(parent).map((row) => row.id);
+    const above = parent === undefined ? {} : { parent };
     await using undo = new AsyncDisposableStack();
     for (const layer of below) leases.hold(layer);
     undo.defer(() => this.release(below));
-    const { descriptor, diffId, isNew, lease } = await storeArchive(content, archive, signal);
-    using _lease = lease;
-    // A layer that was here already, or could not be made, has no use for another blob.
-    await using _blob = {
-      async [Symbol.asyncDispose]() {
-        if (isNew && !table.isBlobUsed(descriptor.digest)) await content.remove(descriptor.digest);
-      },
-    };
-    const id = this.chain(parent, diffId);
+    const isUsed = (blob: Digest) => table.isBlobUsed(blob);
+    await using received = await receiveLayer(archive, { content, driver, isUsed, ...above, signal });
+    const id = this.chain(parent, received.diffId);
+    leases.hold(id);
     undo.defer(() => this.release([id]));
-    await this.obtain(
-      {
-        descriptor,
-        diffId,
-        ...(parent !== undefined && { parent }),
-        open(): never {
-          throw new Fault("internal", `Cannot make layer ${diffId}: its blob is gone`);
-        },
-      },
-      { signal, report },
+    // Somebody else may be about to have the same.
+    const flight = this.#flights.join(id, { signal, report: () => {} }, () =>
+      this.#name(id, { received, ...above }),
     );
+    await flight.done;
     undo.move();
-    return { id, diffId, held: [...below, id] };
+    return { id, diffId: received.diffId, held: [...below, id] };
+  }
+
+  async #name(
+    layer: LayerId,
+    { received, parent }: { readonly received: ReceivedLayer; readonly parent?: LayerId },
+  ): Promise<LayerId> {
+    const { table, collector, content } = this.#needs;
+    const { descriptor, diffId, size, tree } = received;
+    const { digest: blob, mediaType } = descriptor;
+    await collector.settled;
+    const row = table.find(layer);
+    if (row !== undefined && this.has(layer)) {
+      if (row.blob === undefined || !(await content.has(row.blob))) table.add({ ...row, blob, mediaType });
+      return layer;
+    }
+    await tree.publish(layer);
+    this.#record({ id: layer, parent, diffId, blob, mediaType, size, unsyncedBoot: bootId() });
+    return layer;
+  }
+
+  /** From here on it is there. */
+  #record(row: LayerRow): void {
+    const { table, missing, durability } = this.#needs;
+    table.add(row);
+    missing.delete(row.id);
+    durability.schedule();
   }
 
   hold(layers: Iterable<LayerId>): void {
@@ -162,7 +177,7 @@ export class LayerStore implements Layers {
   }
 
   async #make(layer: LayerId, source: LayerSource, { signal, report }: Voyage<undefined>): Promise<LayerId> {
-    const { driver, table, missing } = this.#needs;
+    const { driver } = this.#needs;
     const { parent, descriptor, diffId } = source;
     report("waiting");
     await using undo = new AsyncDisposableStack();
@@ -182,9 +197,7 @@ export class LayerStore implements Layers {
       inner.throwIfAborted();
     });
     const { digest: blob, mediaType } = descriptor;
-    table.add({ id: layer, parent, diffId, blob, mediaType, size, unsyncedBoot: bootId() });
-    missing.delete(layer);
-    this.#needs.durability.schedule();
+    this.#record({ id: layer, parent, diffId, blob, mediaType, size, unsyncedBoot: bootId() });
     report("done");
     return layer;
   }

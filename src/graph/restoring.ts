@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { Fault } from "#errors";
-import type { GraphDriver, LayerId, NewLayer, UnpackTarget, Verdict } from "./driver.ts";
+import type { GraphDriver, LayerId, NewLayer, StagedLayer, UnpackTarget, Verdict } from "./driver.ts";
 import type { Durability } from "./durability.ts";
 import { directoryOf } from "./layer-directory.ts";
 import type { LayerTable } from "./layer-table.ts";
@@ -58,6 +58,14 @@ export class RestoringDriver implements GraphDriver {
     return this.#needs.driver.fill(layer, options, unpack);
   }
 
+  async stage(
+    options: { readonly parent?: LayerId },
+    unpack: (target: UnpackTarget) => Promise<void>,
+  ): Promise<StagedLayer> {
+    if (options.parent !== undefined) await this.#ready(options.parent);
+    return this.#needs.driver.stage(options, unpack);
+  }
+
   view(layer: LayerId): ReturnType<GraphDriver["view"]> {
     return this.#with(layer, (driver) => driver.view(layer));
   }
@@ -70,8 +78,8 @@ export class RestoringDriver implements GraphDriver {
     return this.#with(layer, (driver) => driver.changes(layer));
   }
 
-  async *diff(layer: LayerId, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    yield* await this.#with(layer, async (driver) => driver.diff(layer, signal));
+  async *diff(...[layer, options]: Parameters<GraphDriver["diff"]>): AsyncGenerator<number> {
+    yield* await this.#with(layer, async (driver) => driver.diff(layer, options));
   }
 
   size(layer: LayerId): Promise<number> {

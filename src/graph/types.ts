@@ -45,6 +45,9 @@ export interface MadeLayer {
   readonly held: readonly LayerId[];
 }
 
+/** Bytes as they come, or what writes itself into an open file and tells how many bytes, not compressed, are there by now. */
+export type LayerArchive = AsyncIterable<Uint8Array> | ((descriptor: number) => AsyncIterable<number>);
+
 export interface Layers {
   /** `sha256(parent + " " + diffId)`. Source: OCI image specification, config.md, "Layer ChainID". */
   chain(parent: LayerId | undefined, diffId: Digest): LayerId;
@@ -66,12 +69,12 @@ export interface Layers {
     options: { readonly signal: AbortSignal; readonly report: LayerReport },
   ): Promise<LayerId>;
   /**
-   * Makes a layer of an archive, compressed or not, read once: its blob, compressed, and its tree. Throws `invalid`
-   * for what is no archive; nothing is left then.
+   * Makes a layer of an archive, compressed or not, read once: its tree, and its blob as it comes. Throws `invalid` for
+   * what is no archive; nothing is left then.
    */
   make(
-    archive: AsyncIterable<Uint8Array>,
-    options: { readonly parent?: LayerId; readonly signal: AbortSignal; readonly report?: LayerReport },
+    archive: LayerArchive,
+    options: { readonly parent?: LayerId; readonly signal: AbortSignal },
   ): Promise<MadeLayer>;
   /** Keeps layers and their blobs from being removed, until each is released. */
   hold(layers: Iterable<LayerId>): void;

@@ -308,10 +308,15 @@ function changesOf(kind: PlacedKind): void {
     await link(`${box.path}/new/one`, `${box.path}/new/two`);
     await symlink("one", `${box.path}/new/link`);
     await chmod(`${box.path}/new/one`, 0o4711);
-    const bytes = scene.driver.diff(BOX, AbortSignal.timeout(60_000));
-    await scene.driver.fill(NEXT, { parent: BASE }, async (target) => {
-      await unpack({ ...target, input: { kind: "stream", bytes } });
+    await using aside = await scratch();
+    await using file = await openFile(`${aside.path}/diff.tar`, "wx+");
+    const { fd: descriptor } = file;
+    const growth = scene.driver.diff(BOX, { descriptor, signal: AbortSignal.timeout(60_000) });
+    await using staged = await scene.driver.stage({ parent: BASE }, async (target) => {
+      await unpack({ ...target, input: { kind: "file", descriptor, growth } });
     });
+    expect(await scene.driver.has(NEXT)).toBe(false);
+    await staged.publish(NEXT);
     await using next = await scene.driver.mount(NEXT);
     // A writable layer has files of its own in /etc.
     const isImages = (path: string) => !path.startsWith("etc/") || path === "etc/passwd";
@@ -354,6 +359,24 @@ function crashesOf(kind: PlacedKind): void {
     expect(await scene.driver.list()).toEqual([]);
     await fill(scene.driver, BASE, []);
     expect(await scene.driver.has(BASE)).toBe(true);
+  });
+
+  test("a tree that gets no name leaves nothing, and one that has got it stays", async () => {
+    await using scene = await open(kind);
+    const bytes = () => inPieces(tarOf([{ path: "motd", data: "hello" }]), 4096);
+    const stage = () =>
+      scene.driver.stage({}, async (target) => {
+        await unpack({ ...target, input: { kind: "stream", bytes: bytes() } });
+      });
+    await (await stage())[Symbol.asyncDispose]();
+    expect(await scene.driver.list()).toEqual([]);
+    const staged = await stage();
+    await staged.publish(BASE);
+    await staged[Symbol.asyncDispose]();
+    await using again = await stage();
+    await expect(again.publish(BASE)).rejects.toMatchObject({ kind: "conflict" });
+    await using base = await scene.driver.mount(BASE);
+    expect(await readFile(`${base.path}/motd`, "utf8")).toBe("hello");
   });
 
   test("what was being filled when the process died is gone after the next open", async () => {

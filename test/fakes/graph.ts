@@ -57,8 +57,12 @@ export class FakeGraphDriver implements GraphDriver {
     return this.changesOf;
   }
 
-  async *diff(): AsyncGenerator<Uint8Array> {
-    yield new Uint8Array(1024);
+  async stage(): Promise<never> {
+    throw new Fault("unsupported", "The fake stages no layers");
+  }
+
+  async *diff(): AsyncGenerator<number> {
+    yield 1024;
   }
 
   async size(): Promise<number> {

@@ -57,7 +57,7 @@ export const commitContainer = (needs: Needs) =>
       phase("reading what was changed");
       const { layers, driver } = needs.graph;
       const made = await still(needs, { held, isWanted: pause }, () =>
-        layers.make(driver.diff(container.layer as LayerId, signal), {
+        layers.make((descriptor) => driver.diff(container.layer as LayerId, { descriptor, signal }), {
           signal,
           ...(parent.top !== undefined && { parent: parent.top }),
         }),

@@ -1,10 +1,19 @@
 import { chmod, mkdir, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { z } from "zod";
-import { packListed } from "#archive";
+import { packLayer } from "#archive";
 import { Fault } from "#errors";
 import { MS_BIND, MS_RDONLY, syncDirectory, writeWhole } from "#host";
 import type { MountSpec } from "#oci";
-import type { Change, GraphDriver, LayerId, Mounted, NewLayer, UnpackTarget, Verdict } from "../../driver.ts";
+import type {
+  Change,
+  GraphDriver,
+  LayerId,
+  Mounted,
+  NewLayer,
+  StagedLayer,
+  UnpackTarget,
+  Verdict,
+} from "../../driver.ts";
 import { directoryOf, layerIn } from "../../layer-directory.ts";
 import { backingFileSystem } from "../backing.ts";
 import { lstatOrNothing } from "../compare.ts";
@@ -61,10 +70,12 @@ class FullLayers implements GraphDriver {
     const note = { ...(parent === undefined ? {} : { parent }), isWritable: writable === true };
     const limitable = this.#maker.limitable();
     if (limitBytes !== undefined && !limitable.usable) throw new Fault("invalid", limitable.reason);
-    await this.#make(layer, note, async (tree) => {
+    await this.#mustBeNew(layer);
+    await using made = await this.#stage(note, async (tree) => {
       if (limitBytes !== undefined) this.#maker.limit(tree, limitBytes);
       if (note.isWritable) await putMountPoints(tree);
     });
+    await made.publish(layer);
   }
 
   async limitable(): Promise<Verdict> {
@@ -80,9 +91,18 @@ class FullLayers implements GraphDriver {
     { parent }: { readonly parent?: LayerId },
     unpack: (target: UnpackTarget) => Promise<void>,
   ): Promise<void> {
-    const note = { ...(parent === undefined ? {} : { parent }), isWritable: false };
-    await this.#make(layer, note, (directory) => unpack({ directory, whiteouts: "delete" }));
-    await syncDirectory(this.#root);
+    await this.#mustBeNew(layer);
+    await using staged = await this.stage(parent === undefined ? {} : { parent }, unpack);
+    await staged.publish(layer);
+  }
+
+  stage(
+    options: { readonly parent?: LayerId },
+    unpack: (target: UnpackTarget) => Promise<void>,
+  ): Promise<StagedLayer> {
+    return this.#stage({ ...options, isWritable: false }, (directory) =>
+      unpack({ directory, whiteouts: "delete" }),
+    );
   }
 
   async view(layer: LayerId): Promise<MountSpec> {
@@ -103,9 +123,9 @@ class FullLayers implements GraphDriver {
     return treeChanges(this.#tree(layer), below, { ignoresInit: isWritable });
   }
 
-  async *diff(layer: LayerId, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  async *diff(...[layer, file]: Parameters<GraphDriver["diff"]>): AsyncGenerator<number> {
     const changes = await this.changes(layer);
-    yield* packListed({ directory: this.#tree(layer), changes, signal });
+    yield* packLayer({ directory: this.#tree(layer), changes, ...file });
   }
 
   /** Of a full copy only what differs is the layer's own. */
@@ -163,8 +183,11 @@ class FullLayers implements GraphDriver {
     }
   }
 
-  async #make(layer: LayerId, note: Note, work: (tree: string) => Promise<void>): Promise<void> {
-    if (await this.has(layer)) throw new Fault("conflict", `Cannot make layer ${layer}: it exists`);
+  async #mustBeNew(layer: LayerId): Promise<void> {
+    if (await this.has(layer)) throw exists(layer);
+  }
+
+  async #stage(note: Note, work: (tree: string) => Promise<void>): Promise<StagedLayer> {
     if (note.parent !== undefined) await this.#note(note.parent);
     const staging = `${this.#root}/${STAGING}/${crypto.randomUUID()}`;
     await using undo = new AsyncDisposableStack();
@@ -179,9 +202,27 @@ class FullLayers implements GraphDriver {
       `${staging}/note.json`,
       JSON.stringify({ parent: note.parent, isWritable: note.isWritable }),
     );
-    await rename(staging, this.#path(layer));
-    undo.move();
+    const owned = undo.move();
+    return {
+      publish: async (layer) => {
+        await rename(staging, this.#path(layer)).catch((thrown) => {
+          throw isTaken(thrown) ? exists(layer, thrown) : thrown;
+        });
+        owned.move(); // It is the layer now.
+        if (!note.isWritable) await syncDirectory(this.#root);
+      },
+      [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
+    };
   }
+}
+
+function isTaken(thrown: unknown): boolean {
+  const code = thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
+  return code === "EEXIST" || code === "ENOTEMPTY";
+}
+
+function exists(layer: LayerId, cause?: unknown): Fault {
+  return new Fault("conflict", `Cannot make layer ${layer}: it exists`, { cause });
 }
 
 /** Links and files of the image give way to genuine directories and files. Source: moby, daemon/initlayer. */

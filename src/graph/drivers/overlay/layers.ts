@@ -1,10 +1,19 @@
 import type { Stats } from "node:fs";
 import { chmod, chown, mkdir, readdir, rename, rm, symlink, unlink } from "node:fs/promises";
-import { pack } from "#archive";
+import { packLayer } from "#archive";
 import { Fault } from "#errors";
 import { MS_RDONLY, syncDirectory } from "#host";
 import type { MountSpec } from "#oci";
-import type { Change, GraphDriver, LayerId, Mounted, NewLayer, UnpackTarget, Verdict } from "../../driver.ts";
+import type {
+  Change,
+  GraphDriver,
+  LayerId,
+  Mounted,
+  NewLayer,
+  StagedLayer,
+  UnpackTarget,
+  Verdict,
+} from "../../driver.ts";
 import { directoryOf, layerIn } from "../../layer-directory.ts";
 import { backingFileSystem } from "../backing.ts";
 import { lstatOrNothing } from "../compare.ts";
@@ -59,7 +68,11 @@ class OverlayLayers implements GraphDriver {
 
   async create(layer: LayerId, options: NewLayer = {}): Promise<void> {
     const { parent, writable, limitBytes } = options;
-    if (writable !== true) return this.#publish(layer, parent, (path) => this.#form.fillEmpty(path));
+    if (writable !== true) {
+      await this.#mustBeNew(layer);
+      await using empty = await this.#stage(parent, (path) => this.#form.fillEmpty(path));
+      return await empty.publish(layer);
+    }
     const image = parent === undefined ? [] : await stackWith(this.#root, parent);
     const init = await this.#initLayer(parent, image);
     const path = this.#path(layer);
@@ -89,23 +102,42 @@ class OverlayLayers implements GraphDriver {
     { parent }: { readonly parent?: LayerId },
     unpack: (target: UnpackTarget) => Promise<void>,
   ): Promise<void> {
-    await this.#publish(layer, parent, (path) => this.#form.fill(path, unpack));
-    await syncDirectory(this.#root);
+    await this.#mustBeNew(layer);
+    await using staged = await this.stage(parent === undefined ? {} : { parent }, unpack);
+    await staged.publish(layer);
   }
 
-  /** The layer appears whole, with a name of its own. */
-  async #publish(
-    layer: LayerId,
-    parent: LayerId | undefined,
-    fill: (path: string) => Promise<void>,
-  ): Promise<void> {
+  stage(
+    { parent }: { readonly parent?: LayerId },
+    unpack: (target: UnpackTarget) => Promise<void>,
+  ): Promise<StagedLayer> {
+    return this.#stage(parent, (path) => this.#form.fill(path, unpack));
+  }
+
+  async #mustBeNew(layer: LayerId): Promise<void> {
     if (await this.has(layer)) throw new Fault("conflict", `Cannot make layer ${layer}: it exists`);
+  }
+
+  async #stage(parent: LayerId | undefined, fill: (path: string) => Promise<void>): Promise<StagedLayer> {
     const staging = `${this.#root}/${STAGING}/${crypto.randomUUID()}`;
     await using undo = new AsyncDisposableStack();
     await mkdir(staging, { mode: ROOT_MODE });
     undo.defer(() => this.#removals.remove(staging));
     await this.#makeDiff(staging, undefined);
     await fill(staging);
+    const owned = undo.move();
+    return {
+      publish: async (layer) => {
+        await this.#publish(staging, layer, parent);
+        owned.move(); // It is the layer now.
+        await syncDirectory(this.#root);
+      },
+      [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
+    };
+  }
+
+  /** The layer appears whole, with a name of its own. */
+  async #publish(staging: string, layer: LayerId, parent: LayerId | undefined): Promise<void> {
     const below = parent === undefined ? [] : await stackWith(this.#root, parent);
     await writeStack(staging, below);
     const link = `${this.#root}/${LINKS}/${shortName(layer)}`;
@@ -114,7 +146,6 @@ class OverlayLayers implements GraphDriver {
     await rename(staging, this.#path(layer)).catch((thrown) => {
       throw taken(thrown, layer);
     });
-    undo.move();
   }
 
   async view(layer: LayerId): Promise<MountSpec> {
@@ -152,10 +183,10 @@ class OverlayLayers implements GraphDriver {
     return overlayChanges(`${this.#path(layer)}/diff`, lowers);
   }
 
-  async *diff(layer: LayerId, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  async *diff(...[layer, file]: Parameters<GraphDriver["diff"]>): AsyncGenerator<number> {
     if (!(await this.has(layer))) throw missing("compare", layer);
     this.#showSelf(layer);
-    yield* pack({ directory: `${this.#path(layer)}/diff`, style: "overlay", signal });
+    yield* packLayer({ directory: `${this.#path(layer)}/diff`, ...file });
   }
 
   async size(layer: LayerId): Promise<number> {
