@@ -45,6 +45,10 @@ export class Content implements ContentStore {
     return new Content(root, neighbours);
   }
 
+  use(digest: Digest): Disposable {
+    return this.leases.use(digest);
+  }
+
   path(digest: Digest): string {
     const [algorithm, hex] = parseDigest(digest).split(":");
     return `${this.#root}/${algorithm}/${hex}`;

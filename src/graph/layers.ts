@@ -1,7 +1,8 @@
 import { unpack } from "#archive";
 import { Fault } from "#errors";
 import { bootId } from "#host";
-import { type Descriptor, type Digest, sha256 } from "#oci";
+import { type Descriptor, type Digest, MEDIA, sha256 } from "#oci";
+import { compressBlob } from "./compress.ts";
 import type { Content } from "./content.ts";
 import { type Arrival, Downloads } from "./download.ts";
 import type { GraphDriver, LayerId, UnpackTarget } from "./driver.ts";
@@ -37,6 +38,7 @@ export class LayerStore implements Layers {
   readonly #downloads: Downloads;
   readonly #unpacks: Slots;
   readonly #flights = new Flights<LayerId>(() => undefined);
+  readonly #compressions = new Flights<void>(() => undefined);
 
   constructor(needs: LayerNeeds) {
     this.#needs = needs;
@@ -136,6 +138,24 @@ export class LayerStore implements Layers {
     table.add(row);
     missing.delete(row.id);
     durability.schedule();
+  }
+
+  async compress(layer: LayerId, signal: AbortSignal): Promise<void> {
+    if (this.#needs.table.find(layer)?.mediaType !== MEDIA.ociLayer) return;
+    const passenger = { signal, report: () => {} };
+    await this.#compressions.join(layer, passenger, (voyage) => this.#compress(layer, voyage.signal)).done;
+  }
+
+  async #compress(layer: LayerId, signal: AbortSignal): Promise<void> {
+    const { content, table } = this.#needs;
+    const plain = table.find(layer)?.blob;
+    if (plain === undefined) return;
+    const { digest: blob, lease } = await compressBlob(content, plain, signal);
+    const row = table.find(layer);
+    if (row !== undefined) table.add({ ...row, blob, mediaType: MEDIA.ociLayerGzip });
+    lease[Symbol.dispose]();
+    for (const one of [plain, blob])
+      if (!table.isBlobUsed(one) && !content.leases.isHeld(one)) await content.remove(one);
   }
 
   hold(layers: Iterable<LayerId>): void {

@@ -76,6 +76,11 @@ export interface Layers {
     archive: LayerArchive,
     options: { readonly parent?: LayerId; readonly signal: AbortSignal },
   ): Promise<MadeLayer>;
+  /**
+   * Whoever sends a layer that is kept plain has it compressed first, once: the blob is another from then on. Nothing
+   * happens to one that is compressed, or not there.
+   */
+  compress(layer: LayerId, signal: AbortSignal): Promise<void>;
   /** Keeps layers and their blobs from being removed, until each is released. */
   hold(layers: Iterable<LayerId>): void;
   /**
@@ -101,6 +106,8 @@ export interface ContentStore {
   size(digest: Digest): Promise<number | undefined>;
   /** At most `limit` bytes; throws not_found. */
   read(digest: Digest, limit: number): Promise<Uint8Array>;
+  /** Keeps a blob, which need not be here yet, until the result is disposed. */
+  use(digest: Digest): Disposable;
   /** Verifies, then publishes by rename. It is no rubbish from then on until an image is registered with it. */
   put(bytes: Uint8Array, expected?: Digest): Promise<Digest>;
   path(digest: Digest): string;

@@ -1,4 +1,13 @@
-import type { Image, Images, LayerId, LayerSource, Layers, NewImage, RemovedImage } from "#graph";
+import type {
+  Image,
+  Images,
+  LayerArchive,
+  LayerId,
+  LayerSource,
+  Layers,
+  NewImage,
+  RemovedImage,
+} from "#graph";
 import { type Digest, formatReference, ImageConfig, parseReference, type Reference, sha256 } from "#oci";
 
 /** What image jobs need of the graph, in memory: layers are obtained by reading and checking their blobs. */
@@ -45,7 +54,10 @@ export class FakeLayers implements Layers {
     return this.held.get(layer)?.length;
   }
 
-  async make(archive: AsyncIterable<Uint8Array>, { parent }: Parameters<Layers["make"]>[1]) {
+  async compress(): Promise<void> {}
+
+  async make(archive: LayerArchive, { parent }: Parameters<Layers["make"]>[1]) {
+    if (typeof archive === "function") throw new Error("The fake keeps no files");
     const parts: Uint8Array[] = [];
     for await (const part of archive) parts.push(part);
     const bytes = Buffer.concat(parts);

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { readdirSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { type Outcome, run } from "../fixtures/daemon.ts";
 import { HostPart, PATIENCE, until } from "../fixtures/host-part.ts";
-import { requirePackages, tar } from "../fixtures/index.ts";
+import { requirePackages, startRegistry, tar } from "../fixtures/index.ts";
 
 const DOCKER = "/usr/bin/docker";
 let part: HostPart;
@@ -109,6 +109,38 @@ describe("commit", () => {
       expect(await part.daemon.ok("run", "--rm", ours)).toBe("2");
       await part.remove(id);
       await part.daemon.ok("rmi", ours, theirs);
+    },
+    PATIENCE,
+  );
+
+  test(
+    "what is committed is kept plain, sent compressed, and compressed once",
+    async () => {
+      await using registry = await startRegistry();
+      const { id } = await part.start(["sh", "-c", "yes | head -c 4000000 > /lines"]);
+      await part.ask("POST", `/containers/${id}/wait`);
+      const name = `${registry.host}/lines`;
+      const folder = `${part.daemon.dataRoot}/content/sha256`;
+      const largest = () =>
+        Math.max(...readdirSync(folder).map((blob) => statSync(`${folder}/${blob}`).size));
+      const before = largest();
+      const image = await part.daemon.ok("commit", id, name);
+      expect(largest()).toBeGreaterThan(4_000_000);
+      await part.daemon.ok("save", "-o", `${base}/plain.tar`, name);
+      await part.daemon.ok("push", "-q", name);
+      expect(largest()).toBe(before);
+      const sent = registry.log().length;
+      await part.daemon.ok("push", "-q", name);
+      expect(registry.log().slice(sent)).not.toMatch(/PATCH|uploads/);
+      await part.daemon.ok("rmi", name);
+      await part.daemon.ok("load", "-i", `${base}/plain.tar`);
+      expect((await inspect(name)).Id).toBe(image);
+      await part.daemon.ok("rmi", name);
+      await part.daemon.ok("pull", "-q", name);
+      expect((await inspect(name)).Id).toBe(image);
+      expect(await part.daemon.ok("run", "--rm", name, "wc", "-c", "/lines")).toStartWith("4000000");
+      await part.remove(id);
+      await part.daemon.ok("rmi", name);
     },
     PATIENCE,
   );

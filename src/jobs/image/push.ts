@@ -1,12 +1,13 @@
 import { z } from "zod";
 import { defineJob, type EventBus, type JobContext } from "#engine";
 import { Fault } from "#errors";
-import type { Graph, Image } from "#graph";
+import type { Graph, Image, LayerId } from "#graph";
 import {
   type Descriptor,
   type Digest,
   familiarReference,
   familiarRepository,
+  MEDIA,
   parseNamed,
   type Reference,
   repository,
@@ -15,6 +16,7 @@ import {
 import type { PushedBlob, RegistryClient } from "#registry";
 import type { EngineSettings } from "../rooms.ts";
 import { announceImage } from "./announce.ts";
+import { layersOf } from "./history.ts";
 import { manifestOf } from "./manifest.ts";
 import { shortId } from "./progress.ts";
 import { clientFor, type RegistryNeeds } from "./registry.ts";
@@ -24,7 +26,7 @@ interface Needs extends RegistryNeeds {
   readonly graph: {
     readonly content: Pick<Graph["content"], "has" | "path" | "read">;
     readonly images: Pick<Graph["images"], "configuration" | "list">;
-    readonly layers: Pick<Graph["layers"], "blob" | "chain">;
+    readonly layers: Pick<Graph["layers"], "blob" | "chain" | "compress" | "hold" | "release">;
   };
   readonly events: Pick<EventBus, "publish">;
 }
@@ -32,7 +34,7 @@ interface Needs extends RegistryNeeds {
 /** A bar that moves more often than this only costs. Milliseconds. */
 const INTERVAL = 100;
 
-/** Sends images to their registry: what it has already is not sent again, and nothing is compressed again. */
+/** Sends images to their registry: what it has already is not sent again, and nothing is compressed twice. */
 export const pushImage = (needs: Needs) =>
   defineJob({
     name: "image.push",
@@ -84,12 +86,18 @@ async function pushOne(
   { image, reference }: { readonly image: Image; readonly reference: Reference & { readonly tag: string } },
 ): Promise<Digest> {
   context.phase(`pushing ${familiarReference(reference)}`);
+  const layers = layersOf(image, needs.graph.layers);
+  needs.graph.layers.hold(layers);
+  await using _held = { [Symbol.asyncDispose]: () => needs.graph.layers.release(layers) };
+  const parallel = { atOnce: needs.settings.concurrentUploads, signal: context.signal };
+  await inParallel(await plainLayers(needs, image, layers), parallel, (layer, signal) =>
+    needs.graph.layers.compress(layer, signal),
+  );
   const { bytes, manifest, mediaType } = await manifestOf(needs.graph, image);
   const from = donors(needs, { image, reference });
   const blobs = unique(manifest.layers);
   for (const { digest } of blobs)
     context.report({ kind: "status", id: shortId(digest), status: "Preparing" });
-  const parallel = { atOnce: needs.settings.concurrentUploads, signal: context.signal };
   await inParallel(blobs, parallel, async (descriptor, signal) => {
     const source = Bun.file(needs.graph.content.path(descriptor.digest));
     const how = await client.pushBlob(reference, descriptor, {
@@ -118,6 +126,21 @@ async function pushOne(
     config: image.config,
   });
   return digest;
+}
+
+/** Those that a commit left uncompressed. What a manifest names came so, and its digest shall stay. */
+async function plainLayers(
+  { graph }: Needs,
+  { manifest }: Image,
+  layers: readonly LayerId[],
+): Promise<readonly LayerId[]> {
+  if (manifest !== undefined) return [];
+  const blobs = await Promise.all(layers.map((layer) => graph.layers.blob(layer)));
+  const plain = layers.filter((_, at) => blobs[at]?.mediaType === MEDIA.ociLayer);
+  if (plain.length === 0) return [];
+  const named = graph.images.list().filter((image) => image.manifest !== undefined);
+  const theirs = new Set(named.flatMap((image) => layersOf(image, graph.layers)));
+  return plain.filter((layer) => !theirs.has(layer));
 }
 
 /** A repository of the same registry that has layers of the image, as far as this host knows. */

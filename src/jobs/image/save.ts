@@ -13,7 +13,7 @@ import { type SavedImage, savedArchive } from "./save-archive.ts";
 
 interface Needs {
   readonly graph: ManifestNeeds & {
-    readonly content: Pick<Graph["content"], "path">;
+    readonly content: Pick<Graph["content"], "path" | "use">;
     readonly images: Pick<Graph["images"], "find" | "list">;
     readonly layers: Pick<Graph["layers"], "hold" | "release">;
   };
@@ -41,6 +41,8 @@ export const saveImages = (needs: Needs) =>
       const saved: SavedImage[] = [];
       for (const [image, tags] of chosen) {
         const manifest = await manifestOf(graph, image);
+        // A push may compress the layer meanwhile.
+        for (const { digest } of manifest.manifest.layers) undo.use(graph.content.use(digest));
         saved.push({
           image,
           tags: [...tags.values()],
