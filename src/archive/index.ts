@@ -5,7 +5,7 @@
  */
 export type { CopyStyle } from "./copier.ts";
 export { type CopyRequest, copyTree, measureTree } from "./copy.ts";
-export { type Compression, compressionOf, decompress } from "./decompress.ts";
+export { type Compression, compressionOf, decompress, foreignCompressionOf } from "./decompress.ts";
 export type { ByteString, Entry, EntrySink, EntryType, Segment } from "./entry.ts";
 export { EROFS_IMAGE, writeEmptyErofs } from "./erofs/unpacker.ts";
 export { expand } from "./expand.ts";

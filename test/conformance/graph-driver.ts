@@ -415,8 +415,8 @@ function limitsOf(kind: PlacedKind): void {
 
   test("what is written to a layer is bounded, or refused with the reason", async () => {
     await using scene = await open(kind);
-    await fill(scene.driver, BASE, [{ path: "large", data: "x".repeat(9 * MB) }]);
-    const limited = { parent: BASE, writable: true, limitBytes: 8 * MB };
+    await fill(scene.driver, BASE, [{ path: "large", data: "x".repeat(5 * MB) }]);
+    const limited = { parent: BASE, writable: true, limitBytes: 4 * MB };
     const verdict = await scene.driver.limitable();
     const row = (await scene.driver.status()).find(([title]) => title === "Container Size Limits");
     expect(row?.[1].startsWith(String(verdict.usable))).toBe(true);
@@ -431,27 +431,27 @@ function limitsOf(kind: PlacedKind): void {
     await using box = await scene.driver.mount(BOX);
     await using other = await scene.driver.mount("other" as LayerId);
     await using free = await scene.driver.mount("free" as LayerId);
-    expect(await fillUp(`${box.path}/a`, 12)).toSatisfy(isFull);
-    expect(await fillUp(`${box.path}/b`, 6)).toSatisfy(isFull);
-    expect(await fillUp(`${other.path}/a`, 6)).toBe("written");
-    expect(await fillUp(`${other.path}/large`, 6)).toSatisfy(isFull);
-    expect(await fillUp(`${free.path}/a`, 12)).toBe("written");
-    expect(await scene.driver.size(BOX)).toBeLessThanOrEqual(8 * MB);
+    expect(await fillUp(`${box.path}/a`, 6)).toSatisfy(isFull);
+    expect(await fillUp(`${box.path}/b`, 4)).toSatisfy(isFull);
+    expect(await fillUp(`${other.path}/a`, 3)).toBe("written");
+    expect(await fillUp(`${other.path}/large`, 4)).toSatisfy(isFull);
+    expect(await fillUp(`${free.path}/a`, 6)).toBe("written");
+    expect(await scene.driver.size(BOX)).toBeLessThanOrEqual(4 * MB);
   });
 
   test("a limit goes with its layer, and stays when the process dies", async () => {
     await using scene = await open(kind);
     if (!(await scene.driver.limitable()).usable) return;
-    await scene.driver.create(BOX, { writable: true, limitBytes: 4 * MB });
+    await scene.driver.create(BOX, { writable: true, limitBytes: 2 * MB });
     await using again = await kind.open(scene.root);
     {
       await using box = await again.mount(BOX);
-      expect(await fillUp(`${box.path}/a`, 8)).toSatisfy(isFull);
+      expect(await fillUp(`${box.path}/a`, 4)).toSatisfy(isFull);
     }
     await again.remove(BOX);
     await again.create(BOX, { writable: true });
     await using box = await again.mount(BOX);
-    expect(await fillUp(`${box.path}/a`, 8)).toBe("written");
+    expect(await fillUp(`${box.path}/a`, 4)).toBe("written");
   });
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import { compressionOf, decompress } from "#archive";
+import { compressionOf, decompress, expand, foreignCompressionOf } from "#archive";
 import { Fault } from "#errors";
 import type { Spool, Spooled } from "#graph";
 import { type Digest, parseJson, parseNamed, type Reference } from "#oci";
@@ -106,14 +106,12 @@ async function stepOf({ files, spool }: Source, id: string): Promise<Step> {
 /** Layers were not compressed, unless somebody did it. */
 async function diffIdOf(spool: Pick<Spool, "stream">, file: Spooled): Promise<Digest> {
   for await (const start of spool.stream(file, 0)) {
-    if (compressionOf(start) === "none") return file.digest;
+    const isPlain = foreignCompressionOf(start) === undefined && compressionOf(start) === "none";
+    if (isPlain) return file.digest;
     break;
   }
   const hash = createHash("sha256");
-  const bytes = (async function* () {
-    for await (const piece of spool.stream(file, 0)) yield Buffer.from(piece);
-  })();
-  for await (const piece of decompress(bytes)) hash.update(piece);
+  for await (const piece of decompress(expand(spool.stream(file, 0)))) hash.update(piece);
   return `sha256:${hash.digest("hex")}` as Digest;
 }
 

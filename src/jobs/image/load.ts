@@ -15,6 +15,7 @@ import {
 import { announceImage } from "./announce.ts";
 import { readArchive } from "./load-archive.ts";
 import { type ArchivedImage, imagesIn } from "./load-contents.ts";
+import { type Undone, withKeptLayers } from "./load-foreign.ts";
 import { takeLayers } from "./load-layers.ts";
 import { checkPlatform } from "./platform.ts";
 
@@ -52,7 +53,9 @@ export const loadImages = (needs: Needs) =>
       const files = await readArchive(input, spool, { signal: context.signal, passed });
       const wanted = { platform, isAsked: asked !== undefined };
       const loaded: Digest[] = [];
-      for (const archived of await imagesIn({ files, spool }, wanted)) {
+      const undone: Undone = new Map();
+      for (const found of await imagesIn({ files, spool }, wanted)) {
+        const archived = await withKeptLayers({ spool, signal: context.signal, undone }, found);
         const config = configOf(archived);
         if (asked !== undefined) checkPlatform(config, platform, nameOf(archived));
         const image = await take({ ...needs, spool, context, quiet }, archived, config);
