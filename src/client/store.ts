@@ -1,13 +1,29 @@
 import type { DoctorReport, GarbageReport } from "#api";
 import type { Transport } from "./transport.ts";
 
-/** Whether the store is whole; with `repairs` what can be mended is mended before. */
+/**
+ * Whether the store is whole; with `repairs` what can be mended is mended before. `auths`: the JSON of an AuthConfig for
+ * each registry that images may have to be pulled from again.
+ */
 export function askDoctor(
   transport: Transport,
-  { isQuick, repairs }: { readonly isQuick: boolean; readonly repairs: boolean },
+  {
+    isQuick,
+    repairs,
+    auths = new Map(),
+  }: {
+    readonly isQuick: boolean;
+    readonly repairs: boolean;
+    readonly auths?: ReadonlyMap<string, string>;
+  },
 ): Promise<DoctorReport> {
   const query = isQuick ? { quick: "1" } : {};
-  return transport.json(repairs ? "POST" : "GET", "/bunker/doctor", { query });
+  const config = JSON.stringify(Object.fromEntries([...auths].map(([key, json]) => [key, JSON.parse(json)])));
+  const header = { "X-Registry-Config": Buffer.from(config).toString("base64url") };
+  return transport.json(repairs ? "POST" : "GET", "/bunker/doctor", {
+    query,
+    ...(auths.size > 0 && { fields: header }),
+  });
 }
 
 /** What nobody needs, or with `isDry` false what of it was freed. */

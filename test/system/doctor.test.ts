@@ -1,7 +1,8 @@
 import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readdir, rm, truncate, writeFile } from "node:fs/promises";
-import { TestDaemon } from "../fixtures/daemon.ts";
+import { scratch } from "../fakes/scratch.ts";
+import { BUNKER, run, TestDaemon } from "../fixtures/daemon.ts";
 import { busyboxImage, httpdImage, startRegistry, type TestRegistry } from "../fixtures/index.ts";
 
 interface Finding {
@@ -146,4 +147,44 @@ describe("bunker gc", () => {
     expect(await daemon.ok("volume", "ls", "-q")).toBe("things");
     expect((await examine()).code).toBe(0);
   });
+});
+
+/** The same registry, for those who say who they are. */
+function guarded(origin: string, login: string): Disposable & { readonly host: string } {
+  const wanted = `Basic ${Buffer.from(login).toString("base64")}`;
+  const server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch(request) {
+      const { pathname, search } = new URL(request.url);
+      if (request.headers.get("authorization") === wanted)
+        return fetch(`${origin}${pathname}${search}`, {
+          headers: { accept: request.headers.get("accept") ?? "" },
+        });
+      return new Response("", { status: 401, headers: { "www-authenticate": 'Basic realm="guarded"' } });
+    },
+  });
+  return { host: `127.0.0.1:${server.port}`, [Symbol.dispose]: () => void server.stop(true) };
+}
+
+test("bunker doctor --repair pulls with the logins of whoever asks, and each registry gets its own", async () => {
+  await using place = await scratch();
+  using guard = guarded(registry.url, "somebody:secret");
+  const image = `${guard.host}/library/httpd`;
+  const auths = {
+    [guard.host]: { auth: Buffer.from("somebody:secret").toString("base64") },
+    "strange.test": { auth: Buffer.from("other:other").toString("base64") },
+  };
+  await writeFile(`${place.path}/config.json`, JSON.stringify({ auths }));
+  const known = { BUNKER_HOST: `unix://${daemon.socket}`, DOCKER_CONFIG: place.path };
+  const blobs = async () => readdir(`${daemon.dataRoot}/content/sha256`);
+  const before = new Set(await blobs());
+  expect((await run([BUNKER, "pull", "-q", image], known)).code).toBe(0);
+  for (const blob of await blobs())
+    if (!before.has(blob)) await truncate(`${daemon.dataRoot}/content/sha256/${blob}`, 10);
+  const anonymous = await examine("--repair");
+  expect(anonymous.code).toBe(1);
+  expect(anonymous.findings.map(({ Remedy }) => Remedy).join()).toMatch(/no basic auth credentials/);
+  expect((await run([BUNKER, "doctor", "--repair"], known)).stdout).toContain("it was pulled again");
+  expect(await examine()).toEqual({ code: 0, findings: [] });
 });

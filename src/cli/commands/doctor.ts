@@ -1,9 +1,12 @@
-import { askDoctor, type DoctorFinding, type DoctorReport } from "#client";
+import { askDoctor, type DoctorFinding, type DoctorReport, listImages } from "#client";
+import { parseNamed } from "#oci";
 import { defineCli, FAILURE_EXIT } from "../command.ts";
 import { FORMAT_FLAG } from "../listing.ts";
+import { authFor, registryKey } from "../login/credentials.ts";
 import { cleanText } from "../output/clean.ts";
 import { type Columns, renderList } from "../output/list.ts";
 import { humanSize } from "../output/units.ts";
+import type { Session } from "../session.ts";
 
 const STANDARD = "{{.Verdict}}\t{{.Subject}}\t{{.Finding}}\t{{.Remedy}}";
 
@@ -23,9 +26,11 @@ export const doctor = defineCli({
   },
   words: { min: 0, max: 0 },
   async run({ flags, session }) {
+    const repairs = flags.bool("repair");
     const report = await askDoctor(session.daemon, {
       isQuick: flags.bool("quick"),
-      repairs: flags.bool("repair"),
+      repairs,
+      ...(repairs && { auths: await loginsForImages(session) }),
     });
     const format = flags.text("format");
     session.console.out(
@@ -36,6 +41,26 @@ export const doctor = defineCli({
     return report.findings.some(({ verdict }) => verdict === "broken") ? FAILURE_EXIT : 0;
   },
 });
+
+/** Of the registries that the daemon's images came from, and of no other. */
+async function loginsForImages(session: Session): Promise<ReadonlyMap<string, string>> {
+  const images = await listImages(session.daemon, { all: true, digests: true });
+  const names = images.flatMap(({ RepoDigests }) => RepoDigests ?? []);
+  const auths = new Map<string, string>();
+  for (const [domain, name] of new Map(names.map((one) => [domainOf(one), one]))) {
+    const { auth } = await authFor(session, name);
+    if (auth !== undefined) auths.set(registryKey(domain), auth);
+  }
+  return auths;
+}
+
+function domainOf(name: string): string {
+  try {
+    return parseNamed(name).domain;
+  } catch {
+    return ""; // An image that lost its repository: <none>@…
+  }
+}
 
 const COLUMNS: Columns<DoctorFinding> = {
   Verdict: { heading: "VERDICT", value: ({ verdict }) => verdict },

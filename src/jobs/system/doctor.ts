@@ -2,10 +2,11 @@ import { z } from "zod";
 import { defineJob, type JobContext } from "#engine";
 import { sentenceOf } from "#errors";
 import type { Ailment, Examination, Healed, LayerId } from "#graph";
-import { type Digest, familiarReference, formatPlatform, formatReference } from "#oci";
+import { type Digest, familiarReference, formatPlatform, formatReference, parseReference } from "#oci";
 import { pullImage } from "../image/pull.ts";
 import type { Rooms } from "../rooms.ts";
 import { mendContainers, troubledContainers, troubledVolumes } from "./doctor/containers.ts";
+import { pullEnvironment } from "./doctor/credentials.ts";
 import { mendRecords, troubledRecords } from "./doctor/records.ts";
 import type { DoctorFinding, DoctorReport } from "./types.ts";
 
@@ -151,8 +152,9 @@ async function pullAgain(
     }
     const config = needs.graph.images.get(id)?.config;
     const platform = config === undefined ? {} : { platform: formatPlatform(config) };
+    const environment = pullEnvironment(context.environment, parseReference(reference));
     const failure = await pull
-      .run({ reference, allTags: false, ...platform }, context)
+      .run({ reference, allTags: false, ...platform }, { ...context, environment })
       .then(() => undefined, sentenceOf);
     context.signal.throwIfAborted();
     outcomes.set(id, failure);

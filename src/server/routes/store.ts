@@ -2,6 +2,7 @@ import { type Context, Hono } from "hono";
 import { DoctorQuery, GarbageQuery } from "#api";
 import { clientGone, type JobRunner, type ServerEnv } from "../environment.ts";
 import { jsonResponse } from "../json.ts";
+import { registriesEnvironment } from "../translate/registry-auth.ts";
 import { query } from "../validate.ts";
 
 /** What Docker's API has no word for: whether the store is whole, and what of it nobody needs. GET looks, POST acts. */
@@ -19,7 +20,9 @@ async function askDoctor(
   { repairs }: { readonly repairs: boolean },
 ): Promise<Response> {
   const { quick: isQuick } = query(c, DoctorQuery);
-  return jsonResponse(await engine.run("system.doctor", { isQuick, repairs }, { signal: clientGone(c) }));
+  const environment = registriesEnvironment(c.req.header("X-Registry-Config"));
+  const options = { environment, signal: clientGone(c) };
+  return jsonResponse(await engine.run("system.doctor", { isQuick, repairs }, options));
 }
 
 async function collect(

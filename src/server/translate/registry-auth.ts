@@ -1,8 +1,8 @@
-/** Credentials of one registry are far below this, in characters. */
+/** Credentials of one registry, and of a dozen, are far below this, in characters. */
 const LIMIT = 64 * 1024;
 
 /**
- * The JSON inside X-Registry-Auth, which comes as base64 of either alphabet, padded or not. Nothing, `{}`
+ * The JSON inside X-Registry-Auth or X-Registry-Config, which comes as base64 of either alphabet, padded or not. Nothing, `{}`
  * and `null` are anonymous, and so is what cannot be read: Docker has always pulled in spite of it.
  */
 export function decodeRegistryAuth(header: string | undefined): string | undefined {
@@ -21,4 +21,10 @@ export function decodeRegistryAuth(header: string | undefined): string | undefin
 export function registryEnvironment(header: string | undefined): Readonly<Record<string, string>> {
   const auth = decodeRegistryAuth(header);
   return auth === undefined ? {} : { REGISTRY_AUTH: auth };
+}
+
+/** The environment of a job that asks several registries, out of the request's X-Registry-Config: registry → AuthConfig. */
+export function registriesEnvironment(header: string | undefined): Readonly<Record<string, string>> {
+  const config = decodeRegistryAuth(header);
+  return config === undefined ? {} : { REGISTRY_CONFIG: config };
 }
