@@ -88,6 +88,7 @@ export interface ExecRequest {
 
 /** Waiting before exec, as Prepared is. */
 export interface PreparedExec extends AsyncDisposable {
+  /** 0 until it is started, where an OCI runtime makes the process. */
   readonly pid: number;
   attach(streams: AttachStreams): Promise<Socket>;
   /** Throws a Fault with Docker's words when the program cannot be run. */

@@ -6,3 +6,4 @@
 
 export type * from "./driver.ts";
 export { nativeKind } from "./native.ts";
+export { ociKind, type RuntimeCommand } from "./oci/index.ts";

@@ -1,36 +1,16 @@
-import { Fault } from "#errors";
-import { isAlive } from "#host";
+import { signalProcess } from "#host";
 import {
+  compileExecPlan,
   compilePlan,
   detectCgroups,
+  type Group,
   groupPath,
-  groupPathOfDirectories,
-  launch,
   launcherPath,
-  ownGroups,
+  type RuntimeSpec,
 } from "#libcontainer";
-import type {
-  ExecDriver,
-  ExecDriverKind,
-  ExecDriverOptions,
-  Found,
-  LaunchRequest,
-  Prepared,
-  RunningContainer,
-  Verdict,
-} from "./driver.ts";
-import { ended, endProcess, removeGroups } from "./leftovers.ts";
-import { type Means, NativeContainer } from "./running.ts";
-import {
-  EXIT_NAME,
-  isReady,
-  PID_NAME,
-  readExit,
-  readSupervisor,
-  SOCKET_NAME,
-  StateDirectories,
-} from "./state.ts";
-import { openAttach, waitForExit } from "./supervisor-socket.ts";
+import type { ExecDriverKind, ExecDriverOptions, LaunchRequest, Verdict } from "./driver.ts";
+import type { ContainerName, Maker, Verbs } from "./maker.ts";
+import { SupervisedDriver } from "./supervised.ts";
 
 /** The first kernel with openat2, open_tree, mount_setattr on whole trees, close_range and lasting pidfds. */
 const OLDEST_KERNEL = [5, 12] as const;
@@ -41,11 +21,12 @@ export const nativeKind: ExecDriverKind = {
   probe: async () => probeHost(),
   open: async (options) => {
     launcherPath(options.stateDirectory);
-    return new NativeDriver(options, { cgroups: detectCgroups() });
+    return new SupervisedDriver(options.stateDirectory, new NativeMaker(options));
   },
 };
 
-async function probeHost(): Promise<Verdict> {
+/** What every driver needs, for the supervisor is the same. */
+export async function probeHost(): Promise<Verdict> {
   if (process.platform !== "linux") return { usable: false, reason: "it needs Linux" };
   if (process.geteuid?.() !== 0) return { usable: false, reason: "it needs root" };
   const release = (await Bun.file("/proc/sys/kernel/osrelease").text()).trim();
@@ -56,117 +37,40 @@ async function probeHost(): Promise<Verdict> {
     : { usable: true };
 }
 
-class NativeDriver implements ExecDriver {
-  readonly name = "native";
-  readonly #options: ExecDriverOptions;
-  readonly #means: Means;
-  readonly #states: StateDirectories;
-  /** A container may be started again before its last life has been forgotten: by id. */
-  readonly #forgetting = new Map<string, Promise<void>>();
+class NativeMaker implements Maker {
+  readonly name = nativeKind.name;
+  readonly cgroups = detectCgroups();
+  readonly #cgroupParent: string;
 
-  constructor(options: ExecDriverOptions, means: Means) {
-    this.#options = options;
-    this.#means = means;
-    this.#states = new StateDirectories(options.stateDirectory);
+  constructor({ cgroupParent }: ExecDriverOptions) {
+    this.#cgroupParent = cgroupParent;
   }
 
-  async prepare(request: LaunchRequest): Promise<Prepared> {
-    const { id, spec, host, stdio, signal } = request;
-    const { cgroups } = this.#means;
-    const { cgroupParent } = this.#options;
-    await this.#forgetting.get(id);
-    const directory = this.#states.make(id);
-    await using undo = new AsyncDisposableStack();
-    undo.defer(() => this.#states.remove(id));
-    const launched = await launch(
-      {
-        plan: compilePlan(spec, host, { cgroups, cgroupParent }),
-        settings: {
-          stateDirectory: directory,
-          socketName: SOCKET_NAME,
-          pidFileName: PID_NAME,
-          exitFileName: EXIT_NAME,
-          ...stdio,
-        },
-      },
-      { label: id, ...(signal === undefined ? {} : { signal }) },
-    );
-    undo.use(launched);
-    const address = { directory, name: SOCKET_NAME };
-    const owned = undo.move();
+  plan({ spec, host }: LaunchRequest) {
+    return compilePlan(spec, host, { cgroups: this.cgroups, cgroupParent: this.#cgroupParent });
+  }
+
+  groupPath({ linux }: RuntimeSpec): string {
+    return groupPath(linux.cgroupsPath, this.#cgroupParent);
+  }
+
+  verbs({ pid, startTicks }: ContainerName, group: Group): Verbs {
     return {
-      pid: launched.pid,
-      attach: (streams) => openAttach(address, streams),
-      start: async () => {
-        const answer = await waitForExit(address);
-        const record = readSupervisor(directory);
-        if (!isReady(record))
-          throw new Fault("internal", `Cannot start container ${id}: its supervisor left no word`);
-        await launched.start();
-        owned.move();
-        return new NativeContainer(this.#means, {
-          id,
-          address,
-          record,
-          groupPath: groupPath(spec.linux.cgroupsPath, cgroupParent),
-          answer,
-        });
-      },
-      [Symbol.asyncDispose]: () => owned.disposeAsync(),
+      signal: async (number) => signalProcess(pid, startTicks, number),
+      pause: () => group.freeze(),
+      resume: async () => group.thaw(),
+      isPaused: async () => group.isFrozen(),
+      execPlan: ({ process, execId, endsWhole = false }) =>
+        compileExecPlan({ process, pid, ...(endsWhole && { ownGroup: execId }) }, { cgroups: this.cgroups }),
     };
   }
 
-  async find(id: string): Promise<Found> {
-    const directory = this.#states.of(id);
-    const container = await this.#adopt(id, directory);
-    if (container !== undefined) return { state: "running", container };
-    const exit = readExit(directory);
-    if (exit !== undefined) return { state: "ended", exit };
-    await this.#clean(directory);
-    return { state: "lost" };
+  /** The launcher names the step that failed, and its reports are the sentences. */
+  explain(thrown: unknown): unknown {
+    return thrown;
   }
 
-  async #adopt(id: string, directory: string): Promise<RunningContainer | undefined> {
-    const record = readSupervisor(directory);
-    if (!isReady(record) || !isAlive(record.supervisor.pid, record.supervisor.startTicks)) return undefined;
-    const address = { directory, name: SOCKET_NAME };
-    try {
-      const answer = await waitForExit(address);
-      const groupPath =
-        groupPathOfDirectories(this.#means.cgroups, record.groups) ?? `${this.#options.cgroupParent}/${id}`;
-      await removeGroups(ownGroups(this.#means.cgroups, groupPath));
-      return new NativeContainer(this.#means, { id, address, record, groupPath, answer });
-    } catch {
-      // It has stopped listening because its container has ended: its record comes before its own end.
-      await ended(record.supervisor);
-      return undefined;
-    }
-  }
+  tidy(): void {}
 
-  async forget(id: string): Promise<void> {
-    const forgetting = this.#clean(this.#states.of(id)).then(() => this.#states.remove(id));
-    this.#forgetting.set(id, forgetting);
-    try {
-      await forgetting;
-    } finally {
-      if (this.#forgetting.get(id) === forgetting) this.#forgetting.delete(id);
-    }
-  }
-
-  async sweep(known: ReadonlySet<string>): Promise<readonly string[]> {
-    const strangers = this.#states.list().filter((id) => !known.has(id));
-    for (const id of strangers) await this.forget(id);
-    return strangers;
-  }
-
-  /** Ends whatever still runs of a container, the first process first so that its supervisor can tidy up. */
-  async #clean(directory: string): Promise<void> {
-    const record = readSupervisor(directory);
-    if (record === undefined) return;
-    if (isReady(record)) await endProcess(record.first);
-    // When its word about itself has gone all is settled, and only slow clients keep it.
-    await ended(record.supervisor, { orWhen: () => readSupervisor(directory) === undefined });
-    await endProcess(record.supervisor);
-    await removeGroups(record.groups);
-  }
+  async forsake(): Promise<void> {}
 }

@@ -1,15 +1,7 @@
 import type { Socket } from "node:net";
 import { Fault } from "#errors";
 import { signalProcess } from "#host";
-import {
-  type Cgroups,
-  compileExecPlan,
-  type Group,
-  launch,
-  openGroup,
-  ownGroups,
-  type Resources,
-} from "#libcontainer";
+import { type Group, launch, openGroup, ownGroups, type Resources } from "#libcontainer";
 import type {
   AttachStreams,
   ExecRequest,
@@ -20,15 +12,11 @@ import type {
   Statistics,
 } from "./driver.ts";
 import { ended, removeGroups } from "./leftovers.ts";
+import type { Maker, Verbs } from "./maker.ts";
 import { type ReadyRecord, readExit } from "./state.ts";
 import { openAttach, resize, type SupervisorAddress, waitForExit } from "./supervisor-socket.ts";
 
 const SIGKILL = 9;
-
-/** What all containers of a driver share. */
-export interface Means {
-  readonly cgroups: Cgroups;
-}
 
 export interface RunningParts {
   readonly id: string;
@@ -40,29 +28,31 @@ export interface RunningParts {
 }
 
 /** A container whose supervisor is alive, launched by this daemon or an earlier one. */
-export class NativeContainer implements RunningContainer {
+export class SupervisedContainer implements RunningContainer {
   readonly id: string;
   readonly pid: number;
   readonly startTicks: string;
   readonly exited: Promise<ExitRecord>;
-  readonly #means: Means;
+  readonly #maker: Maker;
+  readonly #verbs: Verbs;
   readonly #address: SupervisorAddress;
   readonly #group: Group;
   readonly #groupPath: string;
 
-  constructor(means: Means, parts: RunningParts) {
-    this.#means = means;
+  constructor(maker: Maker, parts: RunningParts) {
+    this.#maker = maker;
     this.#address = parts.address;
-    this.#group = openGroup(means.cgroups, parts.groupPath);
+    this.#group = openGroup(maker.cgroups, parts.groupPath);
     this.#groupPath = parts.groupPath;
     this.id = parts.id;
     this.pid = parts.record.first.pid;
     this.startTicks = parts.record.first.startTicks;
-    this.exited = settle(parts);
+    this.#verbs = maker.verbs({ id: this.id, ...parts.record.first }, this.#group);
+    this.exited = settle(maker, parts);
   }
 
   async signal(number: number): Promise<void> {
-    if (signalProcess(this.pid, this.startTicks, number)) return;
+    if (await this.#verbs.signal(number)) return;
     throw new Fault("conflict", `Cannot send signal ${number} to container ${this.id}: it is not running`);
   }
 
@@ -72,15 +62,15 @@ export class NativeContainer implements RunningContainer {
   }
 
   pause(): Promise<void> {
-    return this.#group.freeze();
+    return this.#verbs.pause();
   }
 
-  async resume(): Promise<void> {
-    this.#group.thaw();
+  resume(): Promise<void> {
+    return this.#verbs.resume();
   }
 
-  async isPaused(): Promise<boolean> {
-    return this.#group.isFrozen();
+  isPaused(): Promise<boolean> {
+    return this.#verbs.isPaused();
   }
 
   resize(size: { readonly rows: number; readonly columns: number }): Promise<void> {
@@ -104,14 +94,17 @@ export class NativeContainer implements RunningContainer {
   }
 
   async exec(request: ExecRequest): Promise<PreparedExec> {
-    const { process, stdin, consoleSize, execId, endsWhole = false, signal } = request;
-    const address = { directory: this.#address.directory, name: `exec-${execId}.sock` };
+    const { process, stdin, consoleSize, execId, signal } = request;
+    const { directory } = this.#address;
+    const address = { directory, name: `exec-${execId}.sock` };
+    const fail = (thrown: unknown): never => {
+      const explained = this.#maker.explain(thrown, directory, execId);
+      this.#maker.tidy(directory, execId);
+      throw explained;
+    };
     const launched = await launch(
       {
-        plan: compileExecPlan(
-          { process, pid: this.pid, ...(endsWhole && { ownGroup: execId }) },
-          { cgroups: this.#means.cgroups },
-        ),
+        plan: this.#verbs.execPlan(request),
         settings: {
           stateDirectory: address.directory,
           socketName: address.name,
@@ -123,18 +116,24 @@ export class NativeContainer implements RunningContainer {
         },
       },
       { label: `${this.id}/${execId}`, ...(signal !== undefined && { signal }) },
-    );
+    ).catch(fail);
     return {
-      pid: launched.pid,
+      get pid() {
+        return launched.pid;
+      },
       attach: (streams) => openAttach(address, streams),
-      start: () => startExec(address, launched, () => this.#endOwnGroup(execId)),
+      start: async () => {
+        const running = await startExec(address, launched, () => this.#endOwnGroup(execId)).catch(fail);
+        this.#maker.tidy(directory, execId);
+        return running;
+      },
       [Symbol.asyncDispose]: () => launched[Symbol.asyncDispose](),
     };
   }
 
   /** Of a command whose supervisor was killed before it could. Never rejects. */
   #endOwnGroup(execId: string): Promise<void> {
-    const groups = ownGroups(this.#means.cgroups, this.#groupPath);
+    const groups = ownGroups(this.#maker.cgroups, this.#groupPath);
     return removeGroups(groups.filter((directory) => directory.endsWith(execId)));
   }
 }
@@ -163,11 +162,12 @@ async function startExec(
 }
 
 /** The supervisor's word, or else its record; or else it was killed, and what it left behind is removed. */
-async function settle({ address, record, answer }: RunningParts): Promise<ExitRecord> {
+async function settle(maker: Maker, { id, address, record, answer }: RunningParts): Promise<ExitRecord> {
   const told = (await answer()) ?? readExit(address.directory);
   if (told !== undefined) return told;
   await ended(record.supervisor);
   await removeGroups(record.groups);
+  await maker.forsake(id);
   return readExit(address.directory) ?? killedRecord();
 }
 

@@ -56,6 +56,16 @@ function namespaceOf(pid: string, namespace: Namespace): string | undefined {
   }
 }
 
+/** Those that give a process a group of its own below its container's. */
+export function ownGroupSteps(
+  cgroups: Cgroups,
+  container: { readonly pid: number; readonly ownGroup: string },
+): readonly HostStep[] {
+  const isOwn = (step: HostStep) =>
+    "path" in step && step.path.endsWith(`/${OWN_PREFIX}${container.ownGroup}`);
+  return groupJoins(cgroups, container).filter(isOwn);
+}
+
 function groupJoins(
   cgroups: Cgroups,
   { pid, ownGroup }: Pick<ExecPlanRequest, "pid" | "ownGroup">,

@@ -29,7 +29,7 @@ export { ownGroups } from "./cgroups/own-group.ts";
 export { groupPath, groupPathOfDirectories } from "./cgroups/path.ts";
 export { listGroups, removeParentGroup } from "./cgroups/tree.ts";
 export { type CompileOptions, compilePlan } from "./compile.ts";
-export { compileExecPlan, type ExecPlanRequest } from "./compile-exec.ts";
+export { compileExecPlan, type ExecPlanRequest, ownGroupSteps } from "./compile-exec.ts";
 export {
   DEFAULT_MASKED_PATHS,
   DEFAULT_READONLY_PATHS,

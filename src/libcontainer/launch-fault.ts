@@ -202,6 +202,10 @@ function purposeOf(
       return "map the ids of the user namespace";
     case "clone":
       return `make the namespaces ${step.namespaces.join(", ")}`;
+    case "bundle":
+      return `write ${step.name} of the bundle`;
+    case "runtime":
+      return `${step.verb} the container with ${step.args[0]}`;
     case "root":
       return `mount the container's root (${step.mount.type})`;
     case "mount":

@@ -37,7 +37,30 @@ export type HostStep =
   /** Makes the child. Steps that follow a clone and are not host steps run in the child. */
   | { readonly op: "clone"; readonly namespaces: readonly Namespace[] }
   /** Sends one rtnetlink message, after the clone, and awaits its acknowledgement. */
-  | NetlinkStep;
+  | NetlinkStep
+  /**
+   * In a plan for an OCI runtime, whose `root` is mounted in the bundle and whose `user` is looked up by the supervisor:
+   * a file of the bundle, JSON in three pieces. Between the first two come the user's identity, between the last two,
+   * where `addsHome` says so, one more variable for the environment.
+   */
+  | {
+      readonly op: "bundle";
+      readonly name: string;
+      readonly pieces: BundlePieces;
+      readonly addsHome: boolean;
+    }
+  /**
+   * Runs an OCI runtime in the state directory. `create` takes the place of the clone, and `namespaces` are those that
+   * it makes; `start` and `exec` wait for the daemon's word; `delete` comes when the container has ended.
+   */
+  | {
+      readonly op: "runtime";
+      readonly verb: "create" | "start" | "delete" | "exec";
+      readonly namespaces: readonly Namespace[];
+      readonly args: readonly string[];
+    };
+
+export type BundlePieces = readonly [before: string, between: string, after: string];
 
 /** Run in the container's first process, after the clone. */
 export type ChildStep =

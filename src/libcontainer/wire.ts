@@ -65,6 +65,8 @@ export const OPS = {
   image: 34,
   "log-file": 35,
   "log-socket": 36,
+  bundle: 37,
+  runtime: 38,
 } as const satisfies Readonly<Record<Step["op"] | SinkOp | "settings", number>>;
 
 /** Source: clone(2). */
@@ -79,6 +81,7 @@ const CLONE_FLAGS: Readonly<Record<Namespace, number>> = {
   net: 0x40000000,
 };
 const MS_PRIVATE = 1 << 18;
+const RUNTIME_VERBS = { create: 1, start: 2, delete: 3, exec: 4 } as const;
 
 /** A list of strings is told from bytes by being an array. */
 type Argument = string | number | bigint | boolean | Uint8Array | readonly string[];
@@ -138,13 +141,20 @@ function stepArguments(step: Step, settings?: LaunchSettings): readonly Argument
     case "id-map":
       return [step.uid, step.gid];
     case "clone":
-      return [step.namespaces.reduce((flags, name) => flags | CLONE_FLAGS[name], 0) >>> 0];
+      return [cloneFlags(step.namespaces)];
+    case "bundle":
+      return [step.name, ...step.pieces, step.addsHome];
+    case "runtime":
+      return [RUNTIME_VERBS[step.verb], cloneFlags(step.namespaces), step.args];
     case "netlink":
       return netlinkArguments(step);
     default:
       return childArguments(step);
   }
 }
+
+const cloneFlags = (namespaces: readonly Namespace[]) =>
+  namespaces.reduce((flags, name) => flags | CLONE_FLAGS[name], 0) >>> 0;
 
 /** Such a namespace is joined through the target's own descriptor, together with its others. */
 function isOfTarget(path: string, target: LaunchSettings["target"]): boolean {
@@ -159,7 +169,9 @@ type HostOp =
   | "reserve-port"
   | "join"
   | "id-map"
-  | "clone";
+  | "clone"
+  | "bundle"
+  | "runtime";
 type ChildStep = Exclude<Step, { readonly op: HostOp | "netlink" }>;
 
 function childArguments(step: ChildStep): readonly Argument[] {

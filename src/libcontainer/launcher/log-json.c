@@ -79,7 +79,7 @@ static size_t plain_bytes(const uint8_t *at) {
 }
 #endif
 
-static char *escape(char *out, const uint8_t *at, const uint8_t *end) {
+char *escape_json(char *out, const uint8_t *at, const uint8_t *end) {
   while (at < end) {
     size_t plain = WORD;
     while (plain == WORD && end - at >= WORD) {
@@ -96,7 +96,7 @@ static char *escape(char *out, const uint8_t *at, const uint8_t *end) {
 
 static char *encode(char *out, const struct piece *piece, const char *extra, size_t extra_length) {
   out = PUT(out, "{\"log\":\"");
-  out = escape(out, piece->data, piece->data + piece->length);
+  out = escape_json(out, piece->data, piece->data + piece->length);
   if (piece->is_whole) out = PUT(out, "\\n");
   out = piece->stream == 0 ? PUT(out, "\",\"stream\":\"stdout\"") : PUT(out, "\",\"stream\":\"stderr\"");
   if (extra_length > 0) out = put_bytes(PUT(out, ",\"attrs\":"), extra, extra_length);

@@ -28,7 +28,16 @@ static void send_report(struct start *start, enum report_kind kind, int error) {
 /* A child that has failed already no longer listens, and will be heard. */
 static int grant(const struct supervisor *self, enum grant what) {
   uint8_t byte = (uint8_t)what;
+  if (self->sync < 0) return 0; /* What a runtime makes waits for the runtime. */
   return send(self->sync, &byte, 1, MSG_NOSIGNAL) < 0 && errno != EPIPE && errno != ECONNRESET ? -errno : 0;
+}
+
+int open_child_network(struct start *start) {
+  char path[64];
+  if (!(start->clone_flags & CLONE_NEWNET)) return 0;
+  snprintf(path, sizeof path, "/proc/%d/ns/net", start->self->pid);
+  start->self->links.child = open(path, O_RDONLY | O_CLOEXEC);
+  return start->self->links.child < 0 ? -errno : 0;
 }
 
 /* What the child must have before it may go far: its ids. */
@@ -39,13 +48,8 @@ static int settle_child(struct start *start) {
       int error = write_id_map(self, &self->plan.steps[i]);
       if (error) return start->step = &self->plan.steps[i], error;
     }
-  if (start->clone_flags & CLONE_NEWNET) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/ns/net", self->pid);
-    self->links.child = open(path, O_RDONLY | O_CLOEXEC);
-    if (self->links.child < 0) return -errno;
-  }
-  return grant(self, GRANT_IDS);
+  int error = open_child_network(start);
+  return error ? error : grant(self, GRANT_IDS);
 }
 
 static int obey_host_steps(struct start *start) {
@@ -66,6 +70,14 @@ static int obey_host_steps(struct start *start) {
   }
   if (!error && start->self->pid == 0) error = -EPROTO;
   return error ? error : grant(start->self, GRANT_LINKS);
+}
+
+static int obey_with_runtime(struct start *start) {
+  struct plan *plan = &start->self->plan;
+  int error = 0;
+  for (size_t i = 1; !error && i < plan->count; i++) error = obey_runtime_step(start, start->step = &plan->steps[i]);
+  if (!error) send_report(start, REPORT_CLONED, 0);
+  return error;
 }
 
 /* Takes the pty's two ends from a message. */
@@ -166,15 +178,16 @@ static int start_program(struct start *start) {
     snprintf(start->detail, sizeof start->detail, "%s", start->opened.part);
     return error;
   }
-  if ((error = obey_host_steps(start))) return prefer_child(start, error);
-  if ((error = await_child(start, false))) return error;
+  bool has_runtime = making_step(&self->plan) != NULL;
+  if ((error = has_runtime ? obey_with_runtime(start) : obey_host_steps(start))) return prefer_child(start, error);
+  if (!has_runtime && (error = await_child(start, false))) return error;
   self->kills_rest = self->groups.count > 0 && !makes_pid_namespace(start);
   if ((error = write_pids(self))) return error;
   /* Once the child has its own score, so that it does not inherit this one. */
   write_file("/proc/self/oom_score_adj", "-998");
   send_report(start, REPORT_READY, 0);
   if ((error = await_go(self))) return error;
-  return await_child(start, true);
+  return has_runtime ? begin_by_runtime(start) : await_child(start, true);
 }
 
 /* Nothing of the daemon's is kept. */
@@ -193,7 +206,7 @@ static int supervise_main(void) {
   struct supervisor self = {.status = 1, .sync = -1, .pidfd = -1, .state = -1,
                             .socket_name = "", .exit_name = "", .pid_name = "",
                             .terminal = {.listen = -1, .in = -1, .out = -1, .err = -1, .slave = -1}};
-  struct start start = {.self = &self, .target = -1, .child_streams = {-1, -1, -1}};
+  struct start start = {.self = &self, .target = -1, .child_streams = {-1, -1, -1}, .asked = {.root = -1}};
   links_open(&self.links);
   setsid();
   int error = start_program(&start);

@@ -131,6 +131,7 @@ void undo(struct supervisor *self) {
   for (size_t i = 0; i < self->port_count; i++) close(self->ports[i]);
   self->port_count = 0;
   links_close(&self->links);
+  delete_by_runtime(self);
   remove_groups(&self->groups);
   if (self->state < 0) return;
   if (self->terminal.listen >= 0) unlinkat(self->state, self->socket_name, 0);

@@ -55,6 +55,8 @@ enum op {
   OP_IMAGE = 34,
   OP_LOG_FILE = 35,
   OP_LOG_SOCKET = 36,
+  OP_BUNDLE = 37,
+  OP_RUNTIME = 38,
   OP_COUNT
 };
 
@@ -111,6 +113,13 @@ struct message {
 
 /* What the supervisor has done for the child, in this order. */
 enum grant { GRANT_NONE, GRANT_IDS, GRANT_LINKS, GRANT_GO };
+
+/* What an OCI runtime is run for. */
+enum runtime_verb { VERB_CREATE = 1, VERB_START = 2, VERB_DELETE = 3, VERB_EXEC = 4 };
+/* Names in the state directory, which is the bundle. */
+#define ROOT_NAME "rootfs"
+#define CONSOLE_NAME "console.sock"
+#define INIT_PID_NAME "init.pid"
 
 #define MAX_GROUPS 256
 #define MAX_OPENED 256
@@ -334,6 +343,7 @@ struct encoding {
   int (*mend)(int fd, off_t size);                   /* What a crash left half written must not spoil what follows. */
 };
 extern const struct encoding JSON_ENCODING, LOCAL_ENCODING;
+char *escape_json(char *out, const uint8_t *at, const uint8_t *end);
 int gzip_file(int from, int to);
 
 /* log-socket.c: journald's native protocol and syslog. */
@@ -380,6 +390,7 @@ struct supervisor {
   char ticks[24];
   char *socket_name, *exit_name, *pid_name;
   bool kills_rest; /* The container has no pid namespace of its own. */
+  char **delete_args; /* How an OCI runtime deletes the container; NULL when none made it. */
   struct groups groups;
   struct links links;
   int *ports;
@@ -401,7 +412,15 @@ struct start {
   int target;
   int child_streams[3];
   struct opened opened;
+  struct child asked; /* Of what an OCI runtime makes: its root and its user. */
 };
+
+/* main.c, runtime.c */
+int open_child_network(struct start *start);
+const struct step *making_step(const struct plan *plan);
+int obey_runtime_step(struct start *start, const struct step *step);
+int begin_by_runtime(struct start *start);
+void delete_by_runtime(struct supervisor *self);
 
 /* host.c, state.c */
 int obey_host_step(struct start *start, const struct step *step);

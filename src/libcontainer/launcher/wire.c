@@ -47,6 +47,8 @@ static const char *const SIGNATURES[OP_COUNT] = {
     [OP_LOG_FILE] = "usuuub",
     [OP_LOG_SOCKET] = "uubuubbub",
     [OP_IMAGE] = "ssulsss",
+    [OP_BUNDLE] = "ssssu",
+    [OP_RUNTIME] = "uul",
 };
 
 static uint32_t number32(const uint8_t *at) {

@@ -1,0 +1,134 @@
+import { Fault } from "#errors";
+import {
+  type Cgroups,
+  type HostStep,
+  type LaunchSettings,
+  ownGroupSteps,
+  type Plan,
+  prepareParentGroup,
+  type RuntimeSpec,
+} from "#libcontainer";
+import type { ExecRequest, LaunchRequest } from "../driver.ts";
+import { configPieces, lacksHome, processPieces } from "./config.ts";
+
+/** A runtime as the settings name it: a program of the host's, and words that come before every command's. */
+export interface RuntimeCommand {
+  readonly path: string;
+  readonly args: readonly string[];
+}
+
+export interface PlanContext {
+  readonly name: string;
+  readonly command: RuntimeCommand;
+  /** The runtime's own record of its containers. */
+  readonly root: string;
+  readonly cgroups: Cgroups;
+}
+
+/** Names in a container's state directory, which is the bundle. Those of the pid and the socket are the launcher's. */
+export const LOG_NAME = "runtime.log";
+const CONFIG_NAME = "config.json";
+export const execLog = (execId: string) => `exec-${execId}.log`;
+export const execProcess = (execId: string) => `exec-${execId}.json`;
+
+/** From the longest that a runtime's log may be. */
+const MAKING = ["--pid-file", "init.pid"];
+const CONSOLE = ["--console-socket", "console.sock"];
+
+/** The runtime's command, its log beside the bundle. */
+export function runtimeWords(
+  { command, root }: Pick<PlanContext, "command" | "root">,
+  words: readonly string[],
+  log?: string,
+): readonly string[] {
+  const logging = log === undefined ? [] : ["--log", log, "--log-format", "json"];
+  return [command.path, ...command.args, "--root", root, ...logging, ...words];
+}
+
+/** What the launcher does so that a runtime makes this container in the bundle. Throws `unsupported` for what it cannot. */
+export function containerPlan(
+  { id, spec, host }: LaunchRequest,
+  groupPath: string,
+  context: PlanContext,
+): Plan {
+  refuse(spec, context.name);
+  prepareParentGroup(context.cgroups, groupPath);
+  const words = (given: readonly string[]) => runtimeWords(context, given, LOG_NAME);
+  const terminal = spec.process.terminal ? CONSOLE : [];
+  const ownNamespaces = spec.linux.namespaces
+    .filter(({ path }) => path === undefined)
+    .map(({ type }) => type);
+  const runtime = (verb: "create" | "start" | "delete", args: readonly string[]): HostStep => ({
+    op: "runtime",
+    verb,
+    namespaces: verb === "create" ? ownNamespaces : [],
+    args: words(args),
+  });
+  return [
+    ...host.ports.map((port): HostStep => ({ op: "reserve-port", ...port })),
+    ...groupSteps(context.cgroups, groupPath),
+    { op: "root", mount: spec.root.mount, readonly: spec.root.readonly },
+    { op: "user", user: spec.process.user, groups: spec.process.additionalGroups },
+    {
+      op: "bundle",
+      name: CONFIG_NAME,
+      pieces: configPieces(spec, `/${groupPath}`),
+      addsHome: lacksHome(spec.process),
+    },
+    runtime("create", ["create", "--bundle", ".", ...MAKING, ...terminal, id]),
+    ...host.links,
+    runtime("start", ["start", id]),
+    runtime("delete", ["delete", "--force", id]),
+  ];
+}
+
+/** The same for one more process in a container that runs. */
+export function commandPlan(
+  { execId, process, endsWhole = false }: ExecRequest,
+  container: { readonly id: string; readonly pid: number },
+  context: PlanContext,
+): Plan {
+  const file = execProcess(execId);
+  const terminal = process.terminal ? CONSOLE : [];
+  const words = ["exec", "--detach", "--process", file, ...MAKING, ...terminal, container.id];
+  return [
+    ...(endsWhole ? ownGroupSteps(context.cgroups, { pid: container.pid, ownGroup: execId }) : []),
+    { op: "user", user: process.user, groups: process.additionalGroups },
+    { op: "bundle", name: file, pieces: processPieces(process), addsHome: lacksHome(process) },
+    {
+      op: "runtime",
+      verb: "exec",
+      namespaces: [],
+      args: runtimeWords(context, words, execLog(execId)),
+    },
+  ];
+}
+
+/** In every hierarchy, so that whoever finds them later knows which to end. */
+function groupSteps(cgroups: Cgroups, path: string): readonly HostStep[] {
+  if (cgroups.version === 0) return [];
+  const tops =
+    cgroups.version === 2 ? [cgroups.mountpoint] : cgroups.hierarchies.map(({ mountpoint }) => mountpoint);
+  return tops.map((top) => ({ op: "cgroup", path: `${top}/${path}` }));
+}
+
+/** What the specification has no words for, or what the bundle's own mount namespace stands against. */
+function refuse(spec: RuntimeSpec, runtime: string): void {
+  const say = (what: string, instead: string) => {
+    throw new Fault(
+      "unsupported",
+      `Cannot start the container with the runtime ${runtime}: ${what} are not supported; ${instead}`,
+    );
+  };
+  const ours = "use bunker's own runtime, native";
+  for (const mount of spec.mounts) {
+    if (mount.tree !== undefined) say("images as mounts", ours);
+    if (mount.subpath !== undefined && mount.subpath !== "") say("mounts of a subpath", ours);
+    if ((mount.uidMappings ?? []).length > 0) say("mounts with mapped owners (idmap)", ours);
+    if (mount.options.some((option) => option === "rshared" || option === "shared"))
+      say("mounts that the host sees (shared)", ours);
+  }
+  if (spec.process.init) say("containers with bunker's own init", `set init-path, or ${ours}`);
+}
+
+export type RuntimeSettings = Pick<LaunchSettings, "stateDirectory">;
