@@ -49,6 +49,7 @@ import { serveMetrics } from "./metrics/serve.ts";
 import { networkSettings } from "./network-values.ts";
 import { forgetProxies } from "./registry-values.ts";
 import { reloaded } from "./reload.ts";
+import { runtimeWarnings } from "./runtime-values.ts";
 import { checkStorageOptions } from "./storage-values.ts";
 import { openTcpWarnings, refuseOpen, refuseOpenTcp, serverKeys } from "./tcp.ts";
 
@@ -254,10 +255,6 @@ async function openRooms({
   await checkStorageOptions(config["storage-opts"], graph.driver);
   // Refused by the kernel, as it should be, while containers are below it.
   undo.defer(() => removeParentGroup(detectCgroups(), config["cgroup-parent"]));
-  const exec = await openExecDriver({
-    stateDirectory: config["exec-root"],
-    cgroupParent: config["cgroup-parent"],
-  });
   const cluster = openCluster(config, log);
   if (cluster !== undefined) undo.use(cluster);
   const kinds = networkDrivers(cluster);
@@ -270,6 +267,18 @@ async function openRooms({
   const containerRooms = openContainerRooms(new Containers(database), { events, complain });
   for (const [id, reason] of containerRooms.containers.damaged)
     log("error", `${reason} (${id}); it is left as it is`);
+  const settings = engineSettings(config, fixed, {
+    networkDrivers: kinds.map(({ name }) => (name === "none" ? "null" : name)),
+    passedOver,
+    warnings: [
+      ...openTcpWarnings(config),
+      ...networks.warnings(),
+      ...missingPrograms(),
+      ...runtimeWarnings(config),
+      ...(await confined),
+    ],
+  });
+  const places = { stateDirectory: config["exec-root"], cgroupParent: config["cgroup-parent"] };
   return {
     ...containerRooms,
     engine: new Engine<Jobs>(),
@@ -277,7 +286,7 @@ async function openRooms({
     graph,
     database,
     networks,
-    exec,
+    exec: await openExecDriver(places, () => settings.runtimes),
     complain,
     plugins,
     volumes: await openVolumes({
@@ -288,17 +297,7 @@ async function openRooms({
       complain,
     }),
     openRegistry: withDemoImage(openRegistry),
-    settings: engineSettings(config, fixed, {
-      execDrivers: [exec.name],
-      networkDrivers: kinds.map(({ name }) => (name === "none" ? "null" : name)),
-      passedOver,
-      warnings: [
-        ...openTcpWarnings(config),
-        ...networks.warnings(),
-        ...missingPrograms(),
-        ...(await confined),
-      ],
-    }),
+    settings,
   };
 }
 

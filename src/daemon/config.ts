@@ -12,6 +12,7 @@ import { GARBAGE } from "./garbage-values.ts";
 import { NETWORK_VALUES } from "./network-values.ts";
 import { refusal } from "./refused.ts";
 import { REGISTRY_VALUES } from "./registry-values.ts";
+import { checkDefaultRuntime } from "./runtime-values.ts";
 import { SETTINGS, type SettingKey } from "./settings.ts";
 import { STORAGE_OPTIONS } from "./storage-values.ts";
 
@@ -124,6 +125,7 @@ export function readConfig(words: readonly string[]): Config {
   }
   const values = parsed.data;
   checkLogSettings(values);
+  checkDefaultRuntime(values);
   return {
     ...values,
     hosts: values.hosts ?? [`unix://${values["exec-root"]}/bunker.sock`],

@@ -4,6 +4,7 @@ import { Fault, sentenceOf } from "#errors";
 import { findProgram } from "#host";
 import type { ContainerDefaults } from "#jobs";
 import { resolveSeccomp, rlimitNumber } from "#libcontainer";
+import { OWN_RUNTIME, RUNTIMES } from "./runtime-values.ts";
 
 /** Switches that Docker knows of, and why they cannot be turned here; the others are nobody's. */
 const FIXED_FEATURES: Readonly<Record<string, string>> = {
@@ -27,9 +28,8 @@ export const CONTAINER_VALUES = {
   "cdi-spec-dirs": z
     .array(z.union([z.literal(""), z.string().startsWith("/")]))
     .default(["/etc/cdi", "/var/run/cdi"]),
-  "default-runtime": z
-    .enum(["native", "runc"], "there is bunker's own runtime alone, native")
-    .default("native"),
+  "default-runtime": z.string().min(1).default(OWN_RUNTIME),
+  runtimes: RUNTIMES,
   "default-cgroupns-mode": z.enum(["private", "host"]).default("private"),
   "default-ipc-mode": z.enum(["private", "shareable"]).default("private"),
   "default-ulimits": z.record(z.string(), Ulimit).default({}),

@@ -1,6 +1,6 @@
 import { mkdir, rm, stat, utimes } from "node:fs/promises";
 import { Fault } from "#errors";
-import { type ExecDriver, type ExecDriverKind, type ExecDriverOptions, nativeKind } from "#exec";
+import { type ExecDriver, type ExecDriverOptions, nativeKind, openRuntimes } from "#exec";
 import { btrfs, erofs, fuseOverlayfs, type GraphDriverKind, overlay2, vfs } from "#graph";
 import { type Log, mountsBelow, unmount } from "#host";
 import {
@@ -22,7 +22,6 @@ import { REPLACED_DRIVERS } from "./settings.ts";
 /** In order of preference. */
 const GRAPH_DRIVERS: readonly GraphDriverKind[] = [overlay2, erofs, btrfs, fuseOverlayfs, vfs];
 export const GRAPH_DRIVER_NAMES = GRAPH_DRIVERS.map(({ name }) => name);
-const EXEC_DRIVERS: readonly ExecDriverKind[] = [nativeKind];
 export const VOLUME_DRIVERS: readonly VolumeDriverKind[] = [localVolumes];
 
 /** The daemon's own first, then those that plugins for Docker know. */
@@ -158,12 +157,12 @@ function holdsLayers(path: string): boolean {
   }
 }
 
-export async function openExecDriver(options: ExecDriverOptions): Promise<ExecDriver> {
-  const reasons: string[] = [];
-  for (const kind of EXEC_DRIVERS) {
-    const verdict = await kind.probe(options);
-    if (verdict.usable) return kind.open(options);
-    reasons.push(`${kind.name}: ${verdict.reason}`);
-  }
-  throw new Fault("unsupported", `Cannot run containers on this host: ${reasons.join("; ")}`);
+/** The engine's own way of running containers, and beside it the OCI runtimes that `commands` names. */
+export async function openExecDriver(
+  options: ExecDriverOptions,
+  commands: Parameters<typeof openRuntimes>[2],
+): Promise<ExecDriver> {
+  const verdict = await nativeKind.probe(options);
+  if (verdict.usable) return openRuntimes(nativeKind, options, commands);
+  throw new Fault("unsupported", `Cannot run containers on this host: ${verdict.reason}`);
 }

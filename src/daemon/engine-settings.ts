@@ -3,6 +3,7 @@ import type { Config } from "./config.ts";
 import { cdiSettings, fixedDefaults } from "./container-values.ts";
 import { FACTS } from "./facts.ts";
 import { proxySettings } from "./registry-values.ts";
+import { runtimeSettings } from "./runtime-values.ts";
 import { storageDefaults } from "./storage-values.ts";
 
 /** What of the engine's settings stays as it was at the start, and what was found out about this host. */
@@ -18,7 +19,7 @@ export function fixedSettings(config: Config, env: Readonly<Record<string, strin
 export function engineSettings(
   config: Config,
   fixed: FixedSettings,
-  found: Pick<EngineSettings, "execDrivers" | "networkDrivers" | "passedOver" | "warnings">,
+  found: Pick<EngineSettings, "networkDrivers" | "passedOver" | "warnings">,
 ): EngineSettings {
   return {
     ...found,
@@ -47,6 +48,7 @@ export function changeableSettings(config: Config, fixed: FixedSettings) {
     authorizationPlugins: config["authorization-plugins"],
     concurrentUploads: config["max-concurrent-uploads"],
     downloadAttempts: config["max-download-attempts"],
+    ...runtimeSettings(config),
     ...cdiSettings(config),
     defaults: {
       ...fixed.defaults,

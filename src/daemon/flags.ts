@@ -67,6 +67,9 @@ function setValue(values: Record<string, unknown>, { key, kind, flag }: Setting,
   } else if (kind === "ulimits") {
     const { Name, ...limits } = ulimit(given.takeValue(), flag);
     values[key] = { ...(values[key] as object | undefined), [Name]: { Name, ...limits } };
+  } else if (kind === "runtimes") {
+    const [name, path] = pair(given.takeValue(), flag);
+    values[key] = { ...(values[key] as object | undefined), [name]: { path } };
   } else if (kind === "pools") {
     values[key] = [...((values[key] as object[] | undefined) ?? []), pool(given.takeValue(), flag)];
   } else values[key] = given.takeValue();

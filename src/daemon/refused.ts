@@ -4,8 +4,6 @@ export const REFUSED: Readonly<Record<string, string>> = {
   containerd: "bunker runs containers itself and uses no containerd",
   "network-control-plane-mtu": "there is no swarm",
   rootless: "it needs root",
-  runtimes: "there is bunker's own runtime alone; GPUs come by their vendors' CDI files (--gpus)",
-  "add-runtime": "there is bunker's own runtime alone; GPUs come by their vendors' CDI files (--gpus)",
   "swarm-default-advertise-addr": "there is no swarm",
   "userland-proxy-path": "bunker's launcher is the proxy",
   "userns-remap": "user namespaces for all containers are not built",

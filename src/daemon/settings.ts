@@ -4,7 +4,7 @@ export interface Setting {
   /** Without dashes; a list is one flag repeated. Absent where only the file may set it. */
   readonly flag?: string;
   readonly short?: string;
-  readonly kind: "text" | "number" | "boolean" | "list" | "pairs" | "pools" | "maps" | "ulimits";
+  readonly kind: "text" | "number" | "boolean" | "list" | "pairs" | "pools" | "maps" | "ulimits" | "runtimes";
   readonly help: string;
   /** SIGHUP changes it in a running daemon. */
   readonly isReloadable?: true;
@@ -301,7 +301,14 @@ export const SETTINGS = [
     key: "default-runtime",
     flag: "default-runtime",
     kind: "text",
-    help: "native, bunker's own, for which runc stands too: there is no other",
+    help: "Runtime of containers that ask for none: native, bunker's own (default), or one of the runtimes",
+    isReloadable: true,
+  },
+  {
+    key: "runtimes",
+    flag: "add-runtime",
+    kind: "runtimes",
+    help: "OCI runtime that containers may ask for by --runtime: crun=/usr/bin/crun",
     isReloadable: true,
   },
   {

@@ -6,6 +6,8 @@ export type Verdict = { readonly usable: true } | { readonly usable: false; read
 /** One container to be launched. */
 export interface LaunchRequest {
   readonly id: string;
+  /** One of those that the settings name; absent: the engine's own. */
+  readonly runtime?: string;
   readonly spec: RuntimeSpec;
   readonly host: HostSide;
   readonly stdio: StdioSpec;

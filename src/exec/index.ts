@@ -7,3 +7,4 @@
 export type * from "./driver.ts";
 export { nativeKind } from "./native.ts";
 export { ociKind, type RuntimeCommand } from "./oci/index.ts";
+export { openRuntimes } from "./runtimes.ts";

@@ -6,6 +6,7 @@
 export { allJobs } from "./all.ts";
 export { checkLog, LOG_DRIVERS } from "./container/log/options.ts";
 export { restContainers } from "./container/rest.ts";
+export { OWN_RUNTIME, runtimeNamed } from "./container/runtime.ts";
 export type { StorageDefaults } from "./container/size-limit.ts";
 export { type Recovery, recoverContainers, sweepFolders } from "./recover.ts";
 export {

@@ -26,7 +26,9 @@ export interface EngineSettings {
   readonly shutdownTimeoutSeconds: number;
   readonly labels: readonly string[];
   readonly networkDrivers: readonly string[];
-  readonly execDrivers: readonly string[];
+  /** OCI runtimes besides the engine's own, by name. */
+  readonly runtimes: Readonly<Record<string, { readonly path: string; readonly args: readonly string[] }>>;
+  readonly defaultRuntime: string;
   readonly registryMirrors: readonly string[];
   readonly insecureRegistries: readonly string[];
   /** Each with a folder a registry that holds its certificates. */

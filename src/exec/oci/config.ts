@@ -35,8 +35,16 @@ const NAMESPACES: Readonly<Record<Namespace, string>> = {
   time: "time",
 };
 
+export interface ConsoleSize {
+  readonly rows: number;
+  readonly columns: number;
+}
+
 /** A bundle's config.json, with the gaps that the launcher fills. Source: OCI runtime specification 1.0.2, config.md. */
-export function configPieces(spec: RuntimeSpec, cgroupsPath: string): BundlePieces {
+export function configPieces(
+  spec: RuntimeSpec,
+  { cgroupsPath, size }: { readonly cgroupsPath: string; readonly size: ConsoleSize | undefined },
+): BundlePieces {
   const config = {
     ociVersion: OCI_VERSION,
     root: { path: ROOT_PATH, readonly: spec.root.readonly },
@@ -46,13 +54,18 @@ export function configPieces(spec: RuntimeSpec, cgroupsPath: string): BundlePiec
     ...hookLists(spec.hooks ?? []),
     linux: linuxSection(spec, cgroupsPath),
   };
-  const [before, between, after] = processPieces(spec.process);
+  const [before, between, after] = processPieces(spec.process, size);
   return [`${json(config).slice(0, -1)},"process":${before}`, between, `${after}}`];
 }
 
 /** What `exec --process` reads. */
-export function processPieces(process: ProcessSpec): BundlePieces {
-  const text = json(processSection(process));
+export function processPieces(process: ProcessSpec, size: ConsoleSize | undefined): BundlePieces {
+  const text = json({
+    ...processSection(process),
+    ...(size === undefined || !process.terminal
+      ? {}
+      : { consoleSize: { height: size.rows, width: size.columns } }),
+  });
   return [`${text.slice(0, -1)},"user":`, `,"env":[${process.env.map((one) => json(one)).join(",")}`, "]}"];
 }
 

@@ -1,4 +1,5 @@
-import { mkdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { z } from "zod";
 import { Fault } from "#errors";
 import { findProgram, isAlive, tryRun } from "#host";
 import { detectCgroups, groupPath, launcherPath, type Plan, type RuntimeSpec } from "#libcontainer";
@@ -30,6 +31,7 @@ export function ociKind(name: string, command: RuntimeCommand): ExecDriverKind {
     probe: () => probe(command),
     open: async (options) => {
       launcherPath(options.stateDirectory);
+      remember(ociDirectory(options, name), command);
       return new SupervisedDriver(ociDirectory(options, name), new OciMaker(options, { name, command }));
     },
   };
@@ -38,6 +40,37 @@ export function ociKind(name: string, command: RuntimeCommand): ExecDriverKind {
 /** Each runtime's containers are in a folder of their own, so that one that is renamed touches nobody else's. */
 export const ociDirectory = ({ stateDirectory }: Pick<ExecDriverOptions, "stateDirectory">, name: string) =>
   `${stateDirectory}/runtimes/${name}`;
+
+const COMMAND_NAME = "command.json";
+const Command = z.object({ path: z.string(), args: z.array(z.string()) });
+
+/** For a daemon whose settings do not name the runtime any more, although containers of it are left. */
+function remember(directory: string, command: RuntimeCommand): void {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  writeFileSync(`${directory}/${COMMAND_NAME}`, JSON.stringify(command), { mode: 0o600 });
+}
+
+/** Runtimes that have been used since the host's boot. */
+export function usedRuntimes(
+  options: Pick<ExecDriverOptions, "stateDirectory">,
+): Record<string, RuntimeCommand> {
+  const known: Record<string, RuntimeCommand> = {};
+  if (!existsSync(ociDirectory(options, ""))) return known;
+  for (const path of new Bun.Glob(`*/${COMMAND_NAME}`).scanSync({
+    cwd: ociDirectory(options, ""),
+    dot: true,
+  })) {
+    const name = path.slice(0, path.indexOf("/"));
+    try {
+      known[name] = Command.parse(
+        JSON.parse(readFileSync(`${ociDirectory(options, name)}/${COMMAND_NAME}`, "utf8")),
+      );
+    } catch {
+      // Half written by a daemon that was killed: it had made nothing yet.
+    }
+  }
+  return known;
+}
 
 async function probe({ path, args }: RuntimeCommand): Promise<Verdict> {
   const verdict = await probeHost();
@@ -73,6 +106,12 @@ class OciMaker implements Maker {
   }
 
   plan(request: LaunchRequest, directory: string): Plan {
+    const { path } = this.#context.command;
+    if (findProgram(path) === undefined)
+      throw new Fault(
+        "unavailable",
+        `Cannot start the container with the runtime ${this.name}: ${path} is not an installed program`,
+      );
     rmSync(`${directory}/${LOG_NAME}`, { force: true });
     mkdirSync(this.#context.root, { recursive: true, mode: 0o700 });
     return containerPlan(request, this.groupPath(request.spec), this.#context);

@@ -2,7 +2,6 @@ import { Fault } from "#errors";
 import {
   type Cgroups,
   type HostStep,
-  type LaunchSettings,
   ownGroupSteps,
   type Plan,
   prepareParentGroup,
@@ -31,7 +30,6 @@ const CONFIG_NAME = "config.json";
 export const execLog = (execId: string) => `exec-${execId}.log`;
 export const execProcess = (execId: string) => `exec-${execId}.json`;
 
-/** From the longest that a runtime's log may be. */
 const MAKING = ["--pid-file", "init.pid"];
 const CONSOLE = ["--console-socket", "console.sock"];
 
@@ -47,7 +45,7 @@ export function runtimeWords(
 
 /** What the launcher does so that a runtime makes this container in the bundle. Throws `unsupported` for what it cannot. */
 export function containerPlan(
-  { id, spec, host }: LaunchRequest,
+  { id, spec, host, stdio }: LaunchRequest,
   groupPath: string,
   context: PlanContext,
 ): Plan {
@@ -72,7 +70,7 @@ export function containerPlan(
     {
       op: "bundle",
       name: CONFIG_NAME,
-      pieces: configPieces(spec, `/${groupPath}`),
+      pieces: configPieces(spec, { cgroupsPath: `/${groupPath}`, size: stdio.consoleSize }),
       addsHome: lacksHome(spec.process),
     },
     runtime("create", ["create", "--bundle", ".", ...MAKING, ...terminal, id]),
@@ -84,7 +82,7 @@ export function containerPlan(
 
 /** The same for one more process in a container that runs. */
 export function commandPlan(
-  { execId, process, endsWhole = false }: ExecRequest,
+  { execId, process, consoleSize, endsWhole = false }: ExecRequest,
   container: { readonly id: string; readonly pid: number },
   context: PlanContext,
 ): Plan {
@@ -94,7 +92,7 @@ export function commandPlan(
   return [
     ...(endsWhole ? ownGroupSteps(context.cgroups, { pid: container.pid, ownGroup: execId }) : []),
     { op: "user", user: process.user, groups: process.additionalGroups },
-    { op: "bundle", name: file, pieces: processPieces(process), addsHome: lacksHome(process) },
+    { op: "bundle", name: file, pieces: processPieces(process, consoleSize), addsHome: lacksHome(process) },
     {
       op: "runtime",
       verb: "exec",
@@ -130,5 +128,3 @@ function refuse(spec: RuntimeSpec, runtime: string): void {
   }
   if (spec.process.init) say("containers with bunker's own init", `set init-path, or ${ours}`);
 }
-
-export type RuntimeSettings = Pick<LaunchSettings, "stateDirectory">;

@@ -41,7 +41,7 @@ interface Needs {
   readonly volumes: Pick<Volumes, "create" | "find" | "hold" | "release" | "remove">;
   readonly networks: Parameters<typeof settleModes>[0]["networks"];
   readonly events: Pick<EventBus, "publish">;
-  readonly settings: Pick<EngineSettings, "dataRoot" | "defaults" | "execDrivers">;
+  readonly settings: Pick<EngineSettings, "dataRoot" | "defaults" | "defaultRuntime" | "runtimes">;
 }
 
 const Input = z.object({
@@ -127,7 +127,7 @@ function checked(
       "invalid restart policy: maximum retry count can only be used with 'on-failure'",
     );
   checkLog(asked.host.logConfig);
-  const spec = settleLinks(settleModes(needs, settleRuntime(asked, needs.settings.execDrivers)));
+  const spec = settleLinks(settleModes(needs, settleRuntime(asked, needs.settings)));
   return { spec, warnings: [...validateHostSpec(spec), ...portWarnings(spec)] };
 }
 

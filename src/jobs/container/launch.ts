@@ -144,6 +144,7 @@ async function acquire(
   );
   const preparing = needs.exec.prepare({
     id: container.id,
+    runtime: container.spec.host.runtime,
     spec,
     host: { links: sandbox.links, ports: sandbox.reservations },
     stdio: await stdioOf(container),

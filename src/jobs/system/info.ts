@@ -7,6 +7,7 @@ import { type Cgroups, defaultAppArmorProfile, detectCgroups, findCdiDevices } f
 import type { RegistryProxies } from "#registry";
 import { hasJournal } from "../container/log/journald.ts";
 import { LOG_DRIVERS } from "../container/log/options.ts";
+import { OWN_RUNTIME, runtimeNamed } from "../container/runtime.ts";
 import { hasSwapLimit } from "../container/validate-resources.ts";
 import type { Rooms } from "../rooms.ts";
 import type { SystemInfo } from "../types.ts";
@@ -41,7 +42,8 @@ export const systemInfo = (needs: Needs) =>
         driver: graph.driver.name,
         driverStatus: [...(await graph.driver.status()), ...(settings.passedOver ?? [])],
         dataRoot: settings.dataRoot,
-        execDrivers: settings.execDrivers,
+        runtimes: { [OWN_RUNTIME]: { path: OWN_RUNTIME, args: [] }, ...settings.runtimes },
+        defaultRuntime: runtimeNamed(settings.defaultRuntime, settings.runtimes) ?? OWN_RUNTIME,
         networkDrivers: [...new Set([...settings.networkDrivers, ...networkPlugins])],
         volumeDrivers: [...new Set([...needs.volumes.drivers(), ...volumePlugins])],
         logDrivers: LOG_DRIVERS.filter((name) => name !== "journald" || hasJournal()),

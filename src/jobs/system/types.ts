@@ -10,7 +10,9 @@ export interface SystemInfo {
   readonly driver: string;
   readonly driverStatus: readonly (readonly [string, string])[];
   readonly dataRoot: string;
-  readonly execDrivers: readonly string[];
+  /** By name: where the program is, and the words before its commands'. */
+  readonly runtimes: Readonly<Record<string, { readonly path: string; readonly args: readonly string[] }>>;
+  readonly defaultRuntime: string;
   readonly networkDrivers: readonly string[];
   readonly volumeDrivers: readonly string[];
   readonly logDrivers: readonly string[];

@@ -114,10 +114,13 @@ function toRegistryFacts({ registry }: SystemInfo, version: string) {
   };
 }
 
-/** Goroutines there are none, and no program of others makes the containers. */
+/** Goroutines there are none, and of programs of others no version is told. */
 function toEngineFacts(info: SystemInfo, version: string) {
   const commit = { ID: "", ...(!isAtLeast(version, "1.49") && { Expected: "" }) };
-  const runtimes = info.execDrivers.map((name) => [name, { path: name }]);
+  const runtimes = Object.entries(info.runtimes).map(([name, { path, args }]) => [
+    name,
+    { path, ...(args.length > 0 && { runtimeArgs: args }) },
+  ]);
   return {
     Name: info.name,
     DockerRootDir: info.dataRoot,
@@ -134,7 +137,7 @@ function toEngineFacts(info: SystemInfo, version: string) {
     Labels: info.labels,
     ExperimentalBuild: info.isExperimental,
     Runtimes: Object.fromEntries(runtimes),
-    DefaultRuntime: info.execDrivers[0] ?? "",
+    DefaultRuntime: info.defaultRuntime,
     Swarm: NO_SWARM,
     LiveRestoreEnabled: info.liveRestore,
     Isolation: "",
