@@ -29,15 +29,26 @@ const Runtime = z
     return { path: path ?? "", args: runtimeArgs };
   });
 
-const Name = z
-  .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]*$/, "a runtime's name is of letters, digits, _ . and -")
-  .refine((name) => runtimeNamed(name, {}) !== OWN_RUNTIME || name === "runc", {
-    error: "this name is the engine's own",
-  });
+const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
+
+/** Why this cannot be a runtime's name; undefined when it can. `runc` may be one: until it is, it stands for the engine's own. */
+function misnamed(name: string): string | undefined {
+  if (!NAME.test(name)) return "a runtime's name is of letters, digits, _ . and -";
+  return name !== "runc" && runtimeNamed(name, {}) === OWN_RUNTIME
+    ? "this name is the engine's own"
+    : undefined;
+}
 
 /** OCI runtimes by name. Source: Docker's dockerd reference, "Configure runc drop-in replacements". */
-export const RUNTIMES = z.record(Name, Runtime).default({});
+export const RUNTIMES = z
+  .record(z.string(), Runtime)
+  .superRefine((runtimes, context) => {
+    for (const name of Object.keys(runtimes)) {
+      const why = misnamed(name);
+      if (why !== undefined) context.addIssue(`${name.slice(0, 100)}: ${why}`);
+    }
+  })
+  .default({});
 
 interface RuntimeConfig {
   readonly runtimes: z.infer<typeof RUNTIMES>;

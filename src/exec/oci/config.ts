@@ -195,13 +195,13 @@ const ARCHITECTURES: Readonly<Record<string, readonly string[]>> = {
 function seccompSection(profile: SeccompProfile) {
   return {
     defaultAction: profile.defaultAction,
-    ...errnoOf(profile.defaultAction, profile.defaultErrno),
+    ...(carriesErrno(profile.defaultAction) && { defaultErrnoRet: profile.defaultErrno }),
     architectures: architectures(profile),
     ...given({ flags: profile.flags }),
     syscalls: profile.syscalls.map(({ names, action, errno, args }) => ({
       names,
       action,
-      ...errnoOf(action, errno ?? profile.defaultErrno),
+      ...(carriesErrno(action) && { errnoRet: errno ?? profile.defaultErrno }),
       args: args.map(({ index, value, valueTwo, op }) => ({ index, value, valueTwo, op })),
     })),
   };
@@ -212,9 +212,8 @@ function architectures({ architectures: asked }: SeccompProfile): readonly strin
   return asked === undefined ? [native, ...others] : [...new Set([native, ...asked])];
 }
 
-/** Other actions carry no number, and a runtime refuses one. */
-const errnoOf = (action: string, errno: number) =>
-  action === "SCMP_ACT_ERRNO" || action === "SCMP_ACT_TRACE" ? { errnoRet: errno } : {};
+/** A runtime refuses the number of an action that carries none. */
+const carriesErrno = (action: string) => action === "SCMP_ACT_ERRNO" || action === "SCMP_ACT_TRACE";
 
 function given<Value extends object>(values: Value): Partial<Value> {
   return Object.fromEntries(

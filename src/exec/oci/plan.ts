@@ -6,6 +6,7 @@ import {
   type Plan,
   prepareParentGroup,
   type RuntimeSpec,
+  type Step,
 } from "#libcontainer";
 import type { ExecRequest, LaunchRequest } from "../driver.ts";
 import { configPieces, lacksHome, processPieces } from "./config.ts";
@@ -62,6 +63,8 @@ export function containerPlan(
     namespaces: verb === "create" ? ownNamespaces : [],
     args: words(args),
   });
+  const { early, late } = sysctls(spec);
+  const written = { ...spec, linux: { ...spec.linux, sysctl: early } };
   return [
     ...host.ports.map((port): HostStep => ({ op: "reserve-port", ...port })),
     ...groupSteps(context.cgroups, groupPath),
@@ -70,11 +73,12 @@ export function containerPlan(
     {
       op: "bundle",
       name: CONFIG_NAME,
-      pieces: configPieces(spec, { cgroupsPath: `/${groupPath}`, size: stdio.consoleSize }),
+      pieces: configPieces(written, { cgroupsPath: `/${groupPath}`, size: stdio.consoleSize }),
       addsHome: lacksHome(spec.process),
     },
     runtime("create", ["create", "--bundle", ".", ...MAKING, ...terminal, id]),
     ...host.links,
+    ...Object.entries(late).map(([key, value]): Step => ({ op: "sysctl", key, value })),
     runtime("start", ["start", id]),
     runtime("delete", ["delete", "--force", id]),
   ];
@@ -100,6 +104,17 @@ export function commandPlan(
       args: runtimeWords(context, words, execLog(execId)),
     },
   ];
+}
+
+/** A new network has its interfaces, and the settings of each, only once the runtime has made it. */
+function sysctls({ linux }: RuntimeSpec) {
+  const isOwn = linux.namespaces.some(({ type, path }) => type === "net" && path === undefined);
+  const isLate = (key: string) => isOwn && /^net[./]/.test(key);
+  const entries = Object.entries(linux.sysctl);
+  return {
+    early: Object.fromEntries(entries.filter(([key]) => !isLate(key))),
+    late: Object.fromEntries(entries.filter(([key]) => isLate(key))),
+  };
 }
 
 /** In every hierarchy, so that whoever finds them later knows which to end. */

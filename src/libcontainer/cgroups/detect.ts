@@ -9,7 +9,12 @@ export interface Hierarchy {
 
 /** How this host's groups are laid out. A hybrid host is a version 1 host: its v2 tree holds no controllers. */
 export type Cgroups =
-  | { readonly version: 1; readonly hierarchies: readonly Hierarchy[] }
+  | {
+      readonly version: 1;
+      readonly hierarchies: readonly Hierarchy[];
+      /** Where a hybrid host's second version is, into which other programs put containers as well. */
+      readonly unified?: string;
+    }
   | { readonly version: 2; readonly mountpoint: string }
   /** No group file system is mounted: containers run without limits, counts and pause. */
   | { readonly version: 0 };
@@ -32,7 +37,7 @@ export function parseCgroupMounts(mountinfo: string): Cgroups {
     if (controllers.length > 0 && !isKnown) hierarchies.push({ mountpoint, controllers });
   }
   if (hierarchies.some(({ controllers }) => !controllers[0]?.startsWith("name=")))
-    return { version: 1, hierarchies };
+    return { version: 1, hierarchies, ...(unified === undefined ? {} : { unified }) };
   return unified === undefined ? { version: 0 } : { version: 2, mountpoint: unified };
 }
 

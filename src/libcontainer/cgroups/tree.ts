@@ -63,4 +63,5 @@ export function removeParentGroup(cgroups: Cgroups, parent: string): void {
     tryRemove(`${directory}/${CONFINED}`);
     tryRemove(directory);
   }
+  if (cgroups.version === 1 && cgroups.unified !== undefined) tryRemove(`${cgroups.unified}/${parent}`);
 }

@@ -206,7 +206,8 @@ static int supervise_main(void) {
   struct supervisor self = {.status = 1, .sync = -1, .pidfd = -1, .state = -1,
                             .socket_name = "", .exit_name = "", .pid_name = "",
                             .terminal = {.listen = -1, .in = -1, .out = -1, .err = -1, .slave = -1}};
-  struct start start = {.self = &self, .target = -1, .child_streams = {-1, -1, -1}, .asked = {.root = -1}};
+  struct start start = {.self = &self, .target = -1, .child_streams = {-1, -1, -1}, 
+                        .asked = {.granted = GRANT_GO, .root = -1, .host_null = -1, .proc = -1, .proc_sys = -1, .empty = -1, .terminal = -1}};
   links_open(&self.links);
   setsid();
   int error = start_program(&start);

@@ -240,6 +240,18 @@ static int make_by_runtime(struct start *start, const struct step *step) {
   return 0;
 }
 
+/* The network's own settings, once its links are there: procfs shows whoever looks the network that it is in. */
+static int set_in_network(struct start *start, const struct step *step) {
+  int status;
+  start->asked.detail = start->detail;
+  pid_t pid = fork();
+  if (pid < 0) return -errno;
+  if (pid == 0) _exit(setns(start->self->links.child, CLONE_NEWNET) < 0 ? errno : -step_sysctl(&start->asked, step));
+  while (waitpid(pid, &status, 0) < 0)
+    if (errno != EINTR) return -errno;
+  return WIFEXITED(status) ? -WEXITSTATUS(status) : -EPROTO;
+}
+
 /* A command that shall end whole is moved to a group of its own, once there is something to be moved. */
 static int move_to_group(const struct supervisor *self, const struct step *step) {
   char path[4096], pid[24];
@@ -254,6 +266,7 @@ int obey_runtime_step(struct start *start, const struct step *step) {
     case OP_ROOT: return place_root(start, step);
     case OP_USER: return look_up_user(start, step);
     case OP_BUNDLE: return write_bundle(start, step);
+    case OP_SYSCTL: return set_in_network(start, step);
     case OP_RUNTIME:
       if (arg_number(step, 0) != VERB_CREATE) return 0;
       int error = make_by_runtime(start, step);

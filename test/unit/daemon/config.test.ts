@@ -34,6 +34,9 @@ describe("the daemon's settings", () => {
       "log-opts",
       { "max-size": "10m", "max-file": "3" },
     ],
+    [["--add-runtime", "crun=/usr/bin/crun"], "runtimes", { crun: { path: "/usr/bin/crun", args: [] } }],
+    [["--add-runtime", "a=/a", "--default-runtime=a"], "default-runtime", "a"],
+    [["--default-runtime", "runc"], "default-runtime", "runc"],
     [["--gc", "high=90%"], "gc", { high: 0.9, low: 0.7, keep: 86_400 }],
     [["--gc", "low=50", "--gc=keep=1h30m"], "gc", { high: 0.85, low: 0.5, keep: 5400 }],
     [["--registry-mirror", "http://127.0.0.1:5000"], "registry-mirrors", ["http://127.0.0.1:5000"]],
@@ -115,6 +118,19 @@ describe("the daemon's settings", () => {
   test("an unknown key of the file is refused by name", async () => {
     await using file = await scratchFile('{"data-root": "/x", "frobnicate": 1}');
     expect(() => readConfig(["--config-file", file.path])).toThrow(/"frobnicate" is not supported/);
+  });
+
+  test.each([
+    ['{"runtimes": {"kata": {"runtimeType": "io.containerd.kata.v2"}}}', /runtimeType is not supported/],
+    ['{"runtimes": {"a": {}}}', /needs the path/],
+    ['{"runtimes": {"a": {"path": "/a", "runtimeArgs": ["--systemd-cgroup"]}}}', /keeps the groups itself/],
+    ['{"runtimes": {"a": {"path": "/a", "runtimeArgs": ["--root=/x"]}}}', /the engine's own to say/],
+    ['{"runtimes": {"native": {"path": "/a"}}}', /the engine's own/],
+    ['{"runtimes": {"../a": {"path": "/a"}}}', /letters, digits/],
+    ['{"default-runtime": "crun"}', /default runtime crun is not among the runtimes; there is native/],
+  ])("the runtimes of %s are refused", async (text, reason) => {
+    await using file = await scratchFile(text);
+    expect(() => readConfig(["--config-file", file.path])).toThrow(reason);
   });
 
   test("a key in both file and flags is refused", async () => {

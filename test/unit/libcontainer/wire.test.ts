@@ -54,6 +54,15 @@ const text = (value: string) => Buffer.from(value.replace(/\|/g, "\0"));
 
 const CASES: readonly (readonly [Step, readonly Buffer[]])[] = [
   [{ op: "cgroup", path: "/a" }, [text("/a|")]],
+  [
+    { op: "bundle", name: "c", pieces: ["{", ",", "}"], addsHome: true },
+    [text("c|"), text("{|"), text(",|"), text("}|"), u64(1)],
+  ],
+  [
+    { op: "runtime", verb: "create", namespaces: ["net"], args: ["/r", "create"] },
+    [u64(1), u64(0x40000000), text("/r|create|")],
+  ],
+  [{ op: "runtime", verb: "exec", namespaces: [], args: ["/r"] }, [u64(4), u64(0), text("/r|")]],
   [{ op: "write", path: "/a", value: "1", optional: true }, [text("/a|"), text("1|"), u64(1)]],
   [{ op: "join", namespace: "net", path: "/proc/9/ns/net" }, [u64(0x40000000), text("/proc/9/ns/net|")]],
   [

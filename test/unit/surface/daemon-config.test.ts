@@ -99,6 +99,11 @@ const TESTS: Readonly<Record<string, Living>> = {
   "no-proxy": ["test/unit/registry/proxy.test.ts", "with no-proxy %j goes by"],
   pidfile: networks("group and pidfile are on the disk"),
   proxies: ["test/unit/daemon/registry-values.test.ts", "the object counts as the three"],
+  runtimes: [
+    "test/system/runtimes.test.ts",
+    "--add-runtime",
+    "also when the runtime is not among the settings",
+  ],
   "registry-mirrors": reload("registry-mirrors"),
   "seccomp-profile": settings('flag: "seccomp-profile"'),
   "shutdown-timeout": ["test/unit/jobs/rest.test.ts", "no longer than the daemon's time"],
