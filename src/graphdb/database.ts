@@ -22,7 +22,16 @@ export class GraphDB implements Disposable {
    * All of the work's writes, or none. Once it returns they outlive a power cut, unless the caller says
    * `durable: false` because the kernel would tell the same after a crash.
    */
-  transaction<T>(work: () => T, { durable = true }: { readonly durable?: boolean } = {}): T {
+  transaction<T>(work: () => T, options: { readonly durable?: boolean } = {}): T {
+    try {
+      return this.#transaction(work, options);
+    } catch (thrown) {
+      this.edges.forget();
+      throw thrown;
+    }
+  }
+
+  #transaction<T>(work: () => T, { durable = true }: { readonly durable?: boolean }): T {
     if (durable || this.sql.inTransaction) return this.sql.transaction(work).immediate();
     this.sql.run("PRAGMA synchronous = NORMAL");
     try {
@@ -38,6 +47,7 @@ export class GraphDB implements Disposable {
 
   /** Takes out a row whose own writer cannot read it. Returns its text; empty when there is no such row. */
   takeOut(table: RecordTable, id: string): string {
+    this.edges.forget();
     return takeOut(this.sql, table, id);
   }
 

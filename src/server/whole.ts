@@ -21,7 +21,11 @@ export function sendWhole(response: Response, outgoing: ServerResponse): boolean
   const headers: Record<string, string | number> = {};
   for (const [name, value] of response.headers) headers[name] = value;
   headers["content-length"] = bytes.length;
+  // Head and body in one piece: the first of two would wake the client for nothing.
+  const { socket } = outgoing;
+  socket?.cork();
   outgoing.writeHead(response.status, headers);
   outgoing.end(bytes);
+  socket?.uncork();
   return true;
 }

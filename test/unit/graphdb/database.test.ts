@@ -66,3 +66,36 @@ test("a file that is no database is refused", async () => {
   await writeFile(`${place.path}/x.db`, "this is not a database, whatever its name says".repeat(100));
   expect(() => new GraphDB(`${place.path}/x.db`)).toThrow();
 });
+
+test("a name leads where the last write that counted pointed it", () => {
+  using database = new GraphDB(":memory:");
+  const { edges } = database;
+  const child = () => edges.child("container-name", "", "web");
+  expect(child()).toBeUndefined();
+  edges.link("container-name", { parent: "", name: "web", child: "a" });
+  expect([child(), child()]).toEqual(["a", "a"]);
+  edges.move("container-name", { parent: "", name: "web", child: "b" });
+  expect(child()).toBe("b");
+  const undone = () =>
+    database.transaction(() => {
+      edges.move("container-name", { parent: "", name: "web", child: "c" });
+      expect(child()).toBe("c");
+      throw new Error("undone");
+    });
+  expect(undone).toThrow("undone");
+  expect(child()).toBe("b");
+  const partly = () => {
+    try {
+      database.transaction(() => {
+        edges.unlink("container-name", "", "web");
+        expect(child()).toBeUndefined();
+        throw new Error("undone");
+      });
+    } catch {
+      return child();
+    }
+  };
+  expect(database.transaction(partly)).toBe("b");
+  edges.unlinkChild("container-name", "b");
+  expect(child()).toBeUndefined();
+});
