@@ -205,6 +205,10 @@ function resting(app: App, quiet: Quiet): App {
       quiet.touch();
       return app.fetch(request, bindings);
     },
+    async polled(target) {
+      quiet.touch();
+      return app.polled?.(target);
+    },
   };
 }
 

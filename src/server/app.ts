@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import { API_VERSION, compareVersions, MINIMUM_API_VERSION } from "#api";
 import { Fault } from "#errors";
+import { ContainerDetails } from "./container-rows.ts";
 import type { JobRunner, ServerEnv, ServerFacts } from "./environment.ts";
 import { problemOf, problemResponse } from "./problem.ts";
 import { absentRoutes } from "./routes/absent.ts";
@@ -44,10 +45,11 @@ export function createApp({ engine, facts }: AppNeeds): App {
     return next();
   });
   app.options("*", (c) => c.body(null, 200));
+  const details = new ContainerDetails();
   const tables = [
     systemRoutes(engine, facts),
     jobRoutes(engine),
-    containerRoutes(engine),
+    containerRoutes(engine, details),
     streamRoutes(engine),
     archiveRoutes(engine),
     execRoutes(engine),
@@ -65,6 +67,7 @@ export function createApp({ engine, facts }: AppNeeds): App {
   const headers = commonHeaders(facts);
   return {
     headers,
+    polled: (target) => inspected(target, { engine, facts, details }).catch(() => undefined),
     routes: tables.flatMap(({ routes }) => routes.map(({ method, path }) => ({ method, path }))),
     async fetch(request, bindings = {}) {
       const response = await app.fetch(request, bindings);
@@ -72,6 +75,20 @@ export function createApp({ engine, facts }: AppNeeds): App {
       return response;
     },
   };
+}
+
+const INSPECTED = /^\/containers\/([\w.-]+)\/json$/;
+
+/** What GET /containers/{id}/json tells, without a route. */
+async function inspected(
+  target: string,
+  { engine, facts, details }: AppNeeds & { readonly details: ContainerDetails },
+): Promise<string | undefined> {
+  const { path, version = API_VERSION } = splitPath(`http://bunker${target}`);
+  const ref = INSPECTED.exec(path)?.[1];
+  if (ref === undefined) return undefined;
+  demandSupported(version, facts);
+  return details.json(await engine.run("container.inspect", { ref, size: false }), version);
 }
 
 /** What every reply says of the server. */

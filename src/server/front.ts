@@ -22,44 +22,74 @@ interface Behind {
  * for one thing: an HTTP server gives a connection away only to a request that says `Upgrade`, and Docker's
  * older clients attach without saying so: such a head gets the two header lines it lacks.
  */
-export function admit(socket: Socket, { server, standing }: Behind): void {
-  let held: Buffer = Buffer.alloc(0);
-  let timer = patience(socket, HEAD_TIMEOUT);
-  let isKnown = false;
-  const leave = () => {
-    clearTimeout(timer);
-    socket.off("data", onData).off("error", leave).off("close", leave).off("end", onEnd);
+export function admit(socket: Socket, behind: Behind): void {
+  new Newcomer(socket, behind);
+}
+
+class Newcomer {
+  readonly #socket: Socket;
+  readonly #behind: Behind;
+  #held: Buffer = Buffer.alloc(0);
+  #timer: NodeJS.Timeout;
+  #isKnown = false;
+
+  constructor(socket: Socket, behind: Behind) {
+    this.#socket = socket;
+    this.#behind = behind;
+    this.#timer = patience(socket, HEAD_TIMEOUT);
+    socket.on("data", this.#read).on("error", this.#leave).on("close", this.#leave).on("end", this.#end);
+  }
+
+  readonly #leave = () => {
+    clearTimeout(this.#timer);
+    this.#socket.off("data", this.#read).off("end", this.#end);
+    this.#socket.off("error", this.#leave).off("close", this.#leave);
   };
-  const onEnd = () => {
-    leave();
-    socket.destroySoon();
+
+  readonly #end = () => {
+    this.#leave();
+    this.#socket.destroySoon();
   };
-  const say = (reply: string) => {
-    if (isKnown) timer.refresh();
-    else {
-      clearTimeout(timer);
-      timer = patience(socket, KEEP_ALIVE);
-      isKnown = true;
-    }
-    if (socket.write(reply)) return;
-    socket.pause();
-    socket.once("drain", () => socket.resume());
+
+  readonly #read = (chunk: Buffer) => {
+    this.#held = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
+    if (!this.#held.includes("\r\n\r\n") && this.#held.length < HEAD_LIMIT) return;
+    const reply = this.#behind.standing.answer(this.#held);
+    if (!(reply instanceof Promise)) return void this.#settle(reply);
+    // What comes meanwhile, an end too, waits in the kernel.
+    this.#socket.pause();
+    void reply.then((text) => {
+      if (this.#socket.destroyed) return;
+      if (this.#settle(text)) this.#socket.resume();
+    });
   };
-  const onData = (chunk: Buffer) => {
-    held = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
-    if (!held.includes("\r\n\r\n") && held.length < HEAD_LIMIT) return;
-    const reply = standing.answer(held);
-    if (reply !== undefined) {
-      held = Buffer.alloc(0);
-      return say(reply);
-    }
-    leave();
-    socket.pause();
-    socket.unshift(completed(held));
-    server.emit("connection", socket);
-    socket.resume();
-  };
-  socket.on("data", onData).on("error", leave).on("close", leave).on("end", onEnd);
+
+  /** Whether more may be read at once. */
+  #settle(reply: string | undefined): boolean {
+    if (reply === undefined) return this.#give();
+    this.#held = Buffer.alloc(0);
+    this.#wait();
+    if (this.#socket.write(reply)) return true;
+    this.#socket.pause();
+    this.#socket.once("drain", () => this.#socket.resume());
+    return false;
+  }
+
+  #wait(): void {
+    if (this.#isKnown) return void this.#timer.refresh();
+    clearTimeout(this.#timer);
+    this.#timer = patience(this.#socket, KEEP_ALIVE);
+    this.#isKnown = true;
+  }
+
+  #give(): false {
+    this.#leave();
+    this.#socket.pause();
+    this.#socket.unshift(completed(this.#held));
+    this.#behind.server.emit("connection", this.#socket);
+    this.#socket.resume();
+    return false;
+  }
 }
 
 function patience(socket: Socket, milliseconds: number): NodeJS.Timeout {

@@ -32,6 +32,8 @@ export interface HijackableApp {
   fetch(request: Request, bindings: ServerEnv["Bindings"]): Promise<Response>;
   /** Part of every reply. */
   readonly headers: HeaderFields;
+  /** The JSON that a GET of this target is answered with; undefined where only `fetch` knows the answer. Never throws. */
+  polled?(target: string): Promise<string | undefined>;
   /** Whether somebody is asked before each request: then nothing may be answered past `fetch`. */
   isJudged?(): boolean;
 }

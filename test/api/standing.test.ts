@@ -1,7 +1,9 @@
 import { expect, test } from "bun:test";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
+import { Fault } from "#errors";
 import { createApp, listen } from "#server";
+import { containerView } from "../fakes/container-view.ts";
 import { fakeEngine } from "../fakes/jobs.ts";
 import { scratch } from "../fakes/scratch.ts";
 import { FACTS } from "../fakes/served.ts";
@@ -19,7 +21,7 @@ function line(path: string): Line {
   let held = "";
   let check = () => {};
   socket.on("data", (chunk: Buffer) => {
-    held += chunk.toString("latin1");
+    held += chunk.toString();
     check();
   });
   return {
@@ -44,13 +46,13 @@ function timeless(reply: string): string {
 }
 
 /** Counts what comes as far as the app. */
-function counted() {
+function counted(counting = app) {
   const seen: string[] = [];
   const fetch: typeof app.fetch = (request, bindings) => {
     seen.push(`${request.method} ${new URL(request.url).pathname}`);
-    return app.fetch(request, bindings);
+    return counting.fetch(request, bindings);
   };
-  return { seen, app: { ...app, fetch } };
+  return { seen, app: { ...counting, fetch } };
 }
 
 for (const [question, end] of [
@@ -75,6 +77,66 @@ for (const [question, end] of [
     expect(replies[0]).toMatch(/\r\nDate: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\r\n/);
     expect(seen.length).toBe(asked);
   });
+
+const inspecting = createApp({
+  engine: fakeEngine({
+    "container.inspect": ({ ref }) => {
+      if (ref === "gone") throw new Fault("not_found", "No such container: gone");
+      return containerView({ container: { name: `wéb:${ref}` } });
+    },
+  }),
+  facts: FACTS,
+});
+
+/** Header fields in one order and spelling. */
+function sorted(reply: string): readonly string[] {
+  const [head = "", body = ""] = timeless(reply).split("\r\n\r\n");
+  const [status = "", ...fields] = head.split("\r\n");
+  return [status, ...fields.map((field) => field.toLowerCase()).sort(), body];
+}
+
+test.each([
+  ["/containers/web/json", "200"],
+  ["/v1.41/containers/web/json", "200"],
+  ["/containers/gone/json", "404"],
+  ["/v1.99/containers/web/json", "400"],
+])("an inspection, %s, is answered as by its route", async (target, status) => {
+  await using place = await scratch();
+  const path = join(place.path, "s");
+  const { seen, app: watched } = counted(inspecting);
+  await using _listening = await listen({ app: watched, hosts: [`unix://${path}`] });
+  // A query is the route's.
+  using routed = line(path);
+  const first = await routed.ask(`GET ${target}?size=0 HTTP/1.1\r\nHost: d\r\n\r\n`, "}\n");
+  const asked = seen.length;
+  using polling = line(path);
+  for (const _time of [1, 2]) {
+    const reply = await polling.ask(`GET ${target} HTTP/1.1\r\nHost: d\r\n\r\n`, "}\n");
+    expect(reply).toStartWith(`HTTP/1.1 ${status} `);
+    expect(sorted(reply)).toEqual(sorted(first));
+  }
+  expect(seen.length).toBe(status === "200" ? asked : asked + 2);
+});
+
+test("who asks on without waiting, and ends, gets every reply in order", async () => {
+  await using place = await scratch();
+  const path = join(place.path, "s");
+  await using _listening = await listen({ app: inspecting, hosts: [`unix://${path}`] });
+  const child = Bun.spawn(["curl", "-s", "--unix-socket", path, ...POLLS], { stdout: "pipe" });
+  expect(namesIn(await child.stdout.text())).toEqual(["wéb:a", "wéb:b", "wéb:c"]);
+  const socket = connect({ path, allowHalfOpen: true });
+  const { promise, resolve } = Promise.withResolvers<string>();
+  let held = "";
+  socket.on("data", (chunk: Buffer) => {
+    held += chunk.toString();
+  });
+  socket.on("end", () => resolve(held));
+  socket.end("GET /containers/a/json HTTP/1.1\r\nHost: d\r\n\r\n");
+  expect(namesIn(await promise)).toEqual(["wéb:a"]);
+});
+
+const namesIn = (text: string) => [...text.matchAll(/"\/(wéb:.)"/g)].map(([, name]) => name);
+const POLLS = ["a", "b", "c"].map((ref) => `http://d/containers/${ref}/json`);
 
 test("the connection goes on with whatever comes next", async () => {
   await using place = await scratch();

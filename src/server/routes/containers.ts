@@ -15,7 +15,7 @@ import {
   UpdateBody,
 } from "#api";
 import { Fault } from "#errors";
-import { ContainerDetails, ContainerRows } from "../container-rows.ts";
+import { type ContainerDetails, ContainerRows } from "../container-rows.ts";
 import type { JobRunner, ServerEnv } from "../environment.ts";
 import { emptyResponse, jsonResponse, jsonTextResponse } from "../json.ts";
 import { createWarnings } from "../translate/asked-networks.ts";
@@ -25,10 +25,9 @@ import { toResourceSpec, toRestartPolicy } from "../translate/host-spec.ts";
 import { body, named, query, requiredBody } from "../validate.ts";
 
 /** Everything about containers that is one request and one reply. */
-export function containerRoutes(engine: JobRunner): Hono<ServerEnv> {
+export function containerRoutes(engine: JobRunner, details: ContainerDetails): Hono<ServerEnv> {
   const routes = new Hono<ServerEnv>();
   const rows = new ContainerRows();
-  const details = new ContainerDetails();
   lifecycle(routes, engine);
   changes(routes, engine);
   return routes
