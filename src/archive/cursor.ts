@@ -3,7 +3,10 @@ import { Fault } from "#errors";
 /** A parser that yields when it needs the next chunk and is resumed with it, or with nothing at the end. */
 export type Parsing<T> = Generator<void, T, Buffer | undefined>;
 
-/** The bytes of a stream in the order a parser wants them, copied only where a wish spans two chunks. */
+/**
+ * The bytes of a stream in the order a parser wants them, copied only where a wish spans two chunks. A chunk need not
+ * hold longer than until the next one: what is asked for in one piece is used before more is.
+ */
 export class Cursor {
   #chunk: Buffer = Buffer.alloc(0);
   #at = 0;
@@ -15,7 +18,7 @@ export class Cursor {
     for (let missing = length; missing > 0; ) {
       const part = this.#cut(Math.min(missing, this.#chunk.length - this.#at));
       missing -= part.length;
-      if (part.length > 0) parts.push(part);
+      if (part.length > 0) parts.push(missing === 0 ? part : Buffer.from(part));
       if (missing === 0 || (yield* this.#next())) continue;
       if (parts.length === 0) return undefined;
       throw truncated();

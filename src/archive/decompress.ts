@@ -82,7 +82,9 @@ function explain(thrown: unknown): unknown {
   const isDamage =
     thrown instanceof Error && "code" in thrown && /^(Z_|ZSTD_|ERR_)/.test(String(thrown.code));
   if (!isDamage) return thrown;
-  return new Fault("invalid", `Cannot unpack the archive: its compression is damaged (${thrown.message})`, {
-    cause: thrown,
-  });
+  return damaged(thrown.message, { cause: thrown });
+}
+
+export function damaged(reason: string, options?: ErrorOptions): Fault {
+  return new Fault("invalid", `Cannot unpack the archive: its compression is damaged (${reason})`, options);
 }

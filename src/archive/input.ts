@@ -11,13 +11,17 @@ export async function* readStdin(): AsyncGenerator<Buffer> {
     yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
 }
 
-/** A file that somebody else still writes: lines on stdin say how many bytes are there, and at last that it is whole. */
+/**
+ * A file that somebody else still writes: lines on stdin say how many bytes are there, and at last that it is whole. A
+ * piece holds until the next is asked for.
+ */
 export async function* followFile(descriptor: number): AsyncGenerator<Buffer> {
+  const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
   let offset = 0;
   for await (const line of lines(Bun.stdin.stream())) {
     if (line === WHOLE) return;
     for (const available = Number(line); offset < available; ) {
-      const chunk = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, available - offset));
+      const chunk = buffer.subarray(0, available - offset);
       const length = must(readAt(descriptor, chunk, offset), "read the blob");
       if (length === 0) throw new Fault("internal", "Cannot read the blob: it is shorter than announced");
       offset += length;

@@ -1,8 +1,8 @@
 import { constants, lstatSync } from "node:fs";
 import { Fault } from "#errors";
 import { changeRoot, must } from "#host";
-import { decompress } from "./decompress.ts";
 import { identityOf } from "./identity.ts";
+import { decompressInPlace } from "./in-place.ts";
 import { readStdin } from "./input.ts";
 import { byteString } from "./names.ts";
 import { writeArchive } from "./output.ts";
@@ -101,7 +101,7 @@ export async function serveLocalPut([directory = "", placing = ""]: readonly str
 async function unpackHere(placing: Placing): Promise<void> {
   const unpacker = new Unpacker("keep", placing);
   const reader = new TarReader(unpacker);
-  for await (const chunk of decompress(readStdin())) reader.push(chunk);
+  for await (const chunk of decompressInPlace(readStdin())) reader.push(chunk);
   reader.end();
   unpacker.end();
 }

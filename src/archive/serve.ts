@@ -2,8 +2,8 @@ import { constants, writeSync } from "node:fs";
 import { Fault, sentenceOf } from "#errors";
 import { AT_FDCWD, changeRoot, close, must, openAt, syncFileSystem } from "#host";
 import { serveCopy, serveMeasure } from "./copy.ts";
-import { decompress } from "./decompress.ts";
 import { EROFS_IMAGE, ErofsUnpacker } from "./erofs/unpacker.ts";
+import { decompressInPlace } from "./in-place.ts";
 import { followFile, lines, readStdin } from "./input.ts";
 import { writeArchive, writeArchiveInto } from "./output.ts";
 import { type Listed, packList, packTree } from "./packer.ts";
@@ -52,7 +52,7 @@ async function serveUnpack([directory = "", style = "", input = ""]: readonly st
   const reader = new TarReader(unpacker);
   const hash = new Bun.CryptoHasher("sha256");
   let expanded = 0;
-  for await (const chunk of decompress(counted(source))) {
+  for await (const chunk of decompressInPlace(counted(source))) {
     hash.update(chunk);
     expanded += chunk.length;
     reader.push(chunk);
@@ -71,7 +71,7 @@ async function serveVerify([directory = ""]: readonly string[]): Promise<void> {
   const verifier = new Verifier();
   const reader = new TarReader(verifier);
   const hash = new Bun.CryptoHasher("sha256");
-  for await (const chunk of decompress(followFile(BLOB_DESCRIPTOR))) {
+  for await (const chunk of decompressInPlace(followFile(BLOB_DESCRIPTOR))) {
     hash.update(chunk);
     reader.push(chunk);
   }
