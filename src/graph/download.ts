@@ -9,8 +9,9 @@ import { Slots } from "./slots.ts";
 import type { LayerSource } from "./types.ts";
 
 const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
-/** Chunks from the network are gathered to this size before they are written. */
+/** Chunks from the network are gathered to this size before they are written, or to so many. */
 const WRITE_BYTES = 512 * 1024;
+const WRITE_CHUNKS = 256;
 const READ_BYTES = 1024 * 1024;
 
 /** A blob on its way into the content store. */
@@ -164,7 +165,8 @@ class Incoming {
     this.offset += chunk.length;
     this.#gathered.push(chunk);
     this.#gatheredBytes += chunk.length;
-    if (this.#gatheredBytes >= WRITE_BYTES) await this.#write();
+    const isEnough = this.#gatheredBytes >= WRITE_BYTES || this.#gathered.length >= WRITE_CHUNKS;
+    if (isEnough) await this.#write();
   }
 
   async flush(): Promise<void> {
@@ -194,21 +196,36 @@ class Incoming {
   /** Waits for the write before and starts the next. */
   async #write(): Promise<void> {
     await this.#writing;
-    const bytes = this.#gathered.length === 1 ? this.#gathered[0] : Buffer.concat(this.#gathered);
+    const chunks = this.#gathered;
+    const length = this.#gatheredBytes;
     this.#gathered = [];
     this.#gatheredBytes = 0;
-    if (bytes === undefined || bytes.length === 0) return;
+    if (length === 0) return;
     const at = this.written;
-    this.#writing = writeAll(this.#file, bytes, at).then(() => {
-      this.written = at + bytes.length;
+    this.#writing = writeAll(this.#file, chunks, at).then(() => {
+      this.written = at + length;
     });
     this.#writing.catch(() => {});
   }
 }
 
-async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done);
-    done += bytesWritten;
+async function writeAll(file: FileHandle, chunks: readonly Uint8Array[], position: number): Promise<void> {
+  let at = position;
+  for (let rest = chunks; rest.length > 0; ) {
+    const { bytesWritten } = await file.writev(rest, at);
+    at += bytesWritten;
+    rest = behind(rest, bytesWritten);
   }
+}
+
+function behind(chunks: readonly Uint8Array[], length: number): readonly Uint8Array[] {
+  let left = length;
+  const first = chunks.findIndex((chunk) => {
+    if (left < chunk.length) return true;
+    left -= chunk.length;
+    return false;
+  });
+  return first < 0
+    ? []
+    : [...chunks.slice(first, first + 1).map((chunk) => chunk.subarray(left)), ...chunks.slice(first + 1)];
 }
