@@ -15,19 +15,25 @@ const KINDS: readonly string[] = [
 /** How much of the child's error output is looked at. */
 const KEPT_CHARACTERS = 4096;
 
-/** A child lives for half a second: compilers that pay after seconds took a quarter of its processor time. */
+/** A child lives for a second: compilers that pay after seconds took a quarter of its processor time. */
 export const QUICK_START = { BUN_JSC_useDFGJIT: "0" };
 
 /** Kills the child when the signal says so, and at the latest when it is disposed. */
 export function killer(child: Bun.Subprocess, signal: AbortSignal | undefined): Disposable {
-  const kill = () => child.kill("SIGKILL");
-  signal?.addEventListener("abort", kill, { once: true });
+  const watch = killedBy(signal, child);
   return {
     [Symbol.dispose]() {
-      signal?.removeEventListener("abort", kill);
-      kill();
+      watch[Symbol.dispose]();
+      child.kill("SIGKILL");
     },
   };
+}
+
+/** Kills the child when the signal says so, until it is disposed. */
+export function killedBy(signal: AbortSignal | undefined, child: Bun.Subprocess): Disposable {
+  const kill = () => child.kill("SIGKILL");
+  signal?.addEventListener("abort", kill, { once: true });
+  return { [Symbol.dispose]: () => signal?.removeEventListener("abort", kill) };
 }
 
 /** What a child of this room said on standard error when it failed. */

@@ -17,7 +17,9 @@ export { TarReader } from "./reader.ts";
 export { serveArchive } from "./serve.ts";
 export { sync } from "./sync.ts";
 export { through } from "./through.ts";
-export { type Unpacked, type UnpackInput, type UnpackRequest, type UnpackStyle, unpack } from "./unpack.ts";
+export { type UnpackRequest, type UnpackStyle, unpack } from "./unpack.ts";
+export type { Unpacked } from "./unpacked.ts";
+export { type FileUnpackRequest, Unpackers } from "./unpackers.ts";
 export { type Verified, verify } from "./verify.ts";
 export {
   type Entrance,

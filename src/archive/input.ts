@@ -11,14 +11,25 @@ export async function* readStdin(): AsyncGenerator<Buffer> {
     yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
 }
 
+/** The first line on stdin of what is to be unpacked; how far the file has grown follows. */
+export interface Order {
+  readonly directory: string;
+  readonly style: string;
+  readonly path: string;
+}
+
 /**
- * A file that somebody else still writes: lines on stdin say how many bytes are there, and at last that it is whole. A
- * piece holds until the next is asked for.
+ * A file that somebody else still writes: lines say how many bytes are there, and at last that it is whole; what follows
+ * is left to the caller. A piece holds until the next is asked for.
  */
-export async function* followFile(descriptor: number): AsyncGenerator<Buffer> {
+export async function* followFile(
+  descriptor: number,
+  growth: AsyncIterator<string>,
+): AsyncGenerator<Buffer, void> {
   const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
-  let offset = 0;
-  for await (const line of lines(Bun.stdin.stream())) {
+  for (let offset = 0; ; ) {
+    const { value: line, done } = await growth.next();
+    if (done === true) throw new Fault("cancelled", "Cannot unpack the archive: its sender went away");
     if (line === WHOLE) return;
     for (const available = Number(line); offset < available; ) {
       const chunk = buffer.subarray(0, available - offset);
@@ -28,7 +39,6 @@ export async function* followFile(descriptor: number): AsyncGenerator<Buffer> {
       yield chunk.subarray(0, length);
     }
   }
-  throw new Fault("cancelled", "Cannot unpack the archive: its sender went away");
 }
 
 /** Lines of text, without their ends. */

@@ -1,14 +1,16 @@
 import { constants, writeSync } from "node:fs";
 import { Fault, sentenceOf } from "#errors";
-import { AT_FDCWD, changeRoot, close, must, openAt, syncFileSystem } from "#host";
+import { AT_FDCWD, changeDirectoryTo, changeRoot, close, must, O_PATH, openAt, syncFileSystem } from "#host";
+import type { Digest } from "#oci";
 import { serveCopy, serveMeasure } from "./copy.ts";
 import { EROFS_IMAGE, ErofsUnpacker } from "./erofs/unpacker.ts";
 import { decompressInPlace } from "./in-place.ts";
-import { followFile, lines, readStdin } from "./input.ts";
+import { followFile, lines, type Order, readStdin } from "./input.ts";
 import { writeArchive, writeArchiveInto } from "./output.ts";
 import { type Listed, packList, packTree } from "./packer.ts";
 import { TarReader } from "./reader.ts";
 import { serveLocalGet, serveLocalPut, serveView } from "./serve-view.ts";
+import type { Unpacked } from "./unpacked.ts";
 import { Unpacker } from "./unpacker.ts";
 import { Verifier } from "./verifier.ts";
 import type { WhiteoutStyle } from "./whiteouts.ts";
@@ -25,6 +27,7 @@ const STYLES: readonly string[] = ["overlay", "delete", "keep"];
 export async function serveArchive([verb = "", ...words]: readonly string[]): Promise<void> {
   try {
     if (verb === "unpack") await serveUnpack(words);
+    else if (verb === "unpack-files") await serveUnpackFiles();
     else if (verb === "verify") await serveVerify(words);
     else if (verb === "pack") await servePack(words);
     else if (verb === "sync") serveSync(words);
@@ -42,17 +45,35 @@ export async function serveArchive([verb = "", ...words]: readonly string[]): Pr
   }
 }
 
-/** `unpack DIRECTORY STYLE INPUT`, where INPUT is `file` for one that grows, open as descriptor 3, or `stream`. */
-async function serveUnpack([directory = "", style = "", input = ""]: readonly string[]): Promise<void> {
+/** `unpack DIRECTORY STYLE`: the archive is on standard input. */
+async function serveUnpack([directory = "", style = ""]: readonly string[]): Promise<void> {
+  enter(directory);
+  say(await unpackHere(readStdin(), style));
+}
+
+/** `unpack-files`: files that may still grow, one after the other, each named by an `Order` on standard input. */
+async function serveUnpackFiles(): Promise<void> {
+  const root = must(openAt(AT_FDCWD, "/", O_PATH | constants.O_DIRECTORY), "open /");
+  const orders = lines(Bun.stdin.stream());
+  for await (const order of orders) {
+    const { directory, style, path }: Order = JSON.parse(order);
+    leave(root);
+    const file = must(openAt(AT_FDCWD, path, constants.O_RDONLY), "open the blob");
+    enter(directory);
+    say(await unpackHere(counted(followFile(file, orders)), style));
+    close(file);
+  }
+}
+
+/** Into the working directory. */
+async function unpackHere(source: AsyncIterable<Buffer>, style: string): Promise<Unpacked> {
   if (style !== "erofs" && !isStyle(style))
     throw new Fault("invalid", `Cannot unpack: "${style}" is no way to express whiteouts`);
-  const source = input === "file" ? followFile(BLOB_DESCRIPTOR) : readStdin();
-  enter(directory);
   const unpacker = style === "erofs" ? new ErofsUnpacker(EROFS_IMAGE) : new Unpacker(style);
   const reader = new TarReader(unpacker);
   const hash = new Bun.CryptoHasher("sha256");
   let expanded = 0;
-  for await (const chunk of decompressInPlace(counted(source))) {
+  for await (const chunk of decompressInPlace(source)) {
     hash.update(chunk);
     expanded += chunk.length;
     reader.push(chunk);
@@ -62,7 +83,7 @@ async function serveUnpack([directory = "", style = "", input = ""]: readonly st
   if (style === "keep" && !reader.hasEnd)
     throw new Fault("invalid", "Cannot read the archive: it is cut off, or is no tar archive");
   const totals = unpacker.end();
-  say({ diffId: `sha256:${hash.digest("hex")}`, expanded, ...totals });
+  return { diffId: `sha256:${hash.digest("hex")}` as Digest, expanded, ...totals };
 }
 
 /** `verify DIRECTORY`: the archive is open as descriptor 3. */
@@ -71,7 +92,7 @@ async function serveVerify([directory = ""]: readonly string[]): Promise<void> {
   const verifier = new Verifier();
   const reader = new TarReader(verifier);
   const hash = new Bun.CryptoHasher("sha256");
-  for await (const chunk of decompressInPlace(followFile(BLOB_DESCRIPTOR))) {
+  for await (const chunk of decompressInPlace(followFile(BLOB_DESCRIPTOR, lines(Bun.stdin.stream())))) {
     hash.update(chunk);
     reader.push(chunk);
   }
@@ -87,6 +108,12 @@ function isStyle(style: string): style is WhiteoutStyle {
 function enter(directory: string): void {
   process.chdir(directory);
   must(changeRoot("."), `change the root to ${directory}`);
+}
+
+/** Back to where we came from, in which no directory was entered. */
+function leave(root: number): void {
+  must(changeDirectoryTo(root), "go back to /");
+  must(changeRoot("."), "go back to /");
 }
 
 /** `pack DIRECTORY STYLE`: the archive on standard output. */

@@ -73,7 +73,7 @@ export class Downloads {
       gauge.end();
       return started.resolve();
     }
-    using _slot = await this.#slots.acquire(signal);
+    using slot = await this.#slots.acquire(signal);
     started.resolve();
     const path = this.#content.partialPath(digest);
     await using file = await open(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
@@ -97,6 +97,8 @@ export class Downloads {
       throw thrown;
     }
     gauge.end();
+    // The next may come while the disk writes.
+    slot[Symbol.dispose]();
     await file.sync();
     await this.#content.publish(digest);
     report("downloaded", size, size);

@@ -1,4 +1,4 @@
-import { sync, unpack } from "#archive";
+import { sync, type Unpackers } from "#archive";
 import { Fault } from "#errors";
 import { bootId } from "#host";
 import type { Content } from "./content.ts";
@@ -13,6 +13,7 @@ export interface DurabilityNeeds {
   readonly driver: GraphDriver;
   readonly content: Content;
   readonly table: LayerTable;
+  readonly unpackers: Pick<Unpackers, "unpack">;
 }
 
 /**
@@ -23,16 +24,28 @@ export class Durability implements AsyncDisposable {
   readonly #needs: DurabilityNeeds;
   readonly #abort = new AbortController();
   #timer: Timer | undefined;
+  #works = 0;
   #syncing: Promise<void> = Promise.resolve();
 
   constructor(needs: DurabilityNeeds) {
     this.#needs = needs;
   }
 
-  /** Some time after the last layer came, everything is written out. */
-  schedule(): void {
+  /** Until it is disposed the disk is left to whoever makes a layer; some time after the last everything is written out. */
+  defer(): Disposable {
+    this.#works++;
     clearTimeout(this.#timer);
-    if (this.#abort.signal.aborted) return;
+    return {
+      [Symbol.dispose]: () => {
+        this.#works--;
+        this.#schedule();
+      },
+    };
+  }
+
+  #schedule(): void {
+    clearTimeout(this.#timer);
+    if (this.#abort.signal.aborted || this.#works > 0) return;
     this.#timer = setTimeout(() => {
       this.#syncing = this.#syncing.then(() => this.settle()).catch(() => {});
     }, QUIET_MILLISECONDS);
@@ -60,7 +73,7 @@ export class Durability implements AsyncDisposable {
         ))
       )
         lost.push(row);
-    if (doubtful.length > 0) this.schedule();
+    if (doubtful.length > 0) this.#schedule();
     return lost;
   }
 
@@ -73,7 +86,7 @@ export class Durability implements AsyncDisposable {
 
   /** Makes a layer's tree again from its blob. Throws `not_found` and `invalid`; what was there may be gone then. */
   async remake(row: LayerRow): Promise<void> {
-    const { driver, content, table } = this.#needs;
+    const { driver, content, table, unpackers } = this.#needs;
     if (row.blob === undefined)
       throw new Fault(
         "not_found",
@@ -86,7 +99,7 @@ export class Durability implements AsyncDisposable {
       const growth = (async function* () {
         yield size;
       })();
-      const { diffId } = await unpack({ ...target, input: { kind: "file", descriptor: blob.fd, growth } });
+      const { diffId } = await unpackers.unpack({ ...target, file: { descriptor: blob.fd, growth } });
       if (diffId !== row.diffId)
         throw new Fault("invalid", `Cannot restore layer ${row.id}: its blob is damaged`);
     });

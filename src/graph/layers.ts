@@ -1,4 +1,4 @@
-import { unpack } from "#archive";
+import type { Unpackers } from "#archive";
 import { Fault } from "#errors";
 import { bootId } from "#host";
 import { type Descriptor, type Digest, MEDIA, sha256 } from "#oci";
@@ -27,7 +27,8 @@ export interface LayerNeeds {
   readonly leases: Leases<LayerId>;
   readonly limits: LayerLimits;
   readonly collector: Pick<Collector, "collect" | "settled">;
-  readonly durability: Pick<Durability, "schedule">;
+  readonly durability: Pick<Durability, "defer">;
+  readonly unpackers: Pick<Unpackers, "unpack">;
   /** Layers that have a row but no tree any more. */
   readonly missing: Set<LayerId>;
 }
@@ -94,14 +95,22 @@ export class LayerStore implements Layers {
     archive: LayerArchive,
     { parent, signal }: { readonly parent?: LayerId; readonly signal: AbortSignal },
   ): Promise<MadeLayer> {
-    const { content, driver, table, leases } = this.#needs;
+    const { content, driver, table, leases, durability, unpackers } = this.#needs;
+    using _deferred = durability.defer();
     const below = table.chain(parent).map((row) => row.id);
     const above = parent === undefined ? {} : { parent };
     await using undo = new AsyncDisposableStack();
     for (const layer of below) leases.hold(layer);
     undo.defer(() => this.release(below));
     const isUsed = (blob: Digest) => table.isBlobUsed(blob);
-    await using received = await receiveLayer(archive, { content, driver, isUsed, ...above, signal });
+    await using received = await receiveLayer(archive, {
+      content,
+      driver,
+      unpackers,
+      isUsed,
+      ...above,
+      signal,
+    });
     const id = this.chain(parent, received.diffId);
     leases.hold(id);
     undo.defer(() => this.release([id]));
@@ -134,10 +143,9 @@ export class LayerStore implements Layers {
 
   /** From here on it is there. */
   #record(row: LayerRow): void {
-    const { table, missing, durability } = this.#needs;
+    const { table, missing } = this.#needs;
     table.add(row);
     missing.delete(row.id);
-    durability.schedule();
   }
 
   async compress(layer: LayerId, signal: AbortSignal): Promise<void> {
@@ -197,8 +205,9 @@ export class LayerStore implements Layers {
   }
 
   async #make(layer: LayerId, source: LayerSource, { signal, report }: Voyage<undefined>): Promise<LayerId> {
-    const { driver } = this.#needs;
+    const { driver, durability } = this.#needs;
     const { parent, descriptor, diffId } = source;
+    using _deferred = durability.defer();
     report("waiting");
     await using undo = new AsyncDisposableStack();
     const scope = new AbortController();
@@ -225,7 +234,7 @@ export class LayerStore implements Layers {
   async #unpack(source: LayerSource, { target, arrival, signal, report }: Unpacking): Promise<number> {
     using _slot = await this.#unpacks.acquire(signal);
     const { digest, size } = source.descriptor;
-    const { content } = this.#needs;
+    const { content, unpackers } = this.#needs;
     await using blob = await content.openForReading(digest).catch(async () => {
       // It is between its two names, or not begun. A download that failed takes its file along, and has the better reason.
       await arrival.whole;
@@ -238,9 +247,9 @@ export class LayerStore implements Layers {
       },
       () => {},
     );
-    const { diffId, bytes } = await unpack({
+    const { diffId, bytes } = await unpackers.unpack({
       ...target,
-      input: { kind: "file", descriptor: blob.fd, growth: arrival.growth },
+      file: { descriptor: blob.fd, growth: arrival.growth },
       signal,
       report: (consumed) => {
         if (isWhole) report("extracting", consumed, size);

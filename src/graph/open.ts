@@ -1,4 +1,5 @@
 import { mkdir } from "node:fs/promises";
+import { Unpackers } from "#archive";
 import type { GraphDB } from "#graphdb";
 import { Content } from "./content.ts";
 import type { GraphDriver, GraphDriverKind, LayerId } from "./driver.ts";
@@ -44,7 +45,8 @@ export async function openGraph({
   const leases = new Leases<LayerId>();
   const collector = new Collector({ database, driver, content, table, leases });
   const images = new ImageStore({ database, layers: table, leases, collector, blobs: content.leases });
-  const durability = new Durability({ root: `${root}/${kind.name}`, driver, content, table });
+  const unpackers = new Unpackers();
+  const durability = new Durability({ root: `${root}/${kind.name}`, driver, content, table, unpackers });
   const lost = await durability.restore();
   const missing = await treelessLayers(driver, table);
   for (const { id } of lost) missing.add(id);
@@ -55,6 +57,7 @@ export async function openGraph({
     leases,
     collector,
     durability,
+    unpackers,
     missing,
     limits: { ...LIMITS, ...limits },
   });
@@ -77,6 +80,7 @@ export async function openGraph({
     sweep: (keep) => collector.sweep(keep),
     async [Symbol.asyncDispose]() {
       await durability[Symbol.asyncDispose]();
+      await unpackers[Symbol.asyncDispose]();
       await driver[Symbol.asyncDispose]();
     },
   };

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
-import { type Compression, compressionOf, expand, unpack } from "#archive";
+import { type Compression, compressionOf, expand, type Unpackers } from "#archive";
 import { type Descriptor, type Digest, MEDIA } from "#oci";
 import type { Content } from "./content.ts";
 import type { GraphDriver, LayerId, StagedLayer } from "./driver.ts";
@@ -24,6 +24,7 @@ export interface ReceivedLayer extends AsyncDisposable {
 interface Receiving {
   readonly content: Content;
   readonly driver: Pick<GraphDriver, "stage">;
+  readonly unpackers: Pick<Unpackers, "unpack">;
   readonly isUsed: (blob: Digest) => boolean;
   readonly parent?: LayerId;
   readonly signal: AbortSignal;
@@ -34,7 +35,7 @@ interface Receiving {
  * meanwhile. The blob has its name and is on disk then.
  */
 export async function receiveLayer(archive: LayerArchive, receiving: Receiving): Promise<ReceivedLayer> {
-  const { content, driver, parent, signal, isUsed } = receiving;
+  const { content, driver, unpackers, parent, signal, isUsed } = receiving;
   await using undo = new AsyncDisposableStack();
   await using side = content.sideFile();
   await using file = await open(side.path, "wx+", 0o600);
@@ -43,8 +44,8 @@ export async function receiveLayer(archive: LayerArchive, receiving: Receiving):
   let unpacked = { diffId: "" as Digest, bytes: 0 };
   const tree = undo.use(
     await driver.stage(parent === undefined ? {} : { parent }, async (target) => {
-      const input = { kind: "file", descriptor: file.fd, growth: incoming.growth } as const;
-      unpacked = await unpack({ ...target, input, signal });
+      const growing = { descriptor: file.fd, growth: incoming.growth };
+      unpacked = await unpackers.unpack({ ...target, file: growing, signal });
       await incoming.synced;
     }),
   );

@@ -208,7 +208,7 @@ async function into(
   whiteouts: UnpackStyle,
 ): Promise<Unpacked> {
   await mkdir(directory);
-  return unpack({ directory, whiteouts, input: { kind: "stream", bytes: inPieces(tarOf(members), 4096) } });
+  return unpack({ directory, whiteouts, bytes: inPieces(tarOf(members), 4096) });
 }
 
 /** What is wrong with an image; nothing when it is sound. */

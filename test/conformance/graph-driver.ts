@@ -12,7 +12,7 @@ import {
   symlink,
   writeFile,
 } from "node:fs/promises";
-import { unpack } from "#archive";
+import { Unpackers, unpack } from "#archive";
 import type { GraphDriver, GraphDriverKind, LayerId } from "#graph";
 import { getAttribute, mountsBelow } from "#host";
 import { scratch } from "../fakes/scratch.ts";
@@ -310,10 +310,11 @@ function changesOf(kind: PlacedKind): void {
     await chmod(`${box.path}/new/one`, 0o4711);
     await using aside = await scratch();
     await using file = await openFile(`${aside.path}/diff.tar`, "wx+");
+    await using unpackers = new Unpackers();
     const { fd: descriptor } = file;
     const growth = scene.driver.diff(BOX, { descriptor, signal: AbortSignal.timeout(60_000) });
     await using staged = await scene.driver.stage({ parent: BASE }, async (target) => {
-      await unpack({ ...target, input: { kind: "file", descriptor, growth } });
+      await unpackers.unpack({ ...target, file: { descriptor, growth } });
     });
     expect(await scene.driver.has(NEXT)).toBe(false);
     await staged.publish(NEXT);
@@ -366,7 +367,7 @@ function crashesOf(kind: PlacedKind): void {
     const bytes = () => inPieces(tarOf([{ path: "motd", data: "hello" }]), 4096);
     const stage = () =>
       scene.driver.stage({}, async (target) => {
-        await unpack({ ...target, input: { kind: "stream", bytes: bytes() } });
+        await unpack({ ...target, bytes: bytes() });
       });
     await (await stage())[Symbol.asyncDispose]();
     expect(await scene.driver.list()).toEqual([]);
@@ -475,6 +476,6 @@ async function fill(
   parent?: LayerId,
 ): Promise<void> {
   await driver.fill(layer, parent === undefined ? {} : { parent }, async (target) => {
-    await unpack({ ...target, input: { kind: "stream", bytes: inPieces(tarOf(members), 4096) } });
+    await unpack({ ...target, bytes: inPieces(tarOf(members), 4096) });
   });
 }

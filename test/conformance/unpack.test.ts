@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { lstatSync, statfsSync } from "node:fs";
-import { lstat, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { lstat, mkdir, open, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { gzipSync, zstdCompressSync } from "node:zlib";
-import { type PackStyle, pack, type Unpacked, unpack, type WhiteoutStyle } from "#archive";
+import { type PackStyle, pack, type Unpacked, Unpackers, unpack, type WhiteoutStyle } from "#archive";
 import { getAttribute, listAttributes, mount, unmount } from "#host";
 import { sha256 } from "#oci";
 import { scratch } from "../fakes/scratch.ts";
@@ -216,7 +216,7 @@ describe.skipIf(!isRoot)(title, () => {
     const unpacking = unpack({
       directory: place.path,
       whiteouts: "overlay",
-      input: { kind: "stream", bytes },
+      bytes,
     });
     await expect(unpacking).rejects.toThrow("line dropped");
   });
@@ -233,12 +233,84 @@ describe.skipIf(!isRoot)(title, () => {
     const unpacking = unpack({
       directory: place.path,
       whiteouts: "overlay",
-      input: { kind: "stream", bytes },
+      bytes,
       signal,
     });
     await expect(unpacking).rejects.toThrow("enough");
   });
 });
+
+describe.skipIf(!isRoot)(`unpackers${isRoot ? "" : " (skipped: needs root)"}`, () => {
+  test("files come one after the other through one process, each into a root of its own", async () => {
+    await using place = await scratch();
+    await using unpackers = new Unpackers();
+    const pids = new Set<number>();
+    for (const name of ["first", "second"]) {
+      await mkdir(`${place.path}/${name}`);
+      const members: readonly TarMember[] = [
+        { path: "out", type: "symlink", target: "/" },
+        { path: `out/${name}.txt`, data: name },
+      ];
+      const { bytes } = await fromFile(unpackers, `${place.path}/${name}`, gzipSync(tarOf(members)));
+      expect(bytes).toBe(name.length);
+      expect(await readFile(`${place.path}/${name}/${name}.txt`, "utf8")).toBe(name);
+      for (const pid of await unpackerPids()) pids.add(pid);
+    }
+    expect(pids.size).toBe(1);
+  });
+
+  test("one that failed is not used again", async () => {
+    await using place = await scratch();
+    await using unpackers = new Unpackers();
+    const damaged = gzipSync(tarOf([{ path: "a", data: "1" }])).fill(0, 20, 40);
+    await mkdir(`${place.path}/a`);
+    await expect(fromFile(unpackers, `${place.path}/a`, damaged)).rejects.toMatchObject({ kind: "invalid" });
+    expect(await unpackerPids()).toEqual([]);
+    await mkdir(`${place.path}/b`);
+    await fromFile(unpackers, `${place.path}/b`, tarOf([{ path: "b", data: "2" }]));
+    expect(await readFile(`${place.path}/b/b`, "utf8")).toBe("2");
+  });
+
+  test("an abort ends it, and a file that never becomes whole", async () => {
+    await using place = await scratch();
+    await using unpackers = new Unpackers();
+    const abort = new AbortController();
+    await using file = await open(`${place.path}/tar`, "w+");
+    const growth = (async function* () {
+      yield 0;
+      abort.abort(new Error("enough"));
+      await new Promise(() => {});
+    })();
+    const { signal } = abort;
+    const request = { directory: place.path, whiteouts: "overlay", signal } as const;
+    const unpacking = unpackers.unpack({ ...request, file: { descriptor: file.fd, growth } });
+    await expect(unpacking).rejects.toThrow("enough");
+    expect(await unpackerPids()).toEqual([]);
+  });
+});
+
+/** Through an open file that has no name any more. */
+async function fromFile(unpackers: Unpackers, directory: string, archive: Uint8Array): Promise<Unpacked> {
+  const path = `${directory}.tar`;
+  await writeFile(path, archive);
+  await using file = await open(path, "r");
+  await rm(path);
+  const growth = (async function* () {
+    yield Math.floor(archive.length / 2);
+    yield archive.length;
+  })();
+  return await unpackers.unpack({ directory, whiteouts: "overlay", file: { descriptor: file.fd, growth } });
+}
+
+async function unpackerPids(): Promise<readonly number[]> {
+  const children = await readFile(`/proc/self/task/${process.pid}/children`, "utf8");
+  const found: number[] = [];
+  for (const pid of children.split(" ").filter((one) => one !== "")) {
+    const words = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+    if (words.includes("unpack-files")) found.push(Number(pid));
+  }
+  return found;
+}
 
 describe.skipIf(!isRoot)(`pack${isRoot ? "" : " (skipped: needs root)"}`, () => {
   test("what is packed and unpacked again is the same tree, to the byte of a second archive", async () => {
@@ -294,7 +366,7 @@ async function into(
   archive: Uint8Array,
   whiteouts: WhiteoutStyle = "overlay",
 ): Promise<Unpacked> {
-  return unpack({ directory, whiteouts, input: { kind: "stream", bytes: inPieces(archive, 300) } });
+  return unpack({ directory, whiteouts, bytes: inPieces(archive, 300) });
 }
 
 /** A directory to unpack into, with something beside it that must stay as it is. */

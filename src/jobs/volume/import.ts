@@ -25,7 +25,7 @@ export const importVolume = (needs: Needs) =>
       await needs.volumes.replace(name, async (directory) => {
         // Where the archive says nothing of it.
         await dressLike(volume.mountpoint, directory);
-        await unpack({ directory, whiteouts: "keep", input: { kind: "stream", bytes: input }, signal });
+        await unpack({ directory, whiteouts: "keep", bytes: input, signal });
         await sync(directory, signal);
       });
       return {};
