@@ -4,10 +4,11 @@ import type { ContainerDefaults } from "../rooms.ts";
 /** The request with the daemon's settings where it leaves a choice; they stay with the container from then on. */
 export function withDefaults(
   spec: ContainerSpec,
-  { shmSizeBytes, init, log, cgroupnsMode, ipcMode, storage }: ContainerDefaults,
+  { shmSizeBytes, init, log, cgroupnsMode, ipcMode, storage, ulimits = [] }: ContainerDefaults,
 ): ContainerSpec {
   const { host } = spec;
   const type = host.logConfig.type || log.type;
+  const own = new Set(host.ulimits.map(({ name }) => name));
   const inherited = type === log.type ? log.options : {};
   return {
     ...spec,
@@ -15,6 +16,7 @@ export function withDefaults(
       ...host,
       cgroupnsMode: host.cgroupnsMode || cgroupnsMode,
       ipcMode: host.ipcMode || ipcMode,
+      ulimits: [...host.ulimits, ...ulimits.filter(({ name }) => !own.has(name))],
       shmSizeBytes: host.shmSizeBytes === 0 ? shmSizeBytes : host.shmSizeBytes,
       logConfig: { type, options: { ...inherited, ...host.logConfig.options } },
       ...(host.init === undefined && init ? { init } : {}),

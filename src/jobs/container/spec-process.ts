@@ -109,17 +109,14 @@ export function capabilitiesOf({ spec }: Pick<Container, "spec">): readonly Capa
   });
 }
 
+/** What the daemon sets for all containers is dispensable where its own rights do not reach so far. */
 function rlimits({ spec }: Container, { ulimits = [] }: ProcessDefaults): ProcessSpec["rlimits"] {
-  const own = new Set(spec.host.ulimits.map(({ name }) => name));
-  const limit = ({ name, soft, hard }: { name: string; soft: number; hard: number }) => ({
-    type: `RLIMIT_${name.toUpperCase()}`,
-    soft: rlimitValue(soft),
-    hard: rlimitValue(hard),
-  });
-  return [
-    ...ulimits.filter(({ name }) => !own.has(name)).map((one) => ({ ...limit(one), isDefault: true })),
-    ...spec.host.ulimits.map(limit),
-  ];
+  return spec.host.ulimits.map((one) => ({
+    type: `RLIMIT_${one.name.toUpperCase()}`,
+    soft: rlimitValue(one.soft),
+    hard: rlimitValue(one.hard),
+    ...(ulimits.some((other) => Bun.deepEquals(one, other)) && { isDefault: true }),
+  }));
 }
 
 function baseEnvironment(hostname: string, isTerminal: boolean): readonly string[] {

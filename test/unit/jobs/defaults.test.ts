@@ -17,6 +17,7 @@ const DEFAULTS = {
 function asked(host: Record<string, unknown>): ContainerSpec {
   const none = {
     shmSizeBytes: 0,
+    ulimits: [],
     logConfig: { type: "", options: {} },
     dns: [],
     dnsSearch: [],
@@ -49,6 +50,15 @@ describe("the daemon's defaults", () => {
       withDefaults(asked({ storageOptions }), bounded).host.storageOptions;
     expect(optionsOf({})).toEqual({ size: "10G" });
     expect(optionsOf({ Size: "0" })).toEqual({ size: "0" });
+  });
+
+  test("add limits that the container does not set itself", () => {
+    const limits = (name: string, most: number) => ({ name, soft: most, hard: most });
+    const limited = { ...DEFAULTS, ulimits: [limits("nofile", 1), limits("nproc", 2)] };
+    expect(withDefaults(asked({ ulimits: [limits("nofile", 9)] }), limited).host.ulimits).toEqual([
+      limits("nofile", 9),
+      limits("nproc", 2),
+    ]);
   });
 
   test("do not hand one log driver's options to another", () => {

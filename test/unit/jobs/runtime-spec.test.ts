@@ -79,17 +79,11 @@ describe("the process", () => {
     expect(withMounts([limited], { privileged: true }).process.seccomp).toBeUndefined();
   });
 
-  test("takes limits from the user first and from the engine's defaults next", () => {
+  test("has the limits that it was made with, of which the engine's are dispensable", () => {
+    const core = { name: "core", soft: 0, hard: 0 };
     const { process } = spec(
-      { ulimits: [{ name: "nofile", soft: 10, hard: -1 }] },
-      {
-        defaults: {
-          ulimits: [
-            { name: "nofile", soft: 1, hard: 1 },
-            { name: "core", soft: 0, hard: 0 },
-          ],
-        },
-      },
+      { ulimits: [core, { name: "nofile", soft: 10, hard: -1 }] },
+      { defaults: { ulimits: [{ name: "nofile", soft: 1, hard: 1 }, core] } },
     );
     expect(process.rlimits).toEqual([
       { type: "RLIMIT_CORE", soft: 0n, hard: 0n, isDefault: true },
