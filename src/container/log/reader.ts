@@ -66,6 +66,11 @@ class Reader implements AsyncDisposable {
     const reader = new Reader(location, query);
     let missing = query.tail ?? ENDLESS;
     for (const file of await openAll(location.path)) {
+      // What is older need not be looked at; a packed file would be unpacked for nothing.
+      if (missing === 0 && reader.#files.length > 0) {
+        await file.handle.close();
+        continue;
+      }
       const found =
         query.tail === undefined ? { offset: 0, missing } : await tailOffset(file, missing, reader.#format);
       missing = found.missing;

@@ -54,6 +54,17 @@ describe("a log", () => {
     expect(await read(path)).toEqual(["a\n", "b\n", "c\n"]);
   });
 
+  test("is read from its newest file on where the end is asked for: older ones are left alone", async () => {
+    const path = await logged({
+      "": line(3, "c\n"),
+      ".1": line(2, "b\n"),
+      ".2.gz": "damaged, and not needed",
+    });
+    expect(await read(path, { tail: 2 })).toEqual(["b\n", "c\n"]);
+    expect(await read(path, { tail: 0 })).toEqual([]);
+    await expect(read(path, { tail: 3 })).rejects.toThrow();
+  });
+
   test("gives stream, time in nanoseconds and attributes", async () => {
     const path = await logged({
       "": `{"log":"x\\n","stream":"stderr","attrs":{"tag":"t"},"time":"2026-01-02T03:04:01.000000001Z"}\n`,
