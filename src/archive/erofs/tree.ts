@@ -4,6 +4,8 @@ import { FILE_TYPE, type FileType } from "./layout.ts";
 
 /** Source: path_resolution(7), the kernel's own limit. */
 const MOST_LINKS = 40;
+/** As deep as a path's 4095 bytes can lead. By links an archive could go on for ever. */
+const DEEPEST = 2048;
 
 /** What an archive says of a directory; its attributes as they came, for a later entry may add some. */
 export interface Look {
@@ -19,6 +21,7 @@ export class Directory {
   /** The root is its own. */
   readonly parent: Directory;
   readonly name: ByteString;
+  readonly depth: number;
   look: Look;
   attributes: Map<ByteString, Uint8Array> | undefined;
   /** Of its inode, once that has a place. */
@@ -28,6 +31,9 @@ export class Directory {
     this.look = look;
     this.parent = place?.parent ?? this;
     this.name = place?.name ?? "";
+    this.depth = place === undefined ? 0 : place.parent.depth + 1;
+    if (this.depth > DEEPEST)
+      throw refused(this.name, `it would be a directory below more than ${DEEPEST} others`);
   }
 
   get path(): ByteString {
