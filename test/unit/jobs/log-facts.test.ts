@@ -73,6 +73,14 @@ describe("attributes of a log", () => {
     expect(() => chosenAttributes(big)).toThrow("choose fewer");
   });
 
+  test("are not searched for among names without end", () => {
+    const container = logged({ "labels-regex": "x$" });
+    const labels = { [`${"a".repeat(200_000)}!`]: "" };
+    expect(() => chosenAttributes({ ...container, effective: { ...container.effective, labels } })).toThrow(
+      /too many to search/,
+    );
+  });
+
   test("are named as the journal wants them", () => {
     expect(["com.x/zone", "_secret", "Aß1", "__"].map(fieldName)).toEqual([
       "COM_X_ZONE",

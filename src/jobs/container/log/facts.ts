@@ -2,9 +2,12 @@ import { hostname } from "node:os";
 import type { Container } from "#container";
 import { Fault, sentenceOf } from "#errors";
 import { Template } from "#template";
+import { LinearPattern } from "./pattern/index.ts";
 
 /** What all attributes together may come to: each message carries them. */
 const MOST_BYTES = 512 * 1024;
+/** Characters of names that a pattern is held against. */
+const MOST_SEARCHED = 128 * 1024;
 const SHORT_ID = 12;
 
 export type Logged = Pick<
@@ -37,8 +40,15 @@ export function chosenAttributes(
 function chosenKeys(from: Readonly<Record<string, string>>, names = "", pattern = ""): readonly string[] {
   const named = names.split(",").filter((name) => Object.hasOwn(from, name));
   if (pattern === "") return named;
-  const expression = new RegExp(pattern, "u");
-  return [...named, ...Object.keys(from).filter((key) => expression.test(key))];
+  const expression = new LinearPattern(pattern);
+  const keys = Object.keys(from);
+  const length = keys.reduce((sum, key) => sum + key.length, 0);
+  if (length > MOST_SEARCHED)
+    throw new Fault(
+      "invalid",
+      `failed to initialize logging driver: the names of the container's labels or variables come to ${length} characters, too many to search; name those to be logged instead of a pattern`,
+    );
+  return [...named, ...keys.filter((key) => expression.isIn(key))];
 }
 
 function bounded(attributes: Readonly<Record<string, string>>): Readonly<Record<string, string>> {

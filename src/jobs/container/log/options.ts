@@ -1,6 +1,7 @@
 import type { ContainerSpec } from "#container";
 import { Fault, sentenceOf } from "#errors";
 import { Template } from "#template";
+import { LinearPattern } from "./pattern/index.ts";
 import { parseSyslogAddress, syslogFacility, syslogFormat } from "./syslog-address.ts";
 
 export type LogConfig = ContainerSpec["host"]["logConfig"];
@@ -84,7 +85,7 @@ export function bufferBytes(options: Options): number {
 function checkAttributes(options: Options): void {
   for (const key of ["labels-regex", "env-regex"])
     try {
-      new RegExp(options[key] ?? "", "u");
+      new LinearPattern(options[key] ?? "");
     } catch (thrown) {
       throw new Fault("invalid", `invalid value for ${key}: ${sentenceOf(thrown)}`);
     }
