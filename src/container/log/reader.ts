@@ -44,6 +44,11 @@ interface Place {
 const ENDLESS = Number.POSITIVE_INFINITY;
 const NOTHING = Buffer.alloc(0);
 
+/** Some of them are closed already. */
+async function closeAll(files: readonly OpenLog[]): Promise<void> {
+  await Promise.allSettled(files.map(({ handle }) => handle.close()));
+}
+
 class Reader implements AsyncDisposable {
   readonly #path: string;
   readonly #format: LogFormat;
@@ -64,8 +69,12 @@ class Reader implements AsyncDisposable {
 
   static async open(location: LogLocation, query: LogQuery): Promise<Reader> {
     const reader = new Reader(location, query);
+    await using undo = new AsyncDisposableStack();
+    undo.defer(() => reader.#changes?.[Symbol.dispose]());
+    const files = await openAll(location.path);
+    undo.defer(() => closeAll(files));
     let missing = query.tail ?? ENDLESS;
-    for (const file of await openAll(location.path)) {
+    for (const file of files) {
       // What is older need not be looked at; a packed file would be unpacked for nothing.
       if (missing === 0 && reader.#files.length > 0) {
         await file.handle.close();
@@ -77,6 +86,7 @@ class Reader implements AsyncDisposable {
       const limit = query.follow === undefined && !file.isPacked ? (await file.handle.stat()).size : ENDLESS;
       reader.#files.unshift({ file, limit, offset: found.offset });
     }
+    undo.move();
     return reader;
   }
 

@@ -19,7 +19,7 @@ function answering(body: unknown) {
     asked,
     daemon: fakeDaemon(({ method, target }: FakeRequest, connection: FakeConnection) => {
       asked.push(`${method} ${target}`);
-      connection.reply(200, body);
+      connection.reply(200, target.includes("/images/json") ? [] : body);
     }),
   };
 }

@@ -52,6 +52,7 @@ describe("the layout", () => {
         { mountpoint: "/sys/fs/cgroup/cpu,cpuacct", controllers: ["cpu", "cpuacct"] },
         { mountpoint: "/sys/fs/cgroup/memory", controllers: ["memory"] },
       ],
+      unified: "/sys/fs/cgroup/unified",
     });
   });
 
