@@ -17,7 +17,7 @@ const PATIENCE_MILLISECONDS = 240_000;
 /** So many files at a time. Much of a test is waiting, but a machine that is too busy makes other engines time out. */
 const LANES = Math.max(1, Math.min(navigator.hardwareConcurrency, 4));
 /** An emulated machine wants all of this one, or its programs run out of time. */
-const ALONE = ["system/vm.test.ts"];
+const ALONE = ["system/vm.test.ts", "system/vm-drivers.test.ts"];
 /** Files that take minutes begin first, or all would wait for them at the end. */
 const LONGEST = [
   "system/store-crash.test.ts",
