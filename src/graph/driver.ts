@@ -38,6 +38,8 @@ export interface GraphDriver extends AsyncDisposable {
   create(layer: LayerId, options?: NewLayer): Promise<void>;
   /** Whether what is written to a layer can be bounded here. */
   limitable(): Promise<Verdict>;
+  /** Until the result is disposed a layer that is full can be viewed or mounted as one that can be written to. */
+  makeRoom(layer: LayerId): Promise<Disposable>;
   has(layer: LayerId): Promise<boolean>;
   /**
    * Fills a new layer. `unpack` is given the directory to write into and how a whiteout is expressed there

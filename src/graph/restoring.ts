@@ -46,6 +46,10 @@ export class RestoringDriver implements GraphDriver {
     return this.#needs.driver.limitable();
   }
 
+  makeRoom(layer: LayerId): Promise<Disposable> {
+    return this.#needs.driver.makeRoom(layer);
+  }
+
   has(layer: LayerId): Promise<boolean> {
     return this.#needs.driver.has(layer);
   }

@@ -14,6 +14,7 @@ const PROJECT_ENFORCED = 1 << 5;
 const QIF_BLIMITS = 1;
 /** struct if_dqblk: limits in blocks of 1 KiB, the space used in bytes. */
 const QUOTA_BYTES = 72;
+const SOFT_OFFSET = 8;
 const SPACE_OFFSET = 16;
 const INODES_OFFSET = 40;
 const VALID_OFFSET = 64;
@@ -80,11 +81,16 @@ export function setProject(directory: string, project: number): void {
   );
 }
 
-/** Bytes; 0 lifts the limit. */
-export function limitProject(directory: string, project: number, bytes: number): void {
+/** Bytes; 0 lifts the limit. `roomBytes` may be used beyond it, though the limit stays what it is told to be. */
+export function limitProject(
+  directory: string,
+  project: number,
+  { bytes, roomBytes = 0 }: { readonly bytes: number; readonly roomBytes?: number },
+): void {
   using opened = openDirectory(directory);
   const quota = Buffer.alloc(QUOTA_BYTES);
-  quota.writeBigUInt64LE(BigInt(Math.ceil(bytes / BLOCK)), 0);
+  quota.writeBigUInt64LE(BigInt(Math.ceil((bytes + roomBytes) / BLOCK)), 0);
+  quota.writeBigUInt64LE(BigInt(Math.ceil(bytes / BLOCK)), SOFT_OFFSET);
   quota.writeUInt32LE(QIF_BLIMITS, VALID_OFFSET);
   const result = quotactl(opened.descriptor, { command: Q_SETQUOTA, id: project }, quota);
   must(result, () => `limit the size of ${directory}`);
@@ -104,8 +110,9 @@ export function projectUsage(directory: string, project: number): ProjectUsage {
   // ENOENT: XFS has no record of it.
   if (result === -constants.errno.ENOENT) return { limit: 0, used: 0, inodes: 0 };
   must(result, () => `ask for the size limit of ${directory}`);
+  const [hard, soft] = [quota.readBigUInt64LE(0), quota.readBigUInt64LE(SOFT_OFFSET)];
   return {
-    limit: Number(quota.readBigUInt64LE(0)) * BLOCK,
+    limit: Number(soft === 0n ? hard : soft) * BLOCK,
     used: Number(quota.readBigUInt64LE(SPACE_OFFSET)),
     inodes: Number(quota.readBigUInt64LE(INODES_OFFSET)),
   };

@@ -440,6 +440,20 @@ function limitsOf(kind: PlacedKind): void {
     expect(await scene.driver.size(BOX)).toBeLessThanOrEqual(4 * MB);
   });
 
+  test("a layer that is full is mounted again to be written to", async () => {
+    await using scene = await open(kind);
+    if (!(await scene.driver.limitable()).usable) return;
+    await scene.driver.create(BOX, { writable: true, limitBytes: 4 * MB });
+    {
+      await using box = await scene.driver.mount(BOX);
+      expect(await fillUp(`${box.path}/a`, 6)).toSatisfy(isFull);
+    }
+    await using box = await scene.driver.mount(BOX);
+    expect(await fillUp(`${box.path}/b`, 4)).toSatisfy(isFull);
+    await rm(`${box.path}/a`);
+    expect(await fillUp(`${box.path}/c`, 2)).toBe("written");
+  });
+
   test("a limit goes with its layer, and stays when the process dies", async () => {
     await using scene = await open(kind);
     if (!(await scene.driver.limitable()).usable) return;

@@ -29,6 +29,10 @@ export class FakeGraphDriver implements GraphDriver {
     return { usable: false, reason: "the fake counts nothing" };
   }
 
+  async makeRoom(): Promise<Disposable> {
+    return { [Symbol.dispose]() {} };
+  }
+
   async has(layer: LayerId): Promise<boolean> {
     return this.layers.has(layer);
   }

@@ -44,7 +44,7 @@ export type LaunchNeeds = Pick<Rooms, "attachments" | "complain" | "events"> & {
     "endpoints" | "find" | "portConflict" | "prepare" | "release" | "relink"
   >;
   readonly graph: {
-    readonly driver: Pick<Rooms["graph"]["driver"], "mount" | "view">;
+    readonly driver: Pick<Rooms["graph"]["driver"], "makeRoom" | "mount" | "view">;
     readonly images: Pick<Rooms["graph"]["images"], "get">;
   };
   readonly volumes: Pick<Rooms["volumes"], "isEmpty" | "mount" | "populate" | "unmount">;
@@ -135,6 +135,8 @@ async function acquire(
   // Of a failed start nothing shall be seen; whoever waits for the end of a life need not wait for the kernel's tidying.
   undo.defer(() => (fate.isAdopted ? needs.networks.release(container.id) : sandbox[Symbol.asyncDispose]()));
   undo.defer(async () => announceLeaving(needs, container.id));
+  // Until it has been mounted.
+  using _room = await needs.graph.driver.makeRoom(container.layer as LayerId);
   const root = await needs.graph.driver.view(container.layer as LayerId);
   const context = { root, sandbox, trees, ...others, defaults: needs.settings.defaults };
   const spec = withRequestedDevices(

@@ -82,6 +82,11 @@ class FullLayers implements GraphDriver {
     return this.#maker.limitable();
   }
 
+  /** Nothing is written when a tree is mounted. */
+  async makeRoom(_layer: LayerId): Promise<Disposable> {
+    return { [Symbol.dispose]() {} };
+  }
+
   async has(layer: LayerId): Promise<boolean> {
     return (await lstatOrNothing(this.#tree(layer))) !== undefined;
   }

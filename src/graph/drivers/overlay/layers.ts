@@ -23,7 +23,7 @@ import { Removals } from "../removals.ts";
 import { bytesBelow } from "../usage.ts";
 import { overlayChanges } from "./changes.ts";
 import type { LayerForm } from "./form.ts";
-import { liftLayerLimit, limitLayer, noLimits } from "./limit.ts";
+import { liftLayerLimit, limitLayer, makeLayerRoom, noLimits } from "./limit.ts";
 import { Mounts } from "./mounts.ts";
 import { overlayFeatures } from "./probe.ts";
 import {
@@ -91,6 +91,11 @@ class OverlayLayers implements GraphDriver {
   async limitable(): Promise<Verdict> {
     const reason = this.#form.noLimits?.() ?? (await noLimits(this.#root));
     return reason === undefined ? { usable: true } : { usable: false, reason };
+  }
+
+  async makeRoom(layer: LayerId): Promise<Disposable> {
+    if (!(await this.has(layer))) throw missing("mount", layer);
+    return makeLayerRoom(this.#path(layer));
   }
 
   async has(layer: LayerId): Promise<boolean> {
@@ -170,10 +175,10 @@ class OverlayLayers implements GraphDriver {
   }
 
   async mount(layer: LayerId): Promise<Mounted> {
-    if (!(await this.has(layer))) throw missing("mount", layer);
+    using _room = await this.makeRoom(layer);
     // What is served there already is seen at a place of its own, whose end leaves it to containers.
     const name = this.#form.serve === undefined ? "merged" : "seen";
-    return this.#mounts.hold(layer, `${this.#path(layer)}/${name}`, () => this.view(layer));
+    return await this.#mounts.hold(layer, `${this.#path(layer)}/${name}`, () => this.view(layer));
   }
 
   async changes(layer: LayerId): Promise<readonly Change[]> {

@@ -5,6 +5,8 @@ import { backingFileSystem } from "../backing.ts";
 /** Projects of containers: away from those that people number by hand, and below those of volumes. */
 const FIRST_PROJECT = 1_200_000_000;
 const PROJECTS = 400_000_000;
+/** What a directory or two may cost at most; XFS wants room for the worst. */
+const ROOM_BYTES = 2 * 1024 ** 2;
 
 /** Why no layer below a root can be given a limit, and what to do about it; undefined where one can. */
 export async function noLimits(root: string): Promise<string | undefined> {
@@ -21,18 +23,32 @@ export async function noLimits(root: string): Promise<string | undefined> {
 export function limitLayer(directory: string, bytes: number): void {
   const reason = noProjectQuotas(directory);
   if (reason !== undefined) throw new Fault("invalid", `Cannot limit the size of ${directory}: ${reason}`);
-  limitProject(directory, claimProject(directory), bytes);
+  limitProject(directory, claimProject(directory), { bytes });
 }
 
 /** Of a directory that is about to go; what cannot be lifted now bounds nobody else. */
 export function liftLayerLimit(directory: string): void {
   try {
     const project = projectOf(directory);
-    if (project >= FIRST_PROJECT && project < FIRST_PROJECT + PROJECTS) limitProject(directory, project, 0);
+    if (isOurs(project)) limitProject(directory, project, { bytes: 0 });
   } catch {
     // It is gone, or on a file system that knows no projects.
   }
 }
+
+/**
+ * An overlay makes a directory of its own when it is mounted, and is there to be read only when that does not fit:
+ * what is full could never be emptied again. Until the result is disposed there is room for it.
+ */
+export function makeLayerRoom(directory: string): Disposable {
+  const project = projectOf(directory);
+  if (!isOurs(project)) return { [Symbol.dispose]() {} };
+  const { limit: bytes } = projectUsage(directory, project);
+  limitProject(directory, project, { bytes, roomBytes: ROOM_BYTES });
+  return { [Symbol.dispose]: () => limitProject(directory, project, { bytes }) };
+}
+
+const isOurs = (project: number) => project >= FIRST_PROJECT && project < FIRST_PROJECT + PROJECTS;
 
 /**
  * The file system's own count tells what is taken: whoever has the project of a layer, also one that is still being

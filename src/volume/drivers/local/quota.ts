@@ -20,14 +20,14 @@ export function checkQuotas(root: string): void {
 /** Limits what an empty directory may come to hold, under a project of its own. Bytes. */
 export async function limitSize(root: string, directory: string, bytes: number): Promise<void> {
   const project = await freeProject(root);
-  limitProject(root, project, bytes);
+  limitProject(root, project, { bytes });
   setProject(directory, project);
 }
 
 /** Lifts the limit of a directory that is to go; the number may then be used again. */
 export function liftLimit(root: string, directory: string): void {
   const project = projectOf(directory);
-  if (project >= FIRST_PROJECT && project <= LAST_PROJECT) limitProject(root, project, 0);
+  if (project >= FIRST_PROJECT && project <= LAST_PROJECT) limitProject(root, project, { bytes: 0 });
 }
 
 /** The bytes in a directory and their limit, as the file system counts them; undefined for one without a limit. */
