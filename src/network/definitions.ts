@@ -194,17 +194,11 @@ export class Definitions {
     for (const driver of drivers.values()) await driver.restored?.();
   }
 
-  /** An earlier start of this daemon had one. */
+  /** An earlier start of this daemon had one. While containers are on it, it stays as it is. */
   #leaveBridge(): void {
-    const { store, log } = this.#parts;
+    const { store } = this.#parts;
     const bridge = store.networks().find(isDefaultBridge);
-    if (bridge === undefined) return;
-    if (store.onNetwork(bridge.id).length === 0) store.doom(bridge);
-    else
-      log(
-        "warn",
-        "The bridge of this daemon stays, though it is to have none: containers that run are on it",
-      );
+    if (bridge !== undefined && store.onNetwork(bridge.id).length === 0) store.doom(bridge);
   }
 
   #liveOn({ id }: Network) {
@@ -216,7 +210,7 @@ export class Definitions {
     try {
       await work();
     } catch (error) {
-      if (isDefaultBridge(network)) throw error;
+      if (isDefaultBridge(network) && this.#parts.hasBridge) throw error;
       this.#broken.set(network.id, sentenceOf(error));
       this.#parts.log("error", `Cannot bring network ${network.name} back: ${sentenceOf(error)}`);
     }
@@ -229,7 +223,11 @@ export class Definitions {
       log("warn", `Network ${network.name} has the driver ${network.driver}, which is not available`);
       return;
     }
-    if (isDefaultBridge(network) && !this.#parts.hasBridge) return;
+    if (isDefaultBridge(network) && !this.#parts.hasBridge)
+      throw new Fault(
+        "unavailable",
+        "this daemon has no bridge of its own (--bridge none); it is kept for the containers that run on it, whose ports are published no more",
+      );
     const wanted = isDefaultBridge(network) ? await this.#readmit(network, driver) : network;
     const now = await driver.setUp(wanted, store.onNetwork(network.id));
     if (poolsOf(now) !== poolsOf(wanted)) {

@@ -44,8 +44,10 @@ export class StandingReplies {
     if (question === undefined || MORE.test(text) || !HOST.test(text)) return undefined;
     if (POLLED.test(target)) return question.startsWith("GET") ? this.#polled(target) : undefined;
     const standing = this.#known.get(question);
-    if (standing === undefined) void this.#learn(question, target);
-    else return this.#reply(standing);
+    if (standing !== undefined) return this.#reply(standing);
+    // What goes wrong is the route's to say, which is asked now.
+    void this.#learn(question, target).catch(() => {});
+    return undefined;
   }
 
   #reply({ head, body }: Standing): string {

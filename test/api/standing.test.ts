@@ -135,6 +135,37 @@ test("who asks on without waiting, and ends, gets every reply in order", async (
   expect(namesIn(await promise)).toEqual(["wéb:a"]);
 });
 
+test("what comes before the reply waits for it", async () => {
+  await using place = await scratch();
+  const path = join(place.path, "s");
+  const waiting: (() => void)[] = [];
+  const slow = createApp({
+    engine: fakeEngine({
+      "container.inspect": async ({ ref }) => {
+        await new Promise<void>((resolve) => waiting.push(resolve));
+        return containerView({ container: { name: `wéb:${ref}` } });
+      },
+    }),
+    facts: FACTS,
+  });
+  await using _listening = await listen({ app: slow, hosts: [`unix://${path}`] });
+  using asking = line(path);
+  const ask = (ref: string) => `GET /containers/${ref}/json HTTP/1.1\r\nHost: d\r\n\r\n`;
+  const first = asking.ask(ask("a"), "}\n");
+  while (waiting.length === 0) await Bun.sleep(1);
+  asking.socket.write(ask("b"));
+  // By the time that another connection is answered, whatever would be read of this one has been.
+  using other = line(path);
+  await other.ask("GET /_ping HTTP/1.1\r\nHost: d\r\n\r\n", "\r\n\r\nOK");
+  expect(waiting.length).toBe(1);
+  waiting.shift()?.();
+  expect(namesIn(await first)).toEqual(["wéb:a"]);
+  const second = asking.ask("", "}\n");
+  while (waiting.length === 0) await Bun.sleep(1);
+  waiting.shift()?.();
+  expect(namesIn(await second)).toEqual(["wéb:b"]);
+});
+
 const namesIn = (text: string) => [...text.matchAll(/"\/(wéb:.)"/g)].map(([, name]) => name);
 const POLLS = ["a", "b", "c"].map((ref) => `http://d/containers/${ref}/json`);
 

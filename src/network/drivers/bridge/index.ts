@@ -121,7 +121,7 @@ class BridgeDriver implements NetworkDriver {
     await firewall.removeBridge(name);
     const links = listLinks(netlink);
     // Not by its name, which the daemon's own may have had from another setting.
-    const bridge = links.find((link) => isMadeFor(network, link));
+    const bridge = links.find((link) => link.kind === "bridge" && isMadeFor(network, link));
     if (bridge !== undefined && !links.some(({ master }) => master === bridge.index))
       performOnHost(netlink, deleteLink(bridge.name));
     if (firewall.isEmpty) await firewall.reopenForwarding(this.#packets.turnOff());
