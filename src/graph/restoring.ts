@@ -47,7 +47,7 @@ export class RestoringDriver implements GraphDriver {
   }
 
   makeRoom(layer: LayerId): Promise<Disposable> {
-    return this.#needs.driver.makeRoom(layer);
+    return this.#with(layer, (driver) => driver.makeRoom(layer));
   }
 
   has(layer: LayerId): Promise<boolean> {
