@@ -1,4 +1,4 @@
-import { readdir } from "node:fs/promises";
+import { dlopen, FFIType } from "bun:ffi";
 
 /** Middle of the values; of an even count the lower middle. */
 export function median(values: readonly number[]): number {
@@ -83,15 +83,16 @@ export async function proportionalMegabytes(pid: number): Promise<number> {
   return Number(/^Pss:\s+(\d+) kB/m.exec(text)?.[1] ?? Number.NaN) / 1024;
 }
 
-/** Seconds of processor time that the threads a process has now have used. Source: kernel, Documentation/scheduler/sched-stats.rst. */
-export async function processorSeconds(pid: number): Promise<number> {
-  const threads = await readdir(`/proc/${pid}/task`);
-  const texts = await Promise.all(
-    threads.map((thread) =>
-      Bun.file(`/proc/${pid}/task/${thread}/schedstat`)
-        .text()
-        .catch(() => "0"),
-    ),
-  );
-  return texts.reduce((sum, text) => sum + Number(text.split(" ", 1)[0]), 0) / 1e9;
+const libc = dlopen("libc.so.6", {
+  clock_gettime: { args: [FFIType.i32, FFIType.ptr], returns: FFIType.i32 },
+});
+/** Source: kernel, include/linux/posix-timers.h: the clock of a process's time on processors, ended threads included. */
+const CLOCK_OF_PROCESS = 2;
+
+/** Seconds of processor time that a process has used, to the nanosecond. */
+export function processorSeconds(pid: number): number {
+  const time = new BigInt64Array(2);
+  if (libc.symbols.clock_gettime((~pid << 3) | CLOCK_OF_PROCESS, time) !== 0)
+    throw new Error(`Cannot ask for the processor time of ${pid}`);
+  return Number(time[0]) + Number(time[1]) / 1e9;
 }

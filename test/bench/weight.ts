@@ -98,11 +98,10 @@ async function memoryOf(pids: readonly number[]): Promise<number> {
 }
 
 async function idleCpu(pids: readonly number[]): Promise<number> {
-  const used = async () =>
-    (await Promise.all(pids.map(processorSeconds))).reduce((sum, time) => sum + time, 0);
-  const before = await used();
+  const used = () => pids.reduce((sum, pid) => sum + processorSeconds(pid), 0);
+  const before = used();
   await rest(IDLE_SECONDS);
-  return (((await used()) - before) / IDLE_SECONDS) * 100;
+  return ((used() - before) / IDLE_SECONDS) * 100;
 }
 
 /** Pids of the processes whose name or command begins so. */
