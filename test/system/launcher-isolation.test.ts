@@ -2,11 +2,23 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { closeSync, openSync, readFileSync, readlinkSync, writeFileSync, writeSync } from "node:fs";
 import { CAPABILITIES, launcherPath } from "#libcontainer";
 import { type Box, openBox } from "../fixtures/container-box.ts";
+import { until } from "../fixtures/host-part.ts";
 import { cannotRun, SIX } from "../fixtures/runtime-spec.ts";
 
 const reason = cannotRun === undefined ? "" : ` (skipped: ${cannotRun})`;
 const digestOf = (path: string) => Bun.CryptoHasher.hash("sha256", readFileSync(path), "hex");
 const sh = (script: string) => ["sh", "-c", script];
+
+/** Whether no process runs the launcher. */
+function canBeWritten(): boolean {
+  try {
+    closeSync(openSync(launcherPath(), "r+"));
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ETXTBSY") throw error;
+    return false;
+  }
+}
 
 let box: Box;
 
@@ -34,6 +46,8 @@ describe.skipIf(cannotRun !== undefined)(`a launched container${reason}`, () => 
     expect(() => openSync(launcherPath(), "r+")).toThrow(/ETXTBSY/);
     await container.signal(9);
     await container.exited;
+    // Its supervisor tells of the end first, and leaves the launcher after that.
+    await until(canBeWritten, (so) => so);
   });
 
   test("A1: somebody who holds it open for writing stops no container from starting", async () => {
