@@ -1,4 +1,4 @@
-import { nearest } from "./nearest.ts";
+import { nearest } from "#errors";
 
 /** What a flag takes. `list` may be given several times; every other kind keeps its last value. */
 export type FlagKind = "bool" | "text" | "int" | "list";

@@ -1,7 +1,7 @@
+import { nearest } from "#errors";
 import type { Command } from "./command.ts";
 import type { Flag, FlagTable } from "./flags.ts";
 import { GLOBAL_FLAGS } from "./globals.ts";
-import { nearest } from "./nearest.ts";
 import type { Session } from "./session.ts";
 import { GROUPS, type Leaf, leafAt, TOP } from "./tree.ts";
 

@@ -1,4 +1,4 @@
-import { Fault } from "#errors";
+import { didYouMean, Fault } from "#errors";
 
 /** Source: signal(7), the numbers of x86 and ARM. */
 const NUMBERS: Readonly<Record<string, number>> = {
@@ -39,13 +39,15 @@ const NUMBERS: Readonly<Record<string, number>> = {
 };
 const REALTIME = { first: 34, last: 64 };
 
+const NAMES = Object.keys(NUMBERS).flatMap((name) => [name, `SIG${name}`]);
+
 export const SIGKILL = 9;
 
 /** `SIGTERM`, `term`, `15`, `RTMIN+3`. Throws `invalid` with Docker's words. */
 export function parseSignal(text: string): number {
   const number = /^\d+$/.test(text) ? Number(text) : named(text.toUpperCase().replace(/^SIG/, ""));
   if (number === undefined || number < 1 || number > REALTIME.last)
-    throw new Fault("invalid", `Invalid signal: ${text.slice(0, 100)}`);
+    throw new Fault("invalid", `Invalid signal: ${text.slice(0, 100)}${didYouMean(text, NAMES)}`);
   return number;
 }
 

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { z } from "zod";
 import { API_VERSION, compareVersions, MINIMUM_API_VERSION } from "#api";
-import { Fault, sentenceOf } from "#errors";
+import { didYouMean, Fault, sentenceOf } from "#errors";
 import type { LogLevel } from "#host";
 import { checkLog, LOG_DRIVERS } from "#jobs";
 import { sha256 } from "#oci";
@@ -115,12 +115,14 @@ export function readConfig(words: readonly string[]): Config {
       "invalid",
       `Cannot start: ${both[0] ?? "hosts"} is set both by a flag and in the configuration file; keep one`,
     );
-  const parsed = Values.safeParse({ ...file, ...flags });
+  const parsed = Values.safeParse({ ...file, ...flags }, { reportInput: true });
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
+    const meant =
+      issue?.code === "invalid_value" ? didYouMean(String(issue.input), issue.values.map(String)) : "";
     throw new Fault(
       "invalid",
-      `Cannot start: the setting ${issue?.path.join(".")} is not valid: ${issue?.message}`,
+      `Cannot start: the setting ${issue?.path.join(".")} is not valid: ${issue?.message}${meant}`,
     );
   }
   const values = parsed.data;
@@ -171,7 +173,7 @@ function readFile(path: string | undefined): Record<string, unknown> {
     const reason = refusal(unknown[0] ?? "");
     throw new Fault(
       "invalid",
-      `Cannot read the configuration file ${file}: the key "${unknown.join('", "')}" is not supported${reason === undefined ? "" : ` (${reason})`}; remove it`,
+      `Cannot read the configuration file ${file}: the key "${unknown.join('", "')}" is not supported${reason === undefined ? "" : ` (${reason})`}; remove it${didYouMean(unknown[0] ?? "", known)}`,
     );
   }
   return value as Record<string, unknown>;

@@ -1,9 +1,9 @@
 import { readFileSync, statSync } from "node:fs";
 import { z } from "zod";
-import { Fault, sentenceOf } from "#errors";
+import { didYouMean, Fault, sentenceOf } from "#errors";
 import { findProgram } from "#host";
 import type { ContainerDefaults } from "#jobs";
-import { resolveSeccomp, rlimitNumber } from "#libcontainer";
+import { RLIMIT_NAMES, resolveSeccomp, rlimitNumber } from "#libcontainer";
 import { OWN_RUNTIME, RUNTIMES } from "./runtime-values.ts";
 
 /** Switches that Docker knows of, and why they cannot be turned here; the others are nobody's. */
@@ -16,9 +16,13 @@ const FIXED_FEATURES: Readonly<Record<string, string>> = {
 
 const Switch = z.union([z.boolean(), z.enum(["true", "false"]).transform((word) => word === "true")]);
 
+const nameOf = (input: unknown): string => (input as { readonly Name: string }).Name;
+
 const Ulimit = z
   .strictObject({ Name: z.string(), Soft: z.number().int().min(-1), Hard: z.number().int().min(-1) })
-  .refine(({ Name }) => rlimitNumber(Name) !== undefined, { error: "there is no such limit" })
+  .refine(({ Name }) => rlimitNumber(Name) !== undefined, {
+    error: ({ input }) => `there is no such limit${didYouMean(nameOf(input), RLIMIT_NAMES)}`,
+  })
   .refine(({ Soft, Hard }) => Hard < 0 || (Soft >= 0 && Soft <= Hard), {
     error: "the soft limit is above the hard one",
   });

@@ -1,5 +1,5 @@
 import { mkdir, rm, stat, utimes } from "node:fs/promises";
-import { Fault } from "#errors";
+import { didYouMean, Fault } from "#errors";
 import { type ExecDriver, type ExecDriverOptions, nativeKind, openRuntimes } from "#exec";
 import { btrfs, erofs, fuseOverlayfs, type GraphDriverKind, overlay2, vfs } from "#graph";
 import { type Log, mountsBelow, unmount } from "#host";
@@ -65,7 +65,7 @@ export function checkGraphDriver(asked: string | undefined): void {
   if (asked !== undefined && !GRAPH_DRIVER_NAMES.includes(asked))
     throw new Fault(
       "invalid",
-      `Cannot use the storage driver ${asked}: it is not known; use ${GRAPH_DRIVER_NAMES.join(", ").replace(/, (?=[^,]*$)/, " or ")}`,
+      `Cannot use the storage driver ${asked}: it is not known; use ${GRAPH_DRIVER_NAMES.join(", ").replace(/, (?=[^,]*$)/, " or ")}${didYouMean(asked, GRAPH_DRIVER_NAMES)}`,
     );
 }
 

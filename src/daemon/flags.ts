@@ -1,4 +1,4 @@
-import { Fault } from "#errors";
+import { Fault, nearest } from "#errors";
 import { refusal } from "./refused.ts";
 import { SETTINGS, type Setting } from "./settings.ts";
 
@@ -43,7 +43,16 @@ function findSetting(word: string, name: string): Setting {
   const reason = isLong ? refusal(name) : undefined;
   if (reason !== undefined)
     throw new Fault("unsupported", `Cannot start the daemon: --${name} is not supported: ${reason}`);
-  throw new Fault("invalid", `Cannot start the daemon: unknown flag ${word}; see 'bunker daemon --help'`);
+  throw new Fault(
+    "invalid",
+    `Cannot start the daemon: unknown flag ${word}; see 'bunker daemon --help'${offered(name)}`,
+  );
+}
+
+function offered(name: string): string {
+  const known = (SETTINGS as readonly Setting[]).flatMap(({ flag }) => (flag === undefined ? [] : [flag]));
+  const found = nearest(name, [...known, "config-file", "validate", "help"]);
+  return found === undefined ? "" : `; did you mean --${found}?`;
 }
 
 interface Given {

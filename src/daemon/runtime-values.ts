@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Fault } from "#errors";
+import { didYouMean, Fault } from "#errors";
 import { findProgram } from "#host";
 import { OWN_RUNTIME, runtimeNamed } from "#jobs";
 
@@ -62,9 +62,10 @@ export function runtimeSettings(config: RuntimeConfig) {
 /** Throws `invalid` for one that nobody has named. */
 export function checkDefaultRuntime({ runtimes, "default-runtime": name }: RuntimeConfig): void {
   if (runtimeNamed(name, runtimes) !== undefined) return;
+  const known = [OWN_RUNTIME, ...Object.keys(runtimes)];
   throw new Fault(
     "invalid",
-    `Cannot start: the default runtime ${name.slice(0, 100)} is not among the runtimes; there is ${[OWN_RUNTIME, ...Object.keys(runtimes)].join(", ")}`,
+    `Cannot start: the default runtime ${name.slice(0, 100)} is not among the runtimes; there is ${known.join(", ")}${didYouMean(name, known)}`,
   );
 }
 

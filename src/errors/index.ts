@@ -1,8 +1,10 @@
 /**
- * Owns the one error that may cross a door between rooms, and its few kinds.
+ * Owns the one error that may cross a door between rooms, its few kinds, and what is said of a mistyped word.
  * Refuses to know statuses, exit codes or wording of any caller: `server` and `cli` have the only tables.
  * Called by every room.
  */
+
+export { didYouMean, nearest } from "./nearest.ts";
 
 export type FaultKind =
   | "invalid"

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Fault } from "#errors";
+import { didYouMean, Fault } from "#errors";
 import type { Filters } from "./types.ts";
 
 export const FiltersInput: z.ZodType<Filters> = z.record(z.string(), z.array(z.string()));
@@ -7,7 +7,8 @@ export const FiltersInput: z.ZodType<Filters> = z.record(z.string(), z.array(z.s
 /** Throws `invalid` in Docker's words for a key that is not among the known ones. */
 export function checkFilters(filters: Filters, known: readonly string[]): void {
   const unknown = Object.keys(filters).find((key) => !known.includes(key));
-  if (unknown !== undefined) throw new Fault("invalid", `invalid filter '${unknown.slice(0, 100)}'`);
+  if (unknown !== undefined)
+    throw new Fault("invalid", `invalid filter '${unknown.slice(0, 100)}'${didYouMean(unknown, known)}`);
 }
 
 /** Whether one of the values fits; a key without values fits all. */

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { Fault } from "#errors";
+import { didYouMean, Fault } from "#errors";
 import type { Capability } from "./plan.ts";
 
 /** In the order of their numbers. Source: Linux, include/uapi/linux/capability.h. */
@@ -32,6 +32,8 @@ export const DEFAULT_CAPABILITIES: readonly Capability[] = [
 
 const NUMBERS: ReadonlyMap<string, number> = new Map(CAPABILITIES.map((name, number) => [name, number]));
 
+const SHORT_NAMES = ["ALL", ...CAPABILITIES.map((name) => name.slice("CAP_".length))];
+
 /** The kernel's name for what a person wrote: any case, with or without `CAP_`; `ALL` stays. Throws `invalid` naming the unknown. */
 export function capabilityNamed(word: string): Capability | "ALL" {
   const upper = word.trim().toUpperCase();
@@ -40,7 +42,7 @@ export function capabilityNamed(word: string): Capability | "ALL" {
   if (!NUMBERS.has(name))
     throw new Fault(
       "invalid",
-      `invalid capability: unknown capability "${word}", see capabilities(7) for the names`,
+      `invalid capability: unknown capability "${word}", see capabilities(7) for the names${didYouMean(upper.replace(/^CAP_/, ""), SHORT_NAMES)}`,
     );
   return name;
 }

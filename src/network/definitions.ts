@@ -17,7 +17,7 @@ const OWN_QUEUE = "";
 
 export interface DefinitionParts {
   readonly store: NetworkStore;
-  readonly drivers: Pick<NetworkDrivers, "get" | "find" | "values">;
+  readonly drivers: Pick<NetworkDrivers, "get" | "find" | "ownNames" | "values">;
   readonly addressing: Addressing;
   readonly settings: Pick<BridgeSettings, "defaultNetworkOptions">;
   /** Whether the daemon has a bridge of its own. */

@@ -1,4 +1,4 @@
-import { Fault } from "#errors";
+import { didYouMean, Fault } from "#errors";
 import { requireAligned } from "./addressing.ts";
 import { configurationOf, withConfiguration } from "./configuration.ts";
 import { PREDEFINED_NETWORKS } from "./defaults.ts";
@@ -14,7 +14,7 @@ const IPV6_OPTION = "com.docker.network.enable_ipv6";
 
 interface DraftParts {
   readonly store: Pick<NetworkStore, "named">;
-  readonly drivers: Pick<NetworkDrivers, "find">;
+  readonly drivers: Pick<NetworkDrivers, "find" | "ownNames">;
   readonly settings: Pick<BridgeSettings, "defaultNetworkOptions">;
 }
 
@@ -40,7 +40,7 @@ export async function draftOf(
   if (driver === undefined)
     throw new Fault(
       "not_found",
-      `could not find plugin ${driverName} in v1 plugin registry: plugin not found`,
+      `could not find plugin ${driverName} in v1 plugin registry: plugin not found${didYouMean(driverName, drivers.ownNames())}`,
     );
   // Docker's clients say "default" when nothing was asked for.
   const isDefaultIpam = ["", "default"].includes(request.ipam.driver);

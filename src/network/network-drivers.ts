@@ -33,6 +33,10 @@ export class NetworkDrivers {
     return this.#own.get(name);
   }
 
+  ownNames(): readonly string[] {
+    return [...this.#own.keys()];
+  }
+
   /** Of a network that is there. */
   get(name: string): NetworkDriver | undefined {
     const known = this.#own.get(name) ?? this.#foreign.get(name);

@@ -19,4 +19,5 @@ export {
   parsePlatform,
   platformsOf,
 } from "./platform.ts";
+export * from "./platforms.ts";
 export * from "./reference.ts";

@@ -1,4 +1,4 @@
-import { Fault } from "#errors";
+import { didYouMean, Fault } from "#errors";
 import type { VolumeDriver } from "./driver.ts";
 
 /** Drivers that were not there from the start, as plugins are. */
@@ -51,7 +51,7 @@ export class Drivers {
     if (driver !== undefined) return driver;
     throw new Fault(
       "not_found",
-      `error looking up volume plugin ${name.slice(0, 255)}: plugin "${name.slice(0, 255)}" not found; the driver of this engine is "${this.names().join('", "')}"`,
+      `error looking up volume plugin ${name.slice(0, 255)}: plugin "${name.slice(0, 255)}" not found; the driver of this engine is "${this.names().join('", "')}"${didYouMean(name, this.names())}`,
     );
   }
 }

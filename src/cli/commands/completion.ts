@@ -1,7 +1,6 @@
-import { Fault } from "#errors";
+import { didYouMean, Fault } from "#errors";
 import { defineCli } from "../command.ts";
 import { SHELLS } from "../completion/scripts.ts";
-import { nearest } from "../nearest.ts";
 
 /** `bunker completion`. */
 export const completion = defineCli({
@@ -13,11 +12,9 @@ export const completion = defineCli({
   async run({ words: [shell = ""], session }) {
     const script = Object.hasOwn(SHELLS, shell) ? SHELLS[shell] : undefined;
     if (script === undefined) {
-      const offered = nearest(shell, Object.keys(SHELLS));
-      const hint = offered === undefined ? "" : `; did you mean ${offered}?`;
       throw new Fault(
         "unsupported",
-        `Cannot complete for the shell ${JSON.stringify(shell)}: there are scripts for bash, zsh and fish${hint}`,
+        `Cannot complete for the shell ${JSON.stringify(shell)}: there are scripts for bash, zsh and fish${didYouMean(shell, Object.keys(SHELLS))}`,
       );
     }
     session.console.out(script(session.program));

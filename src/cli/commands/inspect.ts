@@ -1,5 +1,5 @@
 import { inspectContainer, inspectImage, inspectNetwork, inspectVolume, type Transport } from "#client";
-import { Fault } from "#errors";
+import { didYouMean, Fault } from "#errors";
 import type { Template } from "#template";
 import { type Command, defineCli, FAILURE_EXIT } from "../command.ts";
 import { ABSENT } from "../output/absent.ts";
@@ -56,7 +56,7 @@ export const inspect = defineCli({
     if (type !== "" && known === undefined)
       throw new Fault(
         "invalid",
-        `unknown type: ${JSON.stringify(type)}: must be one of "${KINDS.join('", "')}"`,
+        `unknown type: ${JSON.stringify(type)}: must be one of "${KINDS.join('", "')}"${didYouMean(type, KINDS)}`,
       );
     return show(words, {
       session,

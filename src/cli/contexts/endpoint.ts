@@ -1,5 +1,5 @@
 import { parseAddress } from "#client";
-import { Fault, sentenceOf } from "#errors";
+import { didYouMean, Fault, sentenceOf } from "#errors";
 import { csvFields } from "../create/values.ts";
 import { fs } from "../lazy-fs.ts";
 import {
@@ -55,7 +55,7 @@ function pairOf(text: string): readonly [string, string] {
   if (!KEYS.includes(key))
     throw new Fault(
       "invalid",
-      `unable to create docker endpoint config: unrecognized config key: ${key}; known are ${KEYS.join(", ")}`,
+      `unable to create docker endpoint config: unrecognized config key: ${key}; known are ${KEYS.join(", ")}${didYouMean(key, KEYS)}`,
     );
   return [key, text.slice(equals + 1).trim()];
 }

@@ -1,5 +1,5 @@
 import type { CreateBody, HealthBody, HostConfigBody } from "#client";
-import { Fault } from "#errors";
+import { didYouMean, Fault } from "#errors";
 import type { Flags } from "../flags.ts";
 import { environment, labelsOf } from "./environment.ts";
 import type { CreateFlags } from "./flags.ts";
@@ -154,8 +154,11 @@ function hostConfig(flags: Flags<CreateFlags>, known: HostConfigBody): HostConfi
   });
 }
 
+const MODES = ["host", "private"];
+
 function checkModes(flags: Flags<CreateFlags>): void {
-  const refuse = (name: string, what: string) => new Fault("invalid", `--${name}: invalid ${what} mode`);
+  const refuse = (name: keyof CreateFlags, what: string) =>
+    new Fault("invalid", `--${name}: invalid ${what} mode${didYouMean(flags.text(name), MODES)}`);
   const isContainer = (text: string) => /^container:.+/.test(text);
   const [pid, uts, userns, cgroupns] = (["pid", "uts", "userns", "cgroupns"] as const).map((name) =>
     flags.text(name),

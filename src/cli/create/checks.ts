@@ -1,9 +1,12 @@
+import { didYouMean } from "#errors";
 import { isAddress, sizeOf } from "./values.ts";
 
 /** What is wrong with one value of a flag, worded as docker's client words it, or undefined. */
+const STREAMS = ["stdin", "stdout", "stderr"];
+
 export function checkAttach(text: string): string | undefined {
-  const isStream = ["stdin", "stdout", "stderr"].includes(text.toLowerCase());
-  return isStream ? undefined : "valid streams are STDIN, STDOUT and STDERR";
+  const isStream = STREAMS.includes(text.toLowerCase());
+  return isStream ? undefined : `valid streams are STDIN, STDOUT and STDERR${didYouMean(text, STREAMS)}`;
 }
 
 export function checkAddHost(text: string): string | undefined {

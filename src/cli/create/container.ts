@@ -1,5 +1,5 @@
 import { type CreateBody, createContainer } from "#client";
-import { Fault } from "#errors";
+import { didYouMean, Fault } from "#errors";
 import type { Flags } from "../flags.ts";
 import { fs } from "../lazy-fs.ts";
 import type { Session } from "../session.ts";
@@ -13,7 +13,7 @@ export function checkPull(flags: Flags<CreateFlags>): void {
   if (!PULL.includes(pull))
     throw new Fault(
       "invalid",
-      `invalid pull option: '${pull}': must be one of "always", "missing" or "never"`,
+      `invalid pull option: '${pull}': must be one of "always", "missing" or "never"${didYouMean(pull, PULL)}`,
     );
 }
 

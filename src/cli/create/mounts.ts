@@ -1,4 +1,5 @@
 import type { MountBody } from "#client";
+import { didYouMean } from "#errors";
 import { csvFields, sizeOf } from "./values.ts";
 
 /** Whose files an `idmap` that names nobody makes: those of who runs the client. */
@@ -53,6 +54,7 @@ export function tmpfsOf(specs: readonly string[]): Record<string, string> {
 
 type Problem = { readonly problem: string };
 
+/** Those that may stand alone. */
 const FLAG_KEYS = [
   "readonly",
   "ro",
@@ -62,6 +64,27 @@ const FLAG_KEYS = [
   "bind-idmap",
   "idmap",
 ];
+const KEYS = [
+  ...FLAG_KEYS,
+  "type",
+  "source",
+  "src",
+  "target",
+  "dst",
+  "destination",
+  "consistency",
+  "image-subpath",
+  "volume-subpath",
+  "volume-label",
+  "volume-driver",
+  "volume-opt",
+  "bind-propagation",
+  "bind-recursive",
+  "tmpfs-size",
+  "tmpfs-mode",
+  "tmpfs-opt",
+];
+const RECURSIVE = ["enabled", "disabled", "writable", "readonly"];
 
 export function checkMount(text: string): string | undefined {
   const mount = mountOf(text, "/");
@@ -75,7 +98,7 @@ export function mountOf(text: string, folder: string): MountBody | Problem {
     const equals = field.indexOf("=");
     const key = (equals < 0 ? field : field.slice(0, equals)).toLowerCase();
     if (equals < 0 && !FLAG_KEYS.includes(key))
-      return { problem: `invalid field '${field}' must be a key=value pair` };
+      return { problem: `invalid field '${field}' must be a key=value pair${didYouMean(key, FLAG_KEYS)}` };
     const value = equals < 0 ? "" : field.slice(equals + 1);
     const problem =
       spaced(field, value) ?? setField(mount, { key, value, field, folder, isBare: equals < 0 });
@@ -167,7 +190,7 @@ function setVolumeOption(mount: MountBody, field: Field): string | undefined {
   }
 }
 
-const unexpected = ({ key, field }: Field) => `unexpected key '${key}' in '${field}'`;
+const unexpected = ({ key, field }: Field) => `unexpected key '${key}' in '${field}'${didYouMean(key, KEYS)}`;
 
 function setOption(mount: MountBody, field: Field): string | undefined {
   const { key, value } = field;
@@ -227,7 +250,7 @@ function setRecursive(mount: MountBody, value: string): string | undefined {
   else if (value === "writable") mount.BindOptions.ReadOnlyNonRecursive = true;
   else if (value === "readonly") mount.BindOptions.ReadOnlyForceRecursive = true;
   else
-    return `invalid value for bind-recursive: ${value} (must be "enabled", "disabled", "writable", or "readonly")`;
+    return `invalid value for bind-recursive: ${value} (must be "enabled", "disabled", "writable", or "readonly")${didYouMean(value, RECURSIVE)}`;
   return undefined;
 }
 

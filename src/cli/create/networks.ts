@@ -1,5 +1,5 @@
 import type { EndpointBody } from "#client";
-import { Fault } from "#errors";
+import { didYouMean, Fault } from "#errors";
 import type { Flags } from "../flags.ts";
 import type { CreateFlags } from "./flags.ts";
 import { csvFields, isAddress } from "./values.ts";
@@ -37,6 +37,8 @@ function attachmentOf(text: string): Attachment | Problem {
   return name === "" ? { problem: "network name/id is not specified" } : { name, endpoint };
 }
 
+const KEYS = ["name", "alias", "ip", "ip6", "mac-address", "link-local-ip", "gw-priority", "driver-opt"];
+
 /** Returns what is wrong with the value. */
 function setEndpoint(endpoint: EndpointBody, key: string, value: string): string | undefined {
   const isIp = ["ip", "ip6", "link-local-ip"].includes(key);
@@ -56,7 +58,7 @@ function setEndpoint(endpoint: EndpointBody, key: string, value: string): string
     if (equals < 1) return "invalid key value pair format in driver options";
     const [name, setting] = [value.slice(0, equals).trim(), value.slice(equals + 1).trim()];
     endpoint.DriverOpts = { ...endpoint.DriverOpts, [name]: setting };
-  } else return `invalid field key ${key}`;
+  } else return `invalid field key ${key}${didYouMean(key, KEYS)}`;
   return undefined;
 }
 

@@ -1,5 +1,5 @@
 import type { PortBinding } from "#client";
-import { Fault } from "#errors";
+import { didYouMean, Fault } from "#errors";
 import { isAddress } from "./values.ts";
 
 type Ports = Record<string, PortBinding[]>;
@@ -39,7 +39,8 @@ function publish(ports: Ports, spec: string): void {
       "invalid",
       `invalid ranges specified for container and host Ports: ${containerText} and ${hostText}`,
     );
-  if (!PROTOCOLS.includes(protocol.toLowerCase())) throw new Fault("invalid", `invalid proto: ${protocol}`);
+  if (!PROTOCOLS.includes(protocol.toLowerCase()))
+    throw new Fault("invalid", `invalid proto: ${protocol}${didYouMean(protocol, PROTOCOLS)}`);
   for (let at = 0; at <= count; at++) {
     const port = `${container.first + at}/${protocol.toLowerCase()}`;
     ports[port] ??= [];

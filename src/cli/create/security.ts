@@ -1,5 +1,5 @@
 import type { HostConfigBody } from "#client";
-import { Fault } from "#errors";
+import { didYouMean, Fault } from "#errors";
 import { readText } from "./environment.ts";
 
 /**
@@ -21,7 +21,10 @@ export function securityOptions(
 function inlined(option: string): string {
   const [, key = "", separator, value = ""] = /^([^=:]*)([=:])?(.*)$/s.exec(option) ?? [];
   if (separator === undefined && option !== "no-new-privileges")
-    throw new Fault("invalid", `Invalid --security-opt: ${JSON.stringify(option)}`);
+    throw new Fault(
+      "invalid",
+      `Invalid --security-opt: ${JSON.stringify(option)}${didYouMean(option, ["no-new-privileges"])}`,
+    );
   if (key !== "seccomp" || ["unconfined", "builtin"].includes(value)) return option;
   return `seccomp=${profile(value)}`;
 }

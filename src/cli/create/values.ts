@@ -1,3 +1,5 @@
+import { didYouMean } from "#errors";
+
 /** Readers of single values. Each check returns what is wrong, worded as docker's client words it, or undefined. */
 
 const SIZE = /^(\d+(?:\.\d+)?(?:e\d{1,2})?) ?([kmgtp]?)i?b?$/i;
@@ -90,7 +92,7 @@ export function ulimitOf(
   const [, name, soft, hard = soft] = /^([^=]*)=([^:]*)(?::(.*))?$/.exec(text) ?? [];
   if (name === undefined || soft === undefined || hard === undefined)
     return { problem: `invalid ulimit argument: ${text}` };
-  if (!LIMITS.has(name)) return { problem: `invalid ulimit type: ${name}` };
+  if (!LIMITS.has(name)) return { problem: `invalid ulimit type: ${name}${didYouMean(name, LIMITS)}` };
   for (const value of [soft, hard])
     if (!/^-?\d+$/.test(value))
       return { problem: `strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax` };

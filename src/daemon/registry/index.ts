@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { isIP } from "node:net";
 import { parseArgs } from "node:util";
-import { Fault, sentenceOf } from "#errors";
+import { Fault, nearest, sentenceOf } from "#errors";
 import { createLog, type Log, lockFile } from "#host";
 import {
   collectGarbage,
@@ -183,7 +183,10 @@ function read<Options extends NonNullable<Parameters<typeof parseArgs>[0]>["opti
   try {
     return parseArgs({ args: [...words], options, strict: true, allowPositionals: false }).values;
   } catch (cause) {
-    throw new Fault("invalid", `${sentenceOf(cause)}; see 'bunker registry --help'`, { cause });
+    const asked = /^Unknown option '--([\w-]+)'/.exec(sentenceOf(cause))?.[1] ?? "";
+    const found = nearest(asked, Object.keys(options));
+    const offer = found === undefined ? "" : `; did you mean --${found}?`;
+    throw new Fault("invalid", `${sentenceOf(cause)}; see 'bunker registry --help'${offer}`, { cause });
   }
 }
 

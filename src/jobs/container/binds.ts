@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 import type { OwnerMap } from "#container";
-import { Fault } from "#errors";
+import { didYouMean, Fault } from "#errors";
 import { parseOwners } from "./owners.ts";
 
 const ACCESS = ["ro", "rw"];
@@ -11,6 +11,7 @@ const CONSISTENCIES = ["consistent", "cached", "delegated"];
 const COPY = ["nocopy"];
 /** Podman's: what is written does not reach the source. */
 const OVERLAY = ["O"];
+const WORDS = [...ACCESS, ...LABELS, ...PROPAGATIONS, ...COPY, ...OVERLAY, ...CONSISTENCIES, "idmap"];
 const LONGEST_SAID = 512;
 
 /** `source:destination[:options]`, taken apart. */
@@ -134,7 +135,8 @@ function isMode(text: string): boolean {
 
 /** Podman's word that is not had is told from misspellings. */
 function badMode(text: string): Fault {
-  const said = `invalid mode: ${text.slice(0, LONGEST_SAID)}`;
+  const stranger = text.split(",").find((word) => !WORDS.includes(word)) ?? "";
+  const said = `invalid mode: ${text.slice(0, LONGEST_SAID)}${didYouMean(stranger, WORDS)}`;
   if (!text.split(",").includes("U")) return new Fault("invalid", said);
   return new Fault("invalid", `${said}: owners of sources are not changed, see idmap for how they are seen`);
 }

@@ -1,5 +1,5 @@
 import type { Container } from "#container";
-import { Fault } from "#errors";
+import { didYouMean, Fault } from "#errors";
 import { checkFilters, fits, flag, matches, matchesLabels } from "../filters.ts";
 import type { Rooms } from "../rooms.ts";
 import type { ContainerView, Filters } from "../types.ts";
@@ -82,7 +82,11 @@ function isOn({ container, endpoints, networkIds = {} }: ContainerView, value: s
 
 function check(filters: Filters, key: string, known: readonly string[]): void {
   const unknown = (filters[key] ?? []).find((value) => !known.includes(value));
-  if (unknown !== undefined) throw new Fault("invalid", `invalid filter '${key}=${unknown.slice(0, 100)}'`);
+  if (unknown !== undefined)
+    throw new Fault(
+      "invalid",
+      `invalid filter '${key}=${unknown.slice(0, 100)}'${didYouMean(unknown, known)}`,
+    );
 }
 
 function numbers(filters: Filters): readonly number[] {

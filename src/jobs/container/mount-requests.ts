@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { posix } from "node:path";
 import type { MountPoint, MountSpecRequest } from "#container";
-import { Fault } from "#errors";
+import { didYouMean, Fault } from "#errors";
 import { badMount, checkAbsolute, checkTarget, clean, isHostPath, PROPAGATIONS } from "./binds.ts";
 import { checkOwners, parseOwners } from "./owners.ts";
 
@@ -20,7 +20,8 @@ export function checkRequest(request: MountSpecRequest): string {
   const { type, source } = request;
   const destination = checkTarget(type, request.target);
   const own = OWN_OPTIONS[type];
-  if (own === undefined) throw badMount(type, "mount type unknown");
+  if (own === undefined)
+    throw badMount(type, `mount type unknown${didYouMean(type, Object.keys(OWN_OPTIONS))}`);
   for (const [name, value] of [
     ["BindOptions", request.bind],
     ["VolumeOptions", request.volume],
@@ -53,7 +54,10 @@ export function bindOf(
   const { bind } = request;
   const asked = bind?.propagation ?? "";
   if (asked !== "" && !PROPAGATIONS.includes(asked))
-    throw badMount("bind", `invalid propagation mode: ${asked.slice(0, 40)}`);
+    throw badMount(
+      "bind",
+      `invalid propagation mode: ${asked.slice(0, 40)}${didYouMean(asked, PROPAGATIONS)}`,
+    );
   if (!isHostPath(request.source)) checkSource(request.source);
   const source = clean(request.source);
   const createSource = bind?.createMountpoint === true;

@@ -1,5 +1,5 @@
 import type { HostSpec } from "#container";
-import { Fault } from "#errors";
+import { didYouMean, Fault } from "#errors";
 import {
   type Capability,
   defaultAppArmorProfile,
@@ -43,10 +43,19 @@ export function parseSecurityOptions(options: readonly string[]): SecurityOption
     else if (key === "systempaths" && value === "unconfined") found.isSystemUnconfined = true;
     else if (key === "writable-cgroups") found.isCgroupWritable = claim(value, option);
     else if (key === "label") found.warnings = [LABEL_WARNING];
-    else throw new Fault("invalid", `invalid --security-opt 2: "${option.slice(0, SHOWN)}"`);
+    else
+      throw new Fault(
+        "invalid",
+        `invalid --security-opt 2: "${option.slice(0, SHOWN)}"${meant(option, key)}`,
+      );
   }
   return found;
 }
+
+const KEYS = ["seccomp", "apparmor", "no-new-privileges", "systempaths", "writable-cgroups", "label"];
+
+const meant = (option: string, key: string): string =>
+  key === "systempaths" ? didYouMean(option, ["systempaths=unconfined"]) : didYouMean(key, KEYS);
 
 const LABEL_WARNING = "SELinux labels are not supported on this host. Label discarded.";
 

@@ -1,5 +1,5 @@
 import type { MountSpecRequest } from "#container";
-import { Fault } from "#errors";
+import { didYouMean, Fault } from "#errors";
 import { badMount } from "./binds.ts";
 
 /** What a tmpfs may be told besides `key=value`. Source: docker run reference, `--tmpfs`; mount(8). */
@@ -23,7 +23,7 @@ export function checkTmpfsOptions(text: string): string {
     if (value !== undefined && KEYS.includes(key) && VALUE.test(value)) continue;
     const said = value === undefined ? [key] : [key, value];
     const quoted = said.map((word) => JSON.stringify(word.slice(0, 200))).join(" ");
-    throw new Fault("invalid", `invalid tmpfs option [${quoted}]`);
+    throw new Fault("invalid", `invalid tmpfs option [${quoted}]${didYouMean(key, [...WORDS, ...KEYS])}`);
   }
   return text;
 }

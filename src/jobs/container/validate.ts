@@ -1,5 +1,5 @@
 import { type ContainerSpec, type HostSpec, parseSignal } from "#container";
-import { Fault } from "#errors";
+import { didYouMean, Fault } from "#errors";
 import { detectCgroups, isAccess, parseDeviceRule, RLIMIT_NAMES, rlimitNumber } from "#libcontainer";
 import { checkDeviceRequests } from "./requested-devices.ts";
 import { capabilitiesOf } from "./spec-process.ts";
@@ -53,18 +53,26 @@ function checkProcess({ env, workingDirectory, hostname, domainname, host }: Con
     throw new Fault("invalid", `Invalid value ${host.oomScoreAdj}, range for oom score adj is [-1000, 1000]`);
 }
 
-const MODES: readonly (readonly [keyof HostSpec, string, RegExp])[] = [
-  ["pidMode", "PID", /^(host|container:.+)?$/],
-  ["ipcMode", "IPC", /^(none|private|shareable|host|container:.+)?$/],
-  ["utsMode", "UTS", /^(host)?$/],
-  ["usernsMode", "USER", /^(host)?$/],
-  ["cgroupnsMode", "CGROUP", /^(host|private)?$/],
+const OTHER = "container:";
+/** What each may be besides empty; the prefix stands for another container's. */
+const MODES: readonly (readonly [keyof HostSpec, string, readonly string[]])[] = [
+  ["pidMode", "PID", ["host", OTHER]],
+  ["ipcMode", "IPC", ["none", "private", "shareable", "host", OTHER]],
+  ["utsMode", "UTS", ["host"]],
+  ["usernsMode", "USER", ["host"]],
+  ["cgroupnsMode", "CGROUP", ["host", "private"]],
 ];
 
+const isMode = (mode: string, words: readonly string[]): boolean =>
+  mode === "" ||
+  (words.includes(mode) && mode !== OTHER) ||
+  (words.includes(OTHER) && mode.startsWith(OTHER) && mode.length > OTHER.length);
+
 function checkModes({ hostname, host }: ContainerSpec): void {
-  for (const [key, word, pattern] of MODES) {
+  for (const [key, word, words] of MODES) {
     const mode = String(host[key]);
-    if (!pattern.test(mode)) throw new Fault("invalid", `invalid ${word} mode: ${mode.slice(0, 128)}`);
+    if (!isMode(mode, words))
+      throw new Fault("invalid", `invalid ${word} mode: ${mode.slice(0, 128)}${didYouMean(mode, words)}`);
   }
   if (host.utsMode === "host" && hostname !== "")
     throw new Fault("invalid", "conflicting options: hostname and the UTS mode");
@@ -78,7 +86,7 @@ function checkLimits({ ulimits, shmSizeBytes }: HostSpec): void {
     if (rlimitNumber(name) === undefined || name !== name.toLowerCase())
       throw new Fault(
         "invalid",
-        `invalid ulimit type: ${name.slice(0, 64)}; it is none of ${RLIMIT_NAMES.join(", ")}`,
+        `invalid ulimit type: ${name.slice(0, 64)}; it is none of ${RLIMIT_NAMES.join(", ")}${didYouMean(name, RLIMIT_NAMES)}`,
       );
     const isAbove = hard >= 0 && (soft < 0 || soft > hard);
     if (isAbove)

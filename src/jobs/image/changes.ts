@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 import { parseSignal } from "#container";
-import { Fault } from "#errors";
+import { didYouMean, Fault } from "#errors";
 import type { ImageConfig } from "#oci";
 import { listOf, pairsOf, wordsOf } from "./change-words.ts";
 import { healthOf } from "./health-change.ts";
@@ -77,7 +77,10 @@ export function applyChanges(settings: Settings, changes: readonly string[]): Se
     const instruction = word.toUpperCase();
     const apply = Object.hasOwn(INSTRUCTIONS, instruction) ? INSTRUCTIONS[instruction] : undefined;
     if (apply === undefined)
-      throw new Fault("invalid", `${word.slice(0, 100)} is not a valid change command`);
+      throw new Fault(
+        "invalid",
+        `${word.slice(0, 100)} is not a valid change command${didYouMean(instruction, Object.keys(INSTRUCTIONS))}`,
+      );
     if (text === "" && instruction !== "CMD" && instruction !== "ENTRYPOINT")
       throw new Fault("invalid", `${instruction} requires at least one argument`);
     current = apply(current, { instruction, text, hasCommand });

@@ -1,4 +1,4 @@
-import { Fault } from "#errors";
+import { didYouMean, Fault } from "#errors";
 import type { Image, Images } from "#graph";
 import { familiarReference, familiarRepository, type Reference } from "#oci";
 import type { Filters } from "../types.ts";
@@ -10,7 +10,8 @@ const NEVER = 0;
 /** Throws `invalid` in Docker's words when there is a filter that this verb does not know. */
 export function checkFilters(filters: Filters, known: readonly string[]): void {
   const unknown = Object.keys(filters).find((key) => !known.includes(key));
-  if (unknown !== undefined) throw new Fault("invalid", `invalid filter '${unknown}'`);
+  if (unknown !== undefined)
+    throw new Fault("invalid", `invalid filter '${unknown}'${didYouMean(unknown, known)}`);
 }
 
 /** A filter that is true or false, once; undefined when it is not given. */

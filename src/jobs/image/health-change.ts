@@ -1,4 +1,4 @@
-import { Fault } from "#errors";
+import { didYouMean, Fault } from "#errors";
 import { listOf } from "./change-words.ts";
 
 /** As an image's configuration has it; times in nanoseconds. */
@@ -57,7 +57,11 @@ function optionOf(name: string, value: string): Record<string, number> {
     return { Retries: Number(value) };
   }
   const field = Object.hasOwn(TIMES, name) ? TIMES[name] : undefined;
-  if (field === undefined) throw new Fault("invalid", `Unknown flag: ${name}`);
+  if (field === undefined)
+    throw new Fault(
+      "invalid",
+      `Unknown flag: ${name}${didYouMean(name, [...Object.keys(TIMES), "retries"])}`,
+    );
   return { [field]: durationOf(name, value) };
 }
 

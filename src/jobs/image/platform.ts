@@ -5,6 +5,7 @@ import {
   type Digest,
   formatPlatform,
   type ImageConfig,
+  meantPlatform,
   type Platform,
   parsePlatform,
 } from "#oci";
@@ -29,7 +30,7 @@ export function checkPlatform(config: ImageConfig, wanted: Platform, name: strin
   if (isPlatform(config, wanted)) return;
   throw new Fault(
     "not_found",
-    `image with reference ${name} was found but its platform (${formatPlatform(platformOf(config))}) does not match the specified platform (${formatPlatform(wanted)})`,
+    `image with reference ${name} was found but its platform (${formatPlatform(platformOf(config))}) does not match the specified platform (${formatPlatform(wanted)})${meantPlatform(wanted)}`,
   );
 }
 

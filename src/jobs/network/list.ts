@@ -1,11 +1,13 @@
 import { z } from "zod";
 import { defineJob } from "#engine";
-import { Fault } from "#errors";
+import { didYouMean, Fault } from "#errors";
 import { checkFilters, FiltersInput, fits, flag, matches, matchesLabels } from "../filters.ts";
 import type { Rooms } from "../rooms.ts";
 import { PREDEFINED } from "./find.ts";
 
 const KEYS = ["dangling", "driver", "id", "label", "name", "scope", "type"];
+
+const TYPES = ["builtin", "custom"];
 
 interface Needs {
   readonly networks: Pick<Rooms["networks"], "list" | "members">;
@@ -20,9 +22,12 @@ export const listNetworks = (needs: Needs) =>
     async run({ filters }) {
       checkFilters(filters, KEYS);
       const isDangling = flag(filters, "dangling");
-      const unknown = (filters.type ?? []).find((type) => !["builtin", "custom"].includes(type));
+      const unknown = (filters.type ?? []).find((type) => !TYPES.includes(type));
       if (unknown !== undefined)
-        throw new Fault("invalid", `invalid filter: 'type'='${unknown.slice(0, 100)}'`);
+        throw new Fault(
+          "invalid",
+          `invalid filter: 'type'='${unknown.slice(0, 100)}'${didYouMean(unknown, TYPES)}`,
+        );
       return needs.networks.list().filter(({ id, name, driver, labels, scope }) => {
         const isPredefined = PREDEFINED.includes(name);
         return (

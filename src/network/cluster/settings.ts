@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
-import { Fault, sentenceOf } from "#errors";
+import { didYouMean, Fault, sentenceOf } from "#errors";
 import { formatAddress, parseAddress } from "../addresses.ts";
 import type { EtcdOptions } from "./etcd.ts";
 
@@ -33,7 +33,7 @@ export function readClusterSettings(flags: ClusterFlags): ClusterSettings {
   if (unknown !== undefined)
     throw new Fault(
       "invalid",
-      `Cannot use --cluster-store-opt ${unknown}: it is not known; there are ${OPTIONS.join(", ")}`,
+      `Cannot use --cluster-store-opt ${unknown}: it is not known; there are ${OPTIONS.join(", ")}${didYouMean(unknown, OPTIONS)}`,
     );
   const tls = readTls(flags.options);
   const { hosts, path } = parseStore(flags.store);

@@ -15,6 +15,7 @@ import {
   Manifest,
   MEDIA,
   matchesDigest,
+  meantPlatform,
   type Platform,
   parseJson,
   platformsOf,
@@ -107,7 +108,7 @@ export function chooseManifest(index: Index, platform: Platform): Descriptor {
   const offered = platformsOf(index.manifests);
   throw new Fault(
     "not_found",
-    `no matching manifest for ${formatPlatform(platform)} in the manifest list entries: ${offered.length === 0 ? "it names no platform" : `there are ${offered.slice(0, 50).join(", ")}`}`,
+    `no matching manifest for ${formatPlatform(platform)} in the manifest list entries: ${offered.length === 0 ? "it names no platform" : `there are ${offered.slice(0, 50).join(", ")}`}${meantPlatform(platform)}`,
   );
 }
 

@@ -1,6 +1,6 @@
 import { type Context, Hono } from "hono";
 import { AuthBody, DiskUsageQuery, EventsQuery } from "#api";
-import { Fault } from "#errors";
+import { didYouMean, Fault } from "#errors";
 import type { EngineEvent } from "#jobs";
 import { clientGone, type JobRunner, type ServerEnv, type ServerFacts } from "../environment.ts";
 import { jsonResponse, toJson } from "../json.ts";
@@ -64,7 +64,11 @@ const KINDS = ["container", "image", "volume", "build-cache"];
 async function measure(engine: JobRunner, c: Context<ServerEnv>): Promise<Measured> {
   const asked = c.req.queries("type") ?? [];
   const stranger = asked.find((kind) => !KINDS.includes(kind));
-  if (stranger !== undefined) throw new Fault("invalid", `unknown object type: ${stranger.slice(0, 100)}`);
+  if (stranger !== undefined)
+    throw new Fault(
+      "invalid",
+      `unknown object type: ${stranger.slice(0, 100)}${didYouMean(stranger, KINDS)}`,
+    );
   const wants = (kind: string) => asked.length === 0 || asked.includes(kind);
   const signal = clientGone(c);
   const list = { all: true, limit: 0, size: true, filters: {} };

@@ -1,4 +1,4 @@
-import { Fault } from "#errors";
+import { didYouMean, Fault } from "#errors";
 import type { Filters } from "#jobs";
 
 export const CONTAINER_FILTERS = words(
@@ -32,11 +32,16 @@ const ENUMERATED: Readonly<Record<string, ReadonlySet<string>>> = {
 export function parseFilters(text: string | undefined, known: ReadonlySet<string>): Filters {
   if (text === undefined || text === "") return {};
   const filters = Object.entries(decoded(text)).map(([key, given]) => {
-    if (!known.has(key)) throw new Fault("invalid", `Invalid filter '${key.slice(0, 100)}'`);
+    if (!known.has(key))
+      throw new Fault("invalid", `Invalid filter '${key.slice(0, 100)}'${didYouMean(key, known)}`);
     const values = valuesOf(key, given);
-    const stranger = values.find((value) => ENUMERATED[key]?.has(value) === false);
-    if (stranger !== undefined)
-      throw new Fault("invalid", `Invalid filter '${key}=${stranger.slice(0, 100)}'`);
+    const meant = ENUMERATED[key];
+    const stranger = values.find((value) => meant?.has(value) === false);
+    if (meant !== undefined && stranger !== undefined)
+      throw new Fault(
+        "invalid",
+        `Invalid filter '${key}=${stranger.slice(0, 100)}'${didYouMean(stranger, meant)}`,
+      );
     return [key, values] as const;
   });
   return Object.fromEntries(filters.filter(([, values]) => values.length > 0));

@@ -1,5 +1,5 @@
 import type { HostConfigBody, ResourcesBody } from "#api";
-import { Fault } from "#errors";
+import { didYouMean, Fault } from "#errors";
 import type { ContainerSpec } from "#jobs";
 import { toMountRequest } from "./mounts.ts";
 import { toPortBindings } from "./ports.ts";
@@ -131,7 +131,10 @@ const idFileOf = ({ ContainerIDFile }: HostConfigBody) =>
 export function toRestartPolicy(body: { Name: string; MaximumRetryCount: number }): RestartPolicy {
   const name = RESTART_NAMES.find((known) => known === (body.Name || "no"));
   if (name === undefined)
-    throw new Fault("invalid", `Invalid restart policy: unknown policy '${body.Name.slice(0, 100)}'`);
+    throw new Fault(
+      "invalid",
+      `Invalid restart policy: unknown policy '${body.Name.slice(0, 100)}'${didYouMean(body.Name, RESTART_NAMES)}`,
+    );
   if (body.MaximumRetryCount < 0)
     throw new Fault("invalid", "Invalid restart policy: maximum retry count cannot be negative");
   if (body.MaximumRetryCount > 0 && name !== "on-failure")

@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { type IpamConfigBody, isAtLeast, type NetworkCreateBody } from "#api";
-import { Fault } from "#errors";
+import { didYouMean, Fault } from "#errors";
 import type { Jobs } from "#jobs";
 import { NO_SWARM } from "../swarm.ts";
 
@@ -40,7 +40,10 @@ function refuseAbsent({ Name, Scope, Ingress }: NetworkCreateBody): void {
   const cannot = `Cannot create the network ${Name.slice(0, 256)}`;
   if (Ingress || Scope === "swarm") throw new Fault("unavailable", NO_SWARM);
   if (!SCOPES.includes(Scope))
-    throw new Fault("invalid", `${cannot}: the scope "${Scope.slice(0, 100)}" is not local or global`);
+    throw new Fault(
+      "invalid",
+      `${cannot}: the scope "${Scope.slice(0, 100)}" is not local or global${didYouMean(Scope, SCOPES)}`,
+    );
 }
 
 type IpamConfig = z.infer<typeof IpamConfigBody>;

@@ -1,4 +1,4 @@
-import { Fault } from "#errors";
+import { didYouMean, Fault } from "#errors";
 
 const PROTOCOLS = new Set(["tcp", "udp", "sctp"]);
 
@@ -8,7 +8,8 @@ type PortMap = Readonly<Record<string, readonly { readonly HostIp: string; reado
 export function parsePorts(text: string): readonly string[] {
   const [range = "", protocol = "tcp", ...more] = text.split("/");
   const proto = protocol.toLowerCase() || "tcp";
-  if (more.length > 0 || !PROTOCOLS.has(proto)) throw invalidPort(text, `invalid proto: ${protocol}`);
+  if (more.length > 0 || !PROTOCOLS.has(proto))
+    throw invalidPort(text, `invalid proto: ${protocol}${didYouMean(protocol, PROTOCOLS)}`);
   const [first, last] = parseRange(range, text);
   if (first === 0) throw invalidPort(text, "port 0 is out of range");
   return Array.from({ length: last - first + 1 }, (_, index) => `${first + index}/${proto}`);

@@ -21,7 +21,7 @@ function draft(request: Partial<NetworkRequest>, known: readonly Network[] = [])
     { ...PLAIN, ...request },
     {
       store: { named: (name) => known.find((network) => network.name === name) },
-      drivers: { find: async () => driver },
+      drivers: { find: async () => driver, ownNames: () => ["bridge"] },
       settings: { defaultNetworkOptions: {} },
     },
   );

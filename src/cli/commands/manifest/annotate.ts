@@ -1,23 +1,10 @@
 import { Fault } from "#errors";
-import { parseReference } from "#oci";
+import { isKnownPlatform, meantPlatform, parseReference } from "#oci";
 import { defineCli } from "../../command.ts";
 import { csvFields } from "../../create/values.ts";
 import type { Flags } from "../../flags.ts";
 import type { EntryPlatform } from "../../manifests/entry.ts";
 import { ManifestStore } from "../../manifests/store.ts";
-
-/** What can be built and run. Source: Go, "Installing Go from source", "Optional environment variables". */
-const ARCHITECTURES: Readonly<Record<string, readonly string[]>> = {
-  darwin: ["386", "amd64", "arm", "arm64"],
-  dragonfly: ["amd64"],
-  freebsd: ["386", "amd64", "arm", "arm64"],
-  linux: ["386", "amd64", "arm", "arm64", "loong64", "mips64", "mips64le", "ppc64le", "riscv64", "s390x"],
-  netbsd: ["386", "amd64", "arm"],
-  openbsd: ["386", "amd64", "arm", "arm64"],
-  plan9: ["386", "amd64"],
-  solaris: ["amd64"],
-  windows: ["386", "amd64", "arm", "arm64"],
-};
 
 const FLAGS = {
   arch: { kind: "text", hint: "string", about: "Set architecture" },
@@ -43,10 +30,10 @@ export const manifestAnnotate = defineCli({
     const { platform: before = { architecture: "", os: "" } } = entry.Descriptor;
     const platform = annotated(before, flags);
     const { os, architecture } = platform;
-    if (!Object.hasOwn(ARCHITECTURES, os) || ARCHITECTURES[os]?.includes(architecture) !== true)
+    if (!isKnownPlatform(platform))
       throw new Fault(
         "invalid",
-        `manifest entry for image has unsupported os/arch combination: ${os}/${architecture}`,
+        `manifest entry for image has unsupported os/arch combination: ${os}/${architecture}${meantPlatform(platform)}`,
       );
     store.save(list, reference, { ...entry, Descriptor: { ...entry.Descriptor, platform } });
     return 0;

@@ -1,4 +1,4 @@
-import { Fault } from "#errors";
+import { didYouMean, Fault } from "#errors";
 import { defineCli } from "../../command.ts";
 import { fs } from "../../lazy-fs.ts";
 import { serviceUnit, socketUnit } from "./units.ts";
@@ -20,7 +20,10 @@ export const setupSystemd = defineCli({
     };
     const asked = flags.text("print");
     if (asked !== "" && !Object.hasOwn(units, asked))
-      throw new Fault("invalid", `Cannot print the unit "${asked}": there are service and socket`);
+      throw new Fault(
+        "invalid",
+        `Cannot print the unit "${asked}": there are service and socket${didYouMean(asked, Object.keys(units))}`,
+      );
     const wanted = asked === "" ? Object.keys(units) : [asked];
     session.console.out(
       wanted

@@ -1,5 +1,5 @@
 import type { ContainerSpec } from "#container";
-import { Fault, sentenceOf } from "#errors";
+import { didYouMean, Fault, sentenceOf } from "#errors";
 import { Template } from "#template";
 import { LinearPattern } from "./pattern/index.ts";
 import { parseSyslogAddress, syslogFacility, syslogFormat } from "./syslog-address.ts";
@@ -50,9 +50,16 @@ export function checkLog(config: LogConfig): void {
   readBoolean(config.options, "cache-disabled");
   const known = Object.hasOwn(OPTIONS, driver) ? OPTIONS[driver] : undefined;
   if (known === undefined)
-    throw new Fault("invalid", `logger: no log driver named '${driver.slice(0, 80)}' is registered`);
+    throw new Fault(
+      "invalid",
+      `logger: no log driver named '${driver.slice(0, 80)}' is registered${didYouMean(driver, [...LOG_DRIVERS, "none"])}`,
+    );
   const unknown = Object.keys(config.options).find((key) => !known.includes(key) && !COMMON.includes(key));
-  if (unknown !== undefined) throw new Fault("invalid", unknownOption(unknown.slice(0, 80), driver));
+  if (unknown !== undefined)
+    throw new Fault(
+      "invalid",
+      unknownOption(unknown.slice(0, 80), driver) + didYouMean(unknown, [...known, ...COMMON]),
+    );
   if (ROTATED.includes(driver)) rotation(config);
   else cacheRotation(config);
   checkAttributes(config.options);
@@ -66,10 +73,15 @@ const unknownOption = (key: string, driver: string): string =>
     ? `unknown log opt '${key}' for log driver local`
     : `unknown log opt '${key}' for ${driver} log driver`;
 
+const LOG_MODES = ["blocking", "non-blocking"];
+
 function checkMode(options: Options): void {
   const { mode = "" } = options;
-  if (!["", "blocking", "non-blocking"].includes(mode))
-    throw new Fault("invalid", `logger: logging mode not supported: ${mode.slice(0, 40)}`);
+  if (mode !== "" && !LOG_MODES.includes(mode))
+    throw new Fault(
+      "invalid",
+      `logger: logging mode not supported: ${mode.slice(0, 40)}${didYouMean(mode, LOG_MODES)}`,
+    );
   if (options["max-buffer-size"] === undefined) return;
   if (mode !== "non-blocking")
     throw new Fault("invalid", "logger: max-buffer-size option is only supported with 'mode=non-blocking'");

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { Fault } from "#errors";
+import { didYouMean, Fault } from "#errors";
 
 /** Where a syslog server is; without a path or a host, this host's own. */
 export type SyslogAddress =
@@ -72,7 +72,8 @@ function parseHost(text: string, shown: string): { readonly host: string; readon
 export function syslogFacility(text = ""): number {
   const named = Object.hasOwn(FACILITIES, text) ? FACILITIES[text] : numbered(text);
   const facility = text === "" ? FACILITIES.daemon : named;
-  if (facility === undefined) throw new Fault("invalid", "invalid syslog facility");
+  if (facility === undefined)
+    throw new Fault("invalid", `invalid syslog facility${didYouMean(text, Object.keys(FACILITIES))}`);
   return facility;
 }
 
@@ -81,6 +82,10 @@ const numbered = (text: string): number | undefined =>
 
 export function syslogFormat(text = ""): SyslogFormat {
   const format = Object.hasOwn(FORMATS, text) ? FORMATS[text] : undefined;
-  if (format === undefined) throw new Fault("invalid", `Invalid syslog format: '${text.slice(0, 40)}'`);
+  if (format === undefined)
+    throw new Fault(
+      "invalid",
+      `Invalid syslog format: '${text.slice(0, 40)}'${didYouMean(text, Object.keys(FORMATS))}`,
+    );
   return format;
 }

@@ -1,4 +1,4 @@
-import { Fault } from "#errors";
+import { didYouMean, Fault } from "#errors";
 import type { Network } from "../../types.ts";
 
 /** Source: Docker, overlay driver. */
@@ -30,7 +30,10 @@ export const portOf = (network: Pick<Network, "options">): number =>
 export function checkOptions({ options }: Pick<Network, "options">): void {
   const unknown = Object.keys(options).find((key) => !KNOWN.includes(key));
   if (unknown !== undefined)
-    throw new Fault("invalid", `Cannot use the option ${unknown}: overlay networks have ${KNOWN.join(", ")}`);
+    throw new Fault(
+      "invalid",
+      `Cannot use the option ${unknown}: overlay networks have ${KNOWN.join(", ")}${didYouMean(unknown, KNOWN)}`,
+    );
   const encrypted = options[ENCRYPTED] ?? "";
   if (!["", "true", "1", "false", "0"].includes(encrypted))
     throw new Fault("invalid", `Cannot use the option ${ENCRYPTED}=${encrypted}: it is true or false`);

@@ -1,4 +1,4 @@
-import { Fault } from "#errors";
+import { didYouMean, Fault } from "#errors";
 import { findLink, readSysctl } from "#host";
 import { parseAddress } from "../../addresses.ts";
 import type { EndpointRecord, Joined, Network, NetworkDriver, NetworkHost } from "../../driver.ts";
@@ -51,7 +51,7 @@ export class UpperDriver implements NetworkDriver {
     if (unknown !== undefined)
       throw new Fault(
         "invalid",
-        `Cannot use the option ${unknown}: ${kind} networks have ${known.join(", ")}`,
+        `Cannot use the option ${unknown}: ${kind} networks have ${known.join(", ")}${didYouMean(unknown, known)}`,
       );
     if (!knowsLinkKind(this.#host.netlink, kind))
       throw new Fault(

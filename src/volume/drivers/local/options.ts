@@ -1,4 +1,4 @@
-import { Fault } from "#errors";
+import { didYouMean, Fault } from "#errors";
 import { MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_REC } from "#host";
 
 /** What is mounted where a volume's content is to be. */
@@ -64,7 +64,10 @@ const IGNORED = ["loop", "_netdev", "nofail", "auto", "noauto", "user", "nouser"
 export function parseLocalOptions(options: Readonly<Record<string, string>>): LocalOptions {
   for (const key of Object.keys(options))
     if (!KNOWN.includes(key))
-      throw new Fault("invalid", `invalid option: ${JSON.stringify(key.slice(0, 80))}`);
+      throw new Fault(
+        "invalid",
+        `invalid option: ${JSON.stringify(key.slice(0, 80))}${didYouMean(key, KNOWN)}`,
+      );
   const { type = "", device = "", o = "", size } = options;
   const sizeBytes = size === undefined ? 0 : parseSize(size);
   for (const [key, others] of Object.entries(NEEDED))

@@ -2,19 +2,29 @@
 const SLIPS = 2;
 const SHORT_LETTERS = 5;
 
-/** The known word that was probably meant, if one is near enough. */
-export function nearest(typed: string, known: readonly string[]): string | undefined {
+/** The known word that was probably meant, whatever its case, if another is near enough; the word itself never is. */
+export function nearest(typed: string, known: Iterable<string>): string | undefined {
   const limit = typed.length < 2 ? 0 : typed.length <= SHORT_LETTERS ? 1 : SLIPS;
+  const folded = typed.length < 2 ? typed : typed.toLowerCase();
   let best: string | undefined;
   let bestDistance = limit + 1;
   for (const word of known) {
-    const distance = distanceOf(typed, word);
+    if (word === typed) return undefined;
+    // What others send may be of any length, and the table below is as large as both words multiplied.
+    if (Math.abs(word.length - typed.length) > limit) continue;
+    const distance = distanceOf(folded, word.toLowerCase());
     if (distance < bestDistance) {
       best = word;
       bestDistance = distance;
     }
   }
   return best;
+}
+
+/** What goes behind a sentence that refuses a word of a fixed set: `; did you mean always?`, or nothing. */
+export function didYouMean(typed: string, known: Iterable<string>): string {
+  const offered = nearest(typed, known);
+  return offered === undefined ? "" : `; did you mean ${offered}?`;
 }
 
 /** How many letters must be put in, taken out, changed, or swapped with their neighbour. Source: Damerau and Levenshtein. */
