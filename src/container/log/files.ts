@@ -4,6 +4,8 @@ import { createGunzip } from "node:zlib";
 
 /** More rotated files than this are not looked for. */
 const MOST_FILES = 1000;
+/** So many numbers in a row that no file has end the search: while files are renamed one is missing for a moment. */
+const MOST_MISSING = 3;
 const BLOCK = 256 * 1024;
 /** What the supervisor puts into the head of a packed file: the inode of what it packed. Source: RFC 1952, "Extra field". */
 const PACKED_HEAD = 24;
@@ -47,27 +49,37 @@ async function originOf(handle: FileHandle): Promise<number | undefined> {
 /** All files there are, newest first. The caller closes them. */
 export async function openAll(path: string): Promise<readonly OpenLog[]> {
   const files: OpenLog[] = [];
-  for (let age = 0; age < MOST_FILES; age++) {
+  let missing = 0;
+  for (let age = 0; age < MOST_FILES && missing < MOST_MISSING; age++) {
     const file = await openLog(path, age);
-    if (file === undefined && age > 0) break;
-    // A rotation between two opens shows the same file twice.
-    if (
-      file === undefined ||
-      files.some(({ inode, origin }) => inode === file.inode || origin === file.inode)
-    )
-      await file?.handle.close();
+    missing = file === undefined ? missing + 1 : 0;
+    if (file === undefined) continue;
+    if (await isAmong(files, file)) await file.handle.close();
     else files.push(file);
   }
   return files;
 }
+
+/** A rotation between two opens shows the same file twice, the second time perhaps as it was packed. */
+async function isAmong(files: readonly OpenLog[], file: OpenLog): Promise<boolean> {
+  if (files.some(({ inode }) => inode === file.inode)) return true;
+  const namesake = file.isPacked
+    ? files.find(({ isPacked, origin }) => !isPacked && origin === file.origin)
+    : undefined;
+  // A file made later may have got the number of one that was packed and removed; it has been written to since.
+  return namesake !== undefined && (await writtenAt(namesake)) === (await writtenAt(file));
+}
+
+const writtenAt = async ({ handle }: OpenLog) => (await handle.stat({ bigint: true })).mtimeNs;
 
 /** The file written after this one; the oldest there is when this one has been rotated away. */
 export async function openNext(path: string, last: OpenLog | undefined): Promise<OpenLog | undefined> {
   const newest = await stat(path).catch(() => undefined);
   if (newest === undefined || newest.ino === last?.inode) return undefined;
   const files = await openAll(path);
-  // The newest of that number: as long as it is held open, no later file can have it.
-  const isLast = ({ origin, inode }: OpenLog) => origin === last?.origin || inode === last?.inode;
+  // As long as it is held open no later file can have its number; what a packed one was packed from is held by nobody.
+  const isLast = ({ origin, inode, isPacked }: OpenLog) =>
+    inode === last?.inode || (isPacked && last?.isPacked === false && origin === last.origin);
   const known = last === undefined ? -1 : files.findIndex(isLast);
   const next = known < 0 ? await oldestSince(files, last) : files[known - 1];
   for (const file of files) if (file !== next) await file.handle.close();

@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { appendFile, rename, rm, utimes, writeFile } from "node:fs/promises";
+import { appendFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { gzipSync } from "node:zlib";
 import { type LogQuery, readLog } from "#container";
 import { scratch } from "../../fakes/scratch.ts";
 
@@ -23,6 +24,16 @@ async function logged(files: Readonly<Record<string, string>>) {
   const path = `${root.path}/x-json.log`;
   for (const [suffix, text] of Object.entries(files)) await writeFile(path + suffix, text);
   return path;
+}
+
+/** As the supervisor packs it. Source: RFC 1952, "Extra field". */
+function packed(text: string, inode: number): Buffer {
+  const plain = gzipSync(text);
+  const extra = Buffer.from([12, 0, 0x42, 0x4b, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+  extra.writeBigUInt64LE(BigInt(inode), 6);
+  const head = Buffer.from(plain.subarray(0, 10));
+  head[3] = 4;
+  return Buffer.concat([head, extra, plain.subarray(10)]);
 }
 
 type Wish = Partial<LogQuery>;
@@ -51,6 +62,22 @@ const THREE = line(1, "one\n") + line(2, "two\n", "stderr") + line(3, "three\n")
 describe("a log", () => {
   test("is read in order across rotated files", async () => {
     const path = await logged({ "": line(3, "c\n"), ".1": line(2, "b\n"), ".2": line(1, "a\n") });
+    expect(await read(path)).toEqual(["a\n", "b\n", "c\n"]);
+  });
+
+  test("is read whole while its files are being renamed, which leaves one number without a file", async () => {
+    const path = await logged({ "": line(3, "c\n"), ".2": line(2, "b\n"), ".4": line(1, "a\n") });
+    expect(await read(path)).toEqual(["a\n", "b\n", "c\n"]);
+  });
+
+  test("is read once where a file is seen plain and packed, and whole where another has got its number", async () => {
+    const path = await logged({ "": line(3, "c\n"), ".1": line(2, "b\n") });
+    const { ino, mtime } = await stat(`${path}.1`);
+    await writeFile(`${path}.2.gz`, packed(line(2, "b\n"), ino));
+    await utimes(`${path}.2.gz`, mtime, mtime);
+    await utimes(`${path}.1`, mtime, mtime);
+    await writeFile(`${path}.3.gz`, packed(line(1, "a\n"), (await stat(path)).ino));
+    await utimes(`${path}.3.gz`, mtime, mtime);
     expect(await read(path)).toEqual(["a\n", "b\n", "c\n"]);
   });
 
@@ -210,6 +237,18 @@ describe("following a log", () => {
     await rename(path, `${path}.1`);
     await writeFile(path, line(4, "d\n"));
     expect([await next(), await next(), await next()]).toEqual(["b\n", "c\n", "d\n"]);
+    end();
+    expect(await next()).toBeUndefined();
+  });
+
+  test("goes on from a packed file to one that has got the number of what was packed", async () => {
+    const path = await logged({ ".aside": line(2, "b\n") });
+    await writeFile(`${path}.1.gz`, packed(line(1, "a\n"), (await stat(`${path}.aside`)).ino));
+    const { next, end } = follow(path);
+    expect(await next()).toBe("a\n");
+    const second = next();
+    await rename(`${path}.aside`, path);
+    expect(await second).toBe("b\n");
     end();
     expect(await next()).toBeUndefined();
   });
