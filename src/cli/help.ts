@@ -1,9 +1,10 @@
-import { nearest } from "#errors";
+import { Fault, nearest } from "#errors";
 import type { Command } from "./command.ts";
 import type { Flag, FlagTable } from "./flags.ts";
 import { GLOBAL_FLAGS } from "./globals.ts";
 import type { Session } from "./session.ts";
 import { GROUPS, type Leaf, leafAt, TOP } from "./tree.ts";
+import { unbuilt } from "./unbuilt.ts";
 
 const WIDTH = 80;
 
@@ -83,6 +84,8 @@ export async function explain(session: Session, words: readonly string[]): Promi
     return session.say(`Run '${program} ${first} --help': the ${first} explains itself.`);
   if (group !== undefined && (second === "" || second.startsWith("-")))
     return explainGroup(session, first, second);
+  const missing = unbuilt(first);
+  if (missing !== undefined && !Object.hasOwn(TOP, first)) throw new Fault("unsupported", missing);
   const leaves = group?.commands ?? TOP;
   const name = group === undefined ? first : second;
   const leaf = Object.hasOwn(leaves, name) ? leaves[name] : undefined;

@@ -85,6 +85,9 @@ async function searchTree(session: Session, words: readonly string[], all: reado
     session.exitCode = await runPlugin(session, plugin, all);
     return;
   }
+  const { unbuilt } = await import("./unbuilt.ts");
+  const missing = unbuilt(words[0] ?? "");
+  if (missing !== undefined) throw new Fault("unsupported", missing);
   const { runTree } = await import("./citty-tree.ts");
   if (!(await runTree(session, words))) await showHelp(session, words);
 }

@@ -1,5 +1,6 @@
 import { Fault } from "#errors";
 import { defineCli } from "../command.ts";
+import { UNBUILT } from "../unbuilt.ts";
 
 /** `bunker build`. Its flags are not read: whoever asks for a build learns that there is none. */
 export const build = defineCli({
@@ -10,9 +11,6 @@ export const build = defineCli({
   words: { min: 0 },
   isUnparsed: true,
   async run() {
-    throw new Fault(
-      "unsupported",
-      "Cannot build an image: the builder is not part of this version; build elsewhere, then pull or load the result",
-    );
+    throw new Fault("unsupported", UNBUILT.build ?? "");
   },
 });

@@ -4,6 +4,7 @@ import { GLOBAL_FLAGS } from "../globals.ts";
 import { ROLES } from "../help.ts";
 import type { Session } from "../session.ts";
 import { GROUPS, type Leaf, leafAt, TOP } from "../tree.ts";
+import { isOffered } from "../unbuilt.ts";
 import { type Scanned, scan } from "./scan.ts";
 import { namesOf } from "./sources.ts";
 import { FILTER_VALUES, FILTERS, type Offer, OPERANDS, PATH_FLAGS, VALUES } from "./table.ts";
@@ -50,7 +51,9 @@ function atTop(
 ): Promise<Completion> | Completion {
   if (scanned.pending !== undefined || (partial.startsWith("-") && !scanned.isOver))
     return inCommand(session, { name: "", table: GLOBAL_FLAGS, partial, scanned });
-  const groups = Object.entries(GROUPS).map(([text, { about }]) => ({ text, about }));
+  const groups = Object.entries(GROUPS).flatMap(([text, { about }]) =>
+    isOffered(text) ? [{ text, about }] : [],
+  );
   const roles = Object.entries(ROLES).map(([text, { about }]) => ({ text, about }));
   return matching([...commandsOf(TOP), ...groups, ...roles], partial, NO_FILES);
 }
@@ -127,7 +130,7 @@ const plain = (names: readonly string[]): Candidate[] =>
 function commandsOf(leaves: Readonly<Record<string, Leaf>>): Candidate[] {
   const seen = new Set<Leaf>();
   return Object.entries(leaves).flatMap(([text, leaf]) => {
-    if (seen.has(leaf)) return [];
+    if (seen.has(leaf) || !isOffered(text)) return [];
     seen.add(leaf);
     return [{ text, about: leaf.about }];
   });
