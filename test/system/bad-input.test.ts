@@ -72,7 +72,7 @@ describe("words that make no sense", () => {
     { words: ["build", "."], code: 1, says: /^Cannot build an image: / },
     { words: ["builder", "prune", "-f"], code: 1, says: "Cannot prune the build cache: there is no builder" },
     { words: ["checkpoint", "create", "taken", "c"], code: 1, says: "checkpoints are not supported" },
-    { words: run("--restart", "on-failur", "busybox"), code: 125, says: /; did you mean on-failure\?$/ },
+    { words: ["run", "--restart", "on-failur", "busybox"], code: 125, says: /; did you mean on-failure\?$/ },
     { words: run("--cap-add", "NET_ADMN", "busybox"), code: 125, says: /; did you mean NET_ADMIN\?$/ },
     { words: run("--pull", "allways", "busybox"), code: 125, says: /; did you mean always\?$/ },
     { words: ["ps", "--filter", "statis=exited"], code: 1, says: /; did you mean status\?$/ },
