@@ -24,6 +24,7 @@ export class Links {
 
   /** What a container knows others by, in the order of the aliases. */
   from(parent: string): readonly Link[] {
+    if (this.#all.length === 0) return this.#all;
     return this.#all
       .filter((link) => link.parent === parent)
       .toSorted((one, other) => (one.alias < other.alias ? -1 : 1));

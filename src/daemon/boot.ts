@@ -205,9 +205,9 @@ function resting(app: App, quiet: Quiet): App {
       quiet.touch();
       return app.fetch(request, bindings);
     },
-    async polled(target) {
+    polled(asked) {
       quiet.touch();
-      return app.polled?.(target);
+      return app.polled?.(asked) ?? Promise.resolve(undefined);
     },
   };
 }

@@ -27,9 +27,29 @@ export interface JobRecord {
   readonly error?: string;
 }
 
-interface Running {
+/** A job under way. Most jobs end before anybody looks at their signal: it is made for the first who does. */
+class Running {
   record: JobRecord;
-  readonly controller: AbortController;
+  #controller?: AbortController;
+
+  constructor(record: JobRecord) {
+    this.record = record;
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    return this.#controller.signal;
+  }
+
+  /** Undefined while nobody has asked it to end. */
+  get aborted(): AbortSignal | undefined {
+    return this.#controller?.signal.aborted ? this.#controller.signal : undefined;
+  }
+
+  abort(reason: Fault): void {
+    this.#controller ??= new AbortController();
+    this.#controller.abort(reason);
+  }
 }
 
 /** Runs jobs by name. Every run is listed, timed and cancellable, whoever asked for it. */
@@ -68,7 +88,7 @@ export class Engine<Table extends JobTable = JobTable> {
   cancel(id: string): void {
     const running = this.#running.get(id);
     if (running === undefined) throw new Fault("not_found", `No such running job: ${id}`);
-    running.controller.abort(new Fault("cancelled", `Job ${id} (${running.record.name}) was cancelled`));
+    running.abort(new Fault("cancelled", `Job ${id} (${running.record.name}) was cancelled`));
   }
 
   /**
@@ -86,13 +106,14 @@ export class Engine<Table extends JobTable = JobTable> {
     if (!parsed.success) throw new Fault("invalid", `Cannot run ${name}: ${issueOf(parsed.error)}`);
 
     const running = this.#begin(name, parsed.data);
-    const { controller } = running;
-    const giveUp = () => controller.abort(new Fault("cancelled", `${name} was cancelled by its client`));
+    const giveUp = () => running.abort(new Fault("cancelled", `${name} was cancelled by its client`));
     if (options.signal?.aborted) giveUp();
     options.signal?.addEventListener("abort", giveUp, { once: true });
     const context: JobContext = {
       id: running.record.id,
-      signal: controller.signal,
+      get signal() {
+        return running.signal;
+      },
       environment: options.environment ?? {},
       streams: options.streams ?? {},
       report: (progress) => options.onProgress?.(progress),
@@ -103,13 +124,13 @@ export class Engine<Table extends JobTable = JobTable> {
     // The caller's signal stays connected: what a job hands out (a log that is followed) may outlive the job.
     const end = (thrown?: unknown) => this.#end(running, thrown);
     try {
-      controller.signal.throwIfAborted();
+      running.aborted?.throwIfAborted();
       const output = await job.run(parsed.data, context);
       if (isAsyncIterable(output)) return whole(output, end) as Table[Name]["output"];
       end();
       return output as Table[Name]["output"];
     } catch (thrown) {
-      const cause = controller.signal.aborted && isAbort(thrown) ? controller.signal.reason : thrown;
+      const cause = running.aborted !== undefined && isAbort(thrown) ? running.aborted.reason : thrown;
       end(cause);
       throw cause;
     }
@@ -118,17 +139,14 @@ export class Engine<Table extends JobTable = JobTable> {
   #begin(name: string, input: unknown): Running {
     this.#count += 1;
     const id = this.#count.toString(16).padStart(8, "0");
-    const running: Running = {
-      record: {
-        id,
-        name,
-        arguments: shown(input),
-        phase: "started",
-        startedAt: Date.now(),
-        status: "running",
-      },
-      controller: new AbortController(),
-    };
+    const running = new Running({
+      id,
+      name,
+      arguments: shown(input),
+      phase: "started",
+      startedAt: Date.now(),
+      status: "running",
+    });
     this.#running.set(id, running);
     return running;
   }
@@ -186,9 +204,13 @@ function issueOf(error: { issues: readonly { path: PropertyKey[]; message: strin
 }
 
 function shown(input: unknown): Record<string, string> {
-  if (typeof input !== "object" || input === null) return {};
-  const words = Object.entries(input).filter(([, value]) =>
-    ["string", "number", "boolean"].includes(typeof value),
-  );
-  return Object.fromEntries(words.map(([key, value]) => [key, String(value).slice(0, 200)]));
+  const words: Record<string, string> = {};
+  if (typeof input !== "object" || input === null) return words;
+  // A loop over the keys: every job comes past here.
+  for (const key of Object.keys(input)) {
+    const value: unknown = (input as Readonly<Record<string, unknown>>)[key];
+    if (typeof value === "string" || typeof value === "number" || typeof value === "boolean")
+      words[key] = String(value).slice(0, 200);
+  }
+  return words;
 }

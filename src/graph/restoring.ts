@@ -111,7 +111,7 @@ export class RestoringDriver implements GraphDriver {
   }
 
   async #with<T>(layer: LayerId, use: (driver: GraphDriver) => Promise<T>): Promise<T> {
-    await this.#ready(layer);
+    if (this.#needs.missing.size > 0) await this.#ready(layer);
     try {
       return await use(this.#needs.driver);
     } catch (thrown) {
@@ -128,7 +128,6 @@ export class RestoringDriver implements GraphDriver {
   /** The base before what stands on it. */
   async #ready(layer: LayerId): Promise<void> {
     const { table, missing } = this.#needs;
-    if (missing.size === 0) return;
     for (const row of table.chain(layer).toReversed()) {
       if (!missing.has(row.id)) continue;
       const restoring = this.#restoring.get(row.id) ?? this.#needs.durability.remake(row);

@@ -14,6 +14,8 @@ const CONFIG_LIMIT = 8 * 1024 * 1024;
 /** What is written down of an image's last use is no older than this. Milliseconds. */
 const USE_GRAIN = 3600 * 1000;
 const REASON_LIMIT = 300;
+/** How many names are kept taken apart: every list and every inspection looks up the same few. */
+const REFERENCES = 256;
 const HEX_PREFIX = /^(?:sha256:)?([0-9a-f]{1,64})$/;
 
 /** `config` is the configuration's exact text: its digest is the image's id. */
@@ -45,6 +47,7 @@ export class ImageStore implements Images {
   #known: ReadonlyMap<Digest, Image> | undefined;
   /** Rows that cannot be read, with the reason: no images, until somebody mends them. */
   readonly damaged = new Map<Digest, string>();
+  readonly #references = new Map<string, Reference>();
   /** Uses since the daemon's start. */
   readonly #used = new Map<Digest, number>();
 
@@ -188,12 +191,21 @@ export class ImageStore implements Images {
 
   #findByName(text: string): Image | undefined {
     try {
-      const id = this.repositories.find(parseReference(text));
+      const id = this.repositories.find(this.#reference(text));
       return id === undefined ? undefined : this.get(id);
     } catch (thrown) {
       if (thrown instanceof Fault && thrown.kind === "invalid") return undefined;
       throw thrown;
     }
+  }
+
+  #reference(text: string): Reference {
+    const known = this.#references.get(text);
+    if (known !== undefined) return known;
+    const reference = parseReference(text);
+    if (this.#references.size >= REFERENCES) this.#references.clear();
+    this.#references.set(text, reference);
+    return reference;
   }
 
   #findByPrefix(text: string): Image | undefined {

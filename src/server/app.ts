@@ -17,7 +17,7 @@ import { streamRoutes } from "./routes/streams.ts";
 import { systemRoutes } from "./routes/system.ts";
 import { volumeContentRoutes } from "./routes/volume-content.ts";
 import { volumeRoutes } from "./routes/volumes.ts";
-import type { HijackableApp } from "./upgrade.ts";
+import type { HijackableApp, Polled } from "./upgrade.ts";
 
 export interface AppNeeds {
   readonly engine: JobRunner;
@@ -67,7 +67,7 @@ export function createApp({ engine, facts }: AppNeeds): App {
   const headers = commonHeaders(facts);
   return {
     headers,
-    polled: (target) => inspected(target, { engine, facts, details }).catch(() => undefined),
+    polled: (asked) => inspected(asked, { engine, facts, details }),
     routes: tables.flatMap(({ routes }) => routes.map(({ method, path }) => ({ method, path }))),
     async fetch(request, bindings = {}) {
       const response = await app.fetch(request, bindings);
@@ -77,18 +77,17 @@ export function createApp({ engine, facts }: AppNeeds): App {
   };
 }
 
-const INSPECTED = /^\/containers\/([\w.-]+)\/json$/;
-
-/** What GET /containers/{id}/json tells, without a route. */
+/** What GET /containers/{id}/json tells, without a route; undefined where it would tell of a fault. */
 async function inspected(
-  target: string,
+  { ref, version = API_VERSION }: Polled,
   { engine, facts, details }: AppNeeds & { readonly details: ContainerDetails },
 ): Promise<string | undefined> {
-  const { path, version = API_VERSION } = splitPath(`http://bunker${target}`);
-  const ref = INSPECTED.exec(path)?.[1];
-  if (ref === undefined) return undefined;
-  demandSupported(version, facts);
-  return details.json(await engine.run("container.inspect", { ref, size: false }), version);
+  try {
+    demandSupported(version, facts);
+    return details.json(await engine.run("container.inspect", { ref, size: false }), version);
+  } catch {
+    return undefined;
+  }
 }
 
 /** What every reply says of the server. */

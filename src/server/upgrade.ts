@@ -28,12 +28,19 @@ export interface Hijack {
 
 export type HeaderFields = readonly (readonly [string, string])[];
 
+/** GET /containers/{ref}/json, which clients that wait for something ask for all the time. */
+export interface Polled {
+  readonly ref: string;
+  /** Of the API; absent where the path says none. */
+  readonly version?: string;
+}
+
 export interface HijackableApp {
   fetch(request: Request, bindings: ServerEnv["Bindings"]): Promise<Response>;
   /** Part of every reply. */
   readonly headers: HeaderFields;
-  /** The JSON that a GET of this target is answered with; undefined where only `fetch` knows the answer. Never throws. */
-  polled?(target: string): Promise<string | undefined>;
+  /** The JSON that it is answered with; undefined where only `fetch` knows the answer. Never rejects. */
+  polled?(asked: Polled): Promise<string | undefined>;
   /** Whether somebody is asked before each request: then nothing may be answered past `fetch`. */
   isJudged?(): boolean;
 }

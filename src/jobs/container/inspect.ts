@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { z } from "zod";
 import { defineJob } from "#engine";
 import type { LayerId } from "#graph";
@@ -27,9 +26,9 @@ export const inspectContainer = (needs: Needs) =>
         graphData: await needs.graph.driver.data(container.layer as LayerId).catch(() => ({})),
         ...(size && (await sizesOf(needs, container))),
         files: {
-          hosts: join(directory, "hosts"),
-          hostname: join(directory, "hostname"),
-          resolvConf: join(directory, "resolv.conf"),
+          hosts: `${directory}/hosts`,
+          hostname: `${directory}/hostname`,
+          resolvConf: `${directory}/resolv.conf`,
         },
         appArmorProfile: isAppArmorEnabled() ? (apparmorProfile(container.spec.host) ?? "unconfined") : "",
       };

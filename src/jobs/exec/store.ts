@@ -5,6 +5,8 @@ import type { ExecSpec, ExecView } from "../types.ts";
 /** How many ended commands are remembered, of all containers together: some are asked for a command every few seconds. */
 const REMEMBERED = 4096;
 
+const NONE: readonly string[] = [];
+
 /** One command run, or to be run, in a running container. */
 interface ExecEntry {
   readonly id: string;
@@ -23,12 +25,15 @@ interface ExecEntry {
  */
 export class Execs {
   readonly #entries = new Map<string, ExecEntry>();
+  /** Ids by container, oldest first. A list is never written to: each change makes another. */
+  readonly #ofContainers = new Map<string, readonly string[]>();
   /** Ids, the oldest end first; the first of them may have been forgotten with their containers. */
   readonly #ended: string[] = [];
 
   create(containerId: string, spec: ExecSpec): string {
     const id = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("hex");
     this.#entries.set(id, { id, containerId, spec, state: { kind: "created" } });
+    this.#ofContainers.set(containerId, [...this.of(containerId), id]);
     return id;
   }
 
@@ -63,7 +68,16 @@ export class Execs {
     const entry = this.#entries.get(id);
     if (entry === undefined) return;
     entry.state = { kind: "ended", pid: exit.pid ?? 0, exitCode: exit.code };
-    if (this.#ended.push(id) > REMEMBERED) this.#entries.delete(this.#ended.shift() ?? "");
+    if (this.#ended.push(id) > REMEMBERED) this.#drop(this.#ended.shift() ?? "");
+  }
+
+  #drop(id: string): void {
+    const containerId = this.#entries.get(id)?.containerId;
+    if (containerId === undefined) return;
+    this.#entries.delete(id);
+    const left = this.of(containerId).filter((other) => other !== id);
+    if (left.length > 0) this.#ofContainers.set(containerId, left);
+    else this.#ofContainers.delete(containerId);
   }
 
   /** Throws `conflict` when it does not run. */
@@ -74,13 +88,12 @@ export class Execs {
   }
 
   of(containerId: string): readonly string[] {
-    return [...this.#entries.values()]
-      .filter((entry) => entry.containerId === containerId)
-      .map(({ id }) => id);
+    return this.#ofContainers.get(containerId) ?? NONE;
   }
 
   forget(containerId: string): void {
     for (const id of this.of(containerId)) this.#entries.delete(id);
+    this.#ofContainers.delete(containerId);
   }
 
   /** By full id or unique prefix. */

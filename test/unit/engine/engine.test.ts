@@ -73,6 +73,31 @@ describe("the engine", () => {
     ).rejects.toMatchObject({ kind: "cancelled" });
   });
 
+  test("has cancelled a job that looks at its signal only afterwards", async () => {
+    const [reached, cancelled] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const engine = engineWith(async (_, context) => {
+      reached.resolve();
+      await cancelled.promise;
+      expect(context.signal.aborted).toBe(true);
+      context.signal.throwIfAborted();
+      return 0;
+    });
+    const run = engine.run("number.double", { value: 1 });
+    await reached.promise;
+    engine.cancel(engine.list()[0]?.id ?? "");
+    cancelled.resolve();
+    await expect(run).rejects.toMatchObject({ kind: "cancelled" });
+  });
+
+  test("does not run a job whose caller has gone already", async () => {
+    const engine = engineWith(async () => Promise.reject(new Error("must not run")));
+    const gone = { signal: AbortSignal.abort() };
+    await expect(engine.run("number.double", { value: 1 }, gone)).rejects.toMatchObject({
+      kind: "cancelled",
+    });
+    expect(engine.list()).toMatchObject([{ status: "cancelled" }]);
+  });
+
   test("keeps the words of a failed job", async () => {
     const engine = engineWith(async () =>
       Promise.reject(new Fault("conflict", "Cannot double a taken number")),
