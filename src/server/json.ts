@@ -4,9 +4,6 @@ import { wholeResponse } from "./whole.ts";
 /** Go's largest int64, which clients in Go refuse to exceed. */
 const INT64_MAX = "9223372036854775807";
 
-/** JSON.rawJSON of the ECMAScript proposal "JSON.parse source text access", which Bun has and lib.d.ts lacks. */
-const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown };
-
 /** A number that may have left the range of int64, where a value begins. Text that looks so is only looked at again. */
 const BEYOND = /[:[,]-?\d{19}/;
 
@@ -28,8 +25,8 @@ export function toJson(value: unknown): string {
 /** Many times slower: each value is looked at. */
 function exactJson(value: unknown): string {
   return JSON.stringify(value, (_key, item: unknown) => {
-    if (typeof item === "bigint") return rawJSON(item.toString());
-    if (typeof item === "number" && item >= 2 ** 63 && Number.isInteger(item)) return rawJSON(INT64_MAX);
+    if (typeof item === "bigint") return JSON.rawJSON(item.toString());
+    if (typeof item === "number" && item >= 2 ** 63 && Number.isInteger(item)) return JSON.rawJSON(INT64_MAX);
     return item;
   });
 }

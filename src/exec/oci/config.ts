@@ -12,13 +12,6 @@ import {
   type SeccompProfile,
 } from "#libcontainer";
 
-declare global {
-  interface JSON {
-    /** Of ECMAScript 2026, which Bun has: a text that stands in the output as it is. */
-    rawJSON(text: string): object;
-  }
-}
-
 /** What every runtime reads that Debian, Fedora or Ubuntu has had since 2020. */
 const OCI_VERSION = "1.0.2";
 /** Below the bundle; the launcher mounts it there. */
