@@ -1,4 +1,5 @@
 import { Fault } from "#errors";
+import { isChecksumOf, SUM_AT, SUM_BYTES } from "./checksum.ts";
 import { readNumber } from "./numbers.ts";
 
 export const BLOCK = 512;
@@ -56,19 +57,12 @@ export function text(block: Buffer, offset: number, length: number): string {
 
 /** The checksum is that of the header with blanks in its own place. Old archives summed signed bytes: both are right. */
 function verifySum(block: Buffer): void {
-  const expected = readNumber(block, 148, 8);
-  if (expected === 256 + unsignedSum(block, 0, 148) + unsignedSum(block, 156, BLOCK)) return;
-  const large = block.reduce((count, byte, at) => count + (byte > 127 && (at < 148 || at >= 156) ? 1 : 0), 0);
-  if (expected !== 256 + unsignedSum(block, 0, 148) + unsignedSum(block, 156, BLOCK) - 256 * large)
+  const expected = readNumber(block, SUM_AT, SUM_BYTES);
+  if (isChecksumOf(expected, block)) return;
+  const large = block.reduce(
+    (count, byte, at) => count + (byte > 127 && (at < SUM_AT || at >= SUM_AT + SUM_BYTES) ? 1 : 0),
+    0,
+  );
+  if (!isChecksumOf(expected + 256 * large, block))
     throw new Fault("invalid", "Cannot read the archive: a header's checksum is wrong");
-}
-
-/** Four bytes at a time, in two pairs of lanes that are too wide to run over. */
-function unsignedSum(block: Buffer, from: number, to: number): number {
-  let lanes = 0;
-  for (let at = from; at < to; at += 4) {
-    const word = block.readUInt32LE(at);
-    lanes += (word & 0xff00ff) + ((word >>> 8) & 0xff00ff);
-  }
-  return (lanes & 0xffff) + (lanes >>> 16);
 }

@@ -1,23 +1,33 @@
+import { constants, readlinkSync } from "node:fs";
+import { Fault } from "#errors";
 import {
-  type BigIntStats,
-  closeSync,
-  constants,
-  fstatSync,
-  lstatSync,
-  openSync,
-  readlinkSync,
-} from "node:fs";
-import { failedWith, getAttribute, listAttributes, must, readAt, SEEK_DATA, SEEK_HOLE, seek } from "#host";
+  AT_FDCWD,
+  close,
+  type FileLook,
+  failedWith,
+  getAttribute,
+  getAttributeOf,
+  listAttributes,
+  listAttributesOf,
+  lookAtName,
+  lookAtOpen,
+  must,
+  openAt,
+  readAt,
+  SEEK_DATA,
+  SEEK_HOLE,
+  seek,
+} from "#host";
 import { isBarred } from "./attributes.ts";
 import type { ByteString, Entry, EntryType, Segment } from "./entry.ts";
+import { Gathered } from "./gathered.ts";
 import { baseOf, byteString, cString, parentOf, textOf } from "./names.ts";
-import { isWhiteout, namesIn } from "./tree.ts";
+import { namesIn } from "./tree.ts";
 import { OPAQUE_MARKS } from "./whiteouts.ts";
 import { headerOf, paddingAfter, TRAILER } from "./writer.ts";
 
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, S_IFMT, S_IFDIR, S_IFREG, S_IFLNK, S_IFCHR, S_IFBLK, S_IFIFO } =
   constants;
-const CHUNK_BYTES = 512 * 1024;
 const TYPES: Readonly<Record<number, EntryType>> = {
   [S_IFDIR]: "directory",
   [S_IFREG]: "file",
@@ -38,8 +48,9 @@ export type PackStyle = "plain" | "overlay" | "live";
  * links kept, holes kept. Sockets are left out, as everywhere.
  */
 export function* packTree(style: PackStyle): Generator<Uint8Array> {
-  yield* packDirectory("", { style, links: new Map(), prefix: "", isLive: style !== "plain" });
-  yield TRAILER;
+  const packing = packingFor({ style, isLive: style !== "plain" });
+  yield* packDirectory("", packing);
+  yield* ended(packing);
 }
 
 /** One path that differs: 0 modified, 1 added, 2 deleted. */
@@ -51,18 +62,17 @@ export interface Listed {
 
 /** What is on a list, sorted by path, as a layer: each path by itself, and a mark for what was deleted. */
 export async function* packList(list: AsyncIterable<Listed>): AsyncGenerator<Uint8Array> {
-  const packing: Packing = { style: "live", links: new Map(), prefix: "", isLive: true };
+  const packing = packingFor({ style: "live", isLive: true });
   for await (const { path: text, kind } of list) {
     const path = byteString(text.replace(/^\/+/, ""));
-    if (kind === 2) {
-      yield whiteout(parentOf(path), baseOf(path));
-      continue;
+    if (kind === 2) yield* packing.out.put(whiteout(parentOf(path), baseOf(path)));
+    else {
+      const look = lookUnlessGone(path, packing);
+      const type = look && TYPES[look.mode & S_IFMT];
+      if (type !== undefined && look !== undefined) yield* packEntry(path, { type, look, packing });
     }
-    const stats = unlessGone(() => lstatSync(Buffer.from(path, "latin1"), { bigint: true }), packing);
-    const type = stats && TYPES[Number(stats.mode) & S_IFMT];
-    if (type !== undefined && stats !== undefined) yield* packEntry(path, { type, stats, packing });
   }
-  yield TRAILER;
+  yield* ended(packing);
 }
 
 export interface Resource {
@@ -76,22 +86,23 @@ export interface Resource {
 
 /** One file, or a directory with itself as the first entry, of a tree that others may change meanwhile: what goes is left out. */
 export function* packResource({ entry, name, isRoots }: Resource): Generator<Uint8Array> {
-  const stats = lstatSync(Buffer.from(entry === "" ? "." : entry, "latin1"), { bigint: true });
-  const type = TYPES[Number(stats.mode) & S_IFMT];
-  const rest = { style: "plain", links: new Map(), isLive: true, ...(isRoots && { owner: 0 }) } as const;
-  if (type === "directory") {
-    const prefix = name === "/" ? name : `${name}/`;
-    const packing = { ...rest, prefix: prefix.slice(0, -1) };
-    yield* packEntry("", { type, stats, packing });
-    yield* packDirectory("", { ...rest, prefix });
+  const look = mustLook(entry, lookAtName(cString(entry === "" ? "." : entry)));
+  const type = TYPES[look.mode & S_IFMT];
+  const isDirectory = type === "directory";
+  const prefix = isDirectory && name !== "/" ? `${name}/` : name;
+  const packing = packingFor({ style: "plain", isLive: true, prefix, ...(isRoots && { owner: 0 }) });
+  if (isDirectory) {
+    yield* packEntry("", { type, look, packing: { ...packing, prefix: prefix.slice(0, -1) } });
+    yield* packDirectory("", packing);
   } else if (type !== undefined) {
     // Whatever it is called here, its whole name in the archive is the prefix.
-    yield* packEntry(entry, { type, stats, packing: { ...rest, prefix: name, isNamed: true } });
+    yield* packEntry(entry, { type, look, packing: { ...packing, isNamed: true } });
   }
-  yield TRAILER;
+  yield* ended(packing);
 }
 
 interface Packing {
+  readonly out: Gathered;
   readonly style: PackStyle;
   /** First name of each inode that has several: as in the archive. */
   readonly links: Map<string, ByteString>;
@@ -104,93 +115,122 @@ interface Packing {
   readonly owner?: number;
 }
 
+function packingFor(
+  given: Pick<Packing, "style" | "isLive" | "owner"> & { readonly prefix?: ByteString },
+): Packing {
+  return { prefix: "", ...given, links: new Map(), out: new Gathered() };
+}
+
+function* ended({ out }: Packing): Generator<Uint8Array> {
+  yield* out.put(TRAILER);
+  yield out.cut();
+}
+
 const nameOf = (path: ByteString, { prefix, isNamed }: Packing) =>
   isNamed === true ? prefix : `${prefix}${path}`;
 
-const GONE = ["ENOENT", "ENOTDIR", "ELOOP", "ENXIO", "ESTALE", "EINVAL"];
+const GONE = ["ENOENT", "ENOTDIR", "ELOOP", "ENXIO", "ESTALE", "EINVAL"] as const;
 
 /** Undefined when the tree is alive and what was to be looked at has gone or become another thing. */
 function unlessGone<T>(look: () => T, { isLive }: Packing): T | undefined {
   try {
     return look();
   } catch (thrown) {
-    const code = thrown instanceof Error && "code" in thrown ? String(thrown.code) : "";
-    if (isLive && GONE.includes(code)) return undefined;
+    const code = thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
+    if (isLive && GONE.some((name) => name === code)) return undefined;
     throw thrown;
   }
 }
 
+function lookUnlessGone(path: ByteString, { isLive }: Packing): FileLook | undefined {
+  const look = lookAtName(cString(path));
+  const isGone = typeof look === "number" && isLive && GONE.some((name) => failedWith(look, name));
+  return isGone ? undefined : mustLook(path, look);
+}
+
+function mustLook(path: ByteString, look: FileLook | number): FileLook {
+  if (typeof look !== "number") return look;
+  must(look, () => `look at ${textOf(path)}`);
+  throw new Fault("internal", `Cannot look at ${textOf(path)}`);
+}
+
 function* packDirectory(directory: ByteString, packing: Packing): Generator<Uint8Array> {
+  const { style, out } = packing;
   for (const name of [...(unlessGone(() => namesIn(directory), packing) ?? [])].sort()) {
-    if (packing.style === "overlay" && OPAQUE_MARKS.includes(name)) continue;
+    if (style === "overlay" && OPAQUE_MARKS.includes(name)) continue;
     const path = directory === "" ? name : `${directory}/${name}`;
-    const stats = unlessGone(() => lstatSync(Buffer.from(path, "latin1"), { bigint: true }), packing);
-    const type = stats && TYPES[Number(stats.mode) & S_IFMT];
-    if (type === undefined || stats === undefined) continue;
-    if (packing.style === "overlay" && isWhiteout({ mode: Number(stats.mode), rdev: Number(stats.rdev) }))
-      yield whiteout(directory, name);
-    else yield* packEntry(path, { type, stats, packing });
+    const look = lookUnlessGone(path, packing);
+    const type = look && TYPES[look.mode & S_IFMT];
+    if (type === undefined || look === undefined) continue;
+    if (style === "overlay" && type === "character" && look.major === 0 && look.minor === 0)
+      yield* out.put(whiteout(directory, name));
+    else yield* packEntry(path, { type, look, packing });
     if (type === "directory") yield* packDirectory(path, packing);
   }
 }
 
 interface Found {
   readonly type: EntryType;
-  readonly stats: BigIntStats;
+  readonly look: FileLook;
   readonly packing: Packing;
 }
 
 function* packEntry(path: ByteString, found: Found): Generator<Uint8Array> {
-  const { type, stats, packing } = found;
-  const hasOthers = type !== "directory" && stats.nlink > 1n;
-  const inode = `${stats.dev}:${stats.ino}`;
-  const first = hasOthers ? packing.links.get(inode) : undefined;
-  const entry = unlessGone(
-    () => describe(path, first === undefined ? found : { ...found, type: "hardlink" }),
-    packing,
-  );
-  if (entry === undefined) return;
+  const { type, look, packing } = found;
+  const { links, out, style } = packing;
+  const hasOthers = type !== "directory" && look.links > 1;
+  const first = hasOthers ? links.get(look.identity) : undefined;
   if (first !== undefined) {
-    yield headerOf({ ...entry, target: first });
+    yield* out.put(headerOf({ ...entryOf(path, { ...found, type: "hardlink" }), target: first }));
     return;
   }
-  if (type === "file") {
-    const descriptor = openRegular(path, packing);
-    if (descriptor === undefined) return;
-    if (hasOthers) packing.links.set(inode, entry.path);
-    yield* packFile(descriptor, entry, stats);
-    return;
+  if (type === "file") return yield* packFile(path, found);
+  const target = type === "symlink" ? unlessGone(() => linkAt(path), packing) : "";
+  if (target === undefined) return;
+  const attributes = attributesOf(listAttributes, getAttribute, cString(path === "" ? "." : path));
+  const entry = { ...entryOf(path, found), target, attributes };
+  if (hasOthers) links.set(look.identity, entry.path);
+  yield* out.put(headerOf(entry));
+  const isOpaque = style === "overlay" && getAttribute(cString(path), "trusted.overlay.opaque")?.[0] === 0x79;
+  if (type === "directory" && isOpaque) yield* out.put(whiteout(path, ".wh..opq"));
+}
+
+function linkAt(path: ByteString): ByteString {
+  return readlinkSync(Buffer.from(path, "latin1"), { encoding: "buffer" }).toString("latin1");
+}
+
+/** What is told of a file is what is open: its name may have become another's since it was looked at. */
+function* packFile(path: ByteString, { packing, ...found }: Found): Generator<Uint8Array> {
+  const { out, links } = packing;
+  const descriptor = openUnlessGone(path, packing);
+  if (descriptor === undefined) return;
+  try {
+    const look = packing.isLive ? mustLook(path, lookAtOpen(descriptor)) : found.look;
+    if ((look.mode & S_IFMT) !== S_IFREG) return;
+    const attributes = attributesOf(listAttributesOf, getAttributeOf, descriptor);
+    const plain = { ...entryOf(path, { ...found, look, packing }), attributes };
+    const entry = look.stored < look.size ? { ...plain, segments: segmentsOf(descriptor, plain) } : plain;
+    if (look.links > 1) links.set(look.identity, entry.path);
+    yield* out.put(headerOf(entry));
+    let stored = 0;
+    for (const segment of entry.segments ?? [{ offset: 0, length: entry.size }]) {
+      yield* out.fill(segment.length, (space, done) =>
+        read(descriptor, entry, { space, at: segment.offset + done }),
+      );
+      stored += segment.length;
+    }
+    yield* out.put(paddingAfter(stored));
+  } finally {
+    close(descriptor);
   }
-  if (hasOthers) packing.links.set(inode, entry.path);
-  yield headerOf(entry);
-  const isOpaque =
-    packing.style === "overlay" && getAttribute(cString(path), "trusted.overlay.opaque")?.[0] === 0x79;
-  if (type === "directory" && isOpaque) yield whiteout(path, ".wh..opq");
 }
 
 /** A name may have become a pipe since it was looked at: opening must not wait for somebody at its other end. */
-function openRegular(path: ByteString, packing: Packing): number | undefined {
-  const flags = O_RDONLY | O_NOFOLLOW | (packing.isLive ? O_NONBLOCK : 0);
-  const descriptor = unlessGone(() => openSync(Buffer.from(path, "latin1"), flags), packing);
-  if (descriptor === undefined || !packing.isLive || fstatSync(descriptor).isFile()) return descriptor;
-  closeSync(descriptor);
-  return undefined;
-}
-
-function* packFile(descriptor: number, entry: Entry, stats: BigIntStats): Generator<Uint8Array> {
-  try {
-    const isSparse = stats.blocks * 512n < stats.size;
-    const segments = isSparse ? segmentsOf(descriptor, entry) : undefined;
-    yield headerOf(segments === undefined ? entry : { ...entry, segments });
-    let stored = 0;
-    for (const segment of segments ?? [{ offset: 0, length: entry.size }]) {
-      yield* readSegment(descriptor, entry, segment);
-      stored += segment.length;
-    }
-    yield paddingAfter(stored);
-  } finally {
-    closeSync(descriptor);
-  }
+function openUnlessGone(path: ByteString, { isLive }: Packing): number | undefined {
+  const flags = O_RDONLY | O_NOFOLLOW | (isLive ? O_NONBLOCK : 0);
+  const descriptor = openAt(AT_FDCWD, cString(path), flags);
+  if (isLive && GONE.some((name) => failedWith(descriptor, name))) return undefined;
+  return must(descriptor, () => `open ${textOf(path)}`);
 }
 
 function segmentsOf(descriptor: number, { path, size }: Entry): readonly Segment[] {
@@ -214,59 +254,51 @@ function segmentsOf(descriptor: number, { path, size }: Entry): readonly Segment
 }
 
 /** What the header announced is what follows, even when the file shrinks meanwhile. */
-function* readSegment(
+function read(
   descriptor: number,
   { path }: Entry,
-  { offset, length }: Segment,
-): Generator<Uint8Array> {
-  for (let done = 0; done < length; ) {
-    const chunk = Buffer.alloc(Math.min(CHUNK_BYTES, length - done));
-    const read = must(readAt(descriptor, chunk, offset + done), () => `read ${textOf(path)}`);
-    const part = read === 0 ? chunk : chunk.subarray(0, read);
-    yield part;
-    done += part.length;
-  }
+  { space, at }: { readonly space: Buffer; readonly at: number },
+): number {
+  const length = must(readAt(descriptor, space, at), () => `read ${textOf(path)}`);
+  if (length > 0) return length;
+  space.fill(0);
+  return space.length;
 }
 
-function describe(path: ByteString, { type, stats, packing }: Found): Entry {
+function entryOf(path: ByteString, { type, look, packing }: Found): Entry {
+  const name = nameOf(path, packing);
   const isDevice = type === "character" || type === "block";
-  const { major, minor } = isDevice ? splitDevice(stats.rdev) : { major: 0, minor: 0 };
-  const nanoseconds = ((stats.mtimeNs % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
   return {
     type,
-    path: type === "directory" ? `${nameOf(path, packing)}/` : nameOf(path, packing),
-    target:
-      type === "symlink"
-        ? readlinkSync(Buffer.from(path, "latin1"), { encoding: "buffer" }).toString("latin1")
-        : "",
-    mode: Number(stats.mode) & 0o7777,
-    uid: packing.owner ?? Number(stats.uid),
-    gid: packing.owner ?? Number(stats.gid),
-    size: type === "file" ? Number(stats.size) : 0,
-    modified: {
-      seconds: Number((stats.mtimeNs - nanoseconds) / 1_000_000_000n),
-      nanoseconds: Number(nanoseconds),
-    },
-    major,
-    minor,
-    attributes: type === "hardlink" ? new Map() : attributesAt(path === "" ? "." : path),
+    path: type === "directory" ? `${name}/` : name,
+    target: "",
+    mode: look.mode & 0o7777,
+    uid: packing.owner ?? look.uid,
+    gid: packing.owner ?? look.gid,
+    size: type === "file" ? look.size : 0,
+    modified: look.modified,
+    major: isDevice ? look.major : 0,
+    minor: isDevice ? look.minor : 0,
+    attributes: NONE,
   };
 }
 
-function attributesAt(path: ByteString): ReadonlyMap<ByteString, Uint8Array> {
+const NONE: Entry["attributes"] = new Map();
+
+/** Of a name or of what is open. */
+function attributesOf<Of>(
+  list: (of: Of) => readonly ByteString[],
+  get: (of: Of, name: Buffer) => Uint8Array | undefined,
+  of: Of,
+): Entry["attributes"] {
+  const names = list(of);
+  if (names.length === 0) return NONE;
   const attributes = new Map<ByteString, Uint8Array>();
-  for (const name of listAttributes(cString(path))) {
-    const value = isBarred(name) ? undefined : getAttribute(cString(path), cString(name));
+  for (const name of names) {
+    const value = isBarred(name) ? undefined : get(of, cString(name));
     if (value !== undefined) attributes.set(name, value);
   }
   return attributes;
-}
-
-/** Source: makedev(3). */
-function splitDevice(device: bigint): { readonly major: number; readonly minor: number } {
-  const major = Number(((device >> 8n) & 0xfffn) | ((device >> 32n) & ~0xfffn));
-  const minor = Number((device & 0xffn) | ((device >> 12n) & 0xffffff00n));
-  return { major, minor };
 }
 
 function whiteout(directory: ByteString, name: ByteString): Buffer {
@@ -282,6 +314,6 @@ function whiteout(directory: ByteString, name: ByteString): Buffer {
     modified: { seconds: 0, nanoseconds: 0 },
     major: 0,
     minor: 0,
-    attributes: new Map(),
+    attributes: NONE,
   });
 }

@@ -1,3 +1,4 @@
+import { checksumOf, SUM_AT, SUM_BYTES } from "./checksum.ts";
 import type { ByteString, Entry, EntryType } from "./entry.ts";
 import { BLOCK } from "./header.ts";
 import { formatTime } from "./numbers.ts";
@@ -16,6 +17,7 @@ const TYPEFLAGS: Readonly<Record<EntryType, string>> = {
 const SMALL_LIMIT = 0o7777777;
 const LARGE_LIMIT = 0o77777777777;
 const NAME_LIMIT = 100;
+const ZERO = 0x30;
 const EXTENDED_NAME = "PaxHeaders/entry";
 
 /** The end of an archive. */
@@ -89,16 +91,21 @@ function block(
   header.write("ustar\x0000", 257, "latin1");
   octal(header, 329, { width: 8, value: entry.major });
   octal(header, 337, { width: 8, value: entry.minor });
-  header.fill(" ", 148, 156);
-  const sum = header.reduce((total, byte) => total + byte, 0);
-  header.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148, "latin1");
+  // Two names of a hundred bytes and a few digits never come to its modulus.
+  octal(header, SUM_AT, { width: SUM_BYTES - 1, value: checksumOf(header) });
+  header.write(" ", SUM_AT + SUM_BYTES - 1, "latin1");
   return header;
 }
 
+/** Digits that fill the field but for the NUL that ends it. */
 function octal(
   header: Buffer,
   offset: number,
   { width, value }: { readonly width: number; readonly value: number },
 ): void {
-  header.write(value.toString(8).padStart(width - 1, "0"), offset, "latin1");
+  let rest = value;
+  for (let at = offset + width - 2; at >= offset; at--) {
+    header[at] = ZERO + (rest % 8);
+    rest = Math.floor(rest / 8);
+  }
 }

@@ -51,12 +51,13 @@ const { symbols: libc } = dlopen("libc.so.6", {
   fchdir: { args: ["i32"], returns: "i32" },
   mount: { args: ["ptr", "ptr", "ptr", "u64", "ptr"], returns: "i32" },
   umount2: { args: ["ptr", "i32"], returns: "i32" },
-  syscall: { args: ["i64", "i64", "ptr", "u64", "u64"], returns: FFIType.i64_fast },
+  syscall: { args: ["i64", "i64", "ptr", "u64", "u64", "ptr"], returns: FFIType.i64_fast },
 });
 
 const errno = libc.__errno_location();
 /** Not in every C library that is still in use. Source: the kernel's tables of system calls. */
 const MKNODAT = process.arch === "arm64" ? 33 : 259;
+const STATX = process.arch === "arm64" ? 291 : 332;
 const OPENAT2 = 437;
 
 export const AT_FDCWD = -100;
@@ -116,7 +117,7 @@ export function openAt2(
   how: { readonly flags: number; readonly mode?: number; readonly resolve: number },
 ): number {
   const request = BigUint64Array.of(BigInt(how.flags), BigInt(how.mode ?? 0), BigInt(how.resolve));
-  return settle(Number(libc.syscall(OPENAT2, directory, bytes(path), addressOf(request), 24)));
+  return settle(Number(libc.syscall(OPENAT2, directory, bytes(path), addressOf(request), 24, null)));
 }
 
 export function close(descriptor: number): number {
@@ -133,6 +134,15 @@ export function readAt(descriptor: number, into: Uint8Array, offset: number): nu
 
 export function seek(descriptor: number, offset: number, whence: number): number {
   return settle(Number(libc.lseek64(descriptor, offset, whence)));
+}
+
+/** Fills a `struct statx` with the fields of a mask. Source: statx(2). */
+export function statx(
+  directory: number,
+  path: PathArgument,
+  { flags, mask, into }: { readonly flags: number; readonly mask: number; readonly into: Uint8Array },
+): number {
+  return settle(Number(libc.syscall(STATX, directory, bytes(path), flags, mask, into)));
 }
 
 export function truncate(descriptor: number, size: number): number {
@@ -208,7 +218,7 @@ export function exchange(one: PathArgument, other: PathArgument): number {
 
 /** `mode` with the file type (S_IFCHR, …); `device` as `makeDevice` gives it. */
 export function makeNodeAt(directory: number, path: PathArgument, mode: number, device: number): number {
-  return settle(Number(libc.syscall(MKNODAT, directory, bytes(path), mode, device)));
+  return settle(Number(libc.syscall(MKNODAT, directory, bytes(path), mode, device, null)));
 }
 
 /** Source: makedev(3): 12 and 20 bits are what the kernel keeps. */
