@@ -24,9 +24,12 @@ const EXTENDED_NAME = "PaxHeaders/entry";
 export const TRAILER = Buffer.alloc(2 * BLOCK);
 
 /** The zeros that fill the last block of data. */
-export function paddingAfter(size: number): Buffer {
-  return Buffer.alloc((BLOCK - (size % BLOCK)) % BLOCK);
+export function paddingAfter(size: number): Uint8Array {
+  return TRAILER.subarray(0, roundUp(size) - size);
 }
+
+const roundUp = (size: number) => Math.ceil(size / BLOCK) * BLOCK;
+const NOTHING = Buffer.alloc(0);
 
 /**
  * Everything that stands before an entry's data: an extended header where the plain one does not hold the
@@ -34,15 +37,24 @@ export function paddingAfter(size: number): Buffer {
  */
 export function headerOf(entry: Entry): Buffer {
   const records = recordsOf(entry);
-  const map = entry.segments === undefined ? Buffer.alloc(0) : formatMap(entry);
+  const map = entry.segments === undefined ? NOTHING : formatMap(entry);
   const data = entry.segments?.reduce((sum, { length }) => sum + length, 0) ?? entry.size;
   const size = entry.type === "file" ? map.length + data : 0;
   if (size > LARGE_LIMIT) records.set("size", String(size));
-  const plain = block(entry, { size, typeflag: TYPEFLAGS[entry.type] });
-  if (records.size === 0) return Buffer.concat([plain, map]);
-  const body = formatPax(records);
-  const extended = block({ ...entry, path: EXTENDED_NAME, target: "" }, { size: body.length, typeflag: "x" });
-  return Buffer.concat([extended, body, paddingAfter(body.length), plain, map]);
+  const body = records.size === 0 ? NOTHING : formatPax(records);
+  const before = records.size === 0 ? 0 : BLOCK + roundUp(body.length);
+  const header = Buffer.allocUnsafe(before + BLOCK + map.length).fill(0);
+  if (before > 0) {
+    block(header.subarray(0, BLOCK), {
+      entry: { ...entry, path: EXTENDED_NAME, target: "" },
+      size: body.length,
+      typeflag: "x",
+    });
+    header.set(body, BLOCK);
+  }
+  block(header.subarray(before, before + BLOCK), { entry, size, typeflag: TYPEFLAGS[entry.type] });
+  header.set(map, before + BLOCK);
+  return header;
 }
 
 function recordsOf(entry: Entry): Map<ByteString, ByteString> {
@@ -75,11 +87,11 @@ function formatMap({ segments = [] }: Entry): Buffer {
   return Buffer.concat([text, paddingAfter(text.length)]);
 }
 
+/** Into a block of zeros. */
 function block(
-  entry: Entry,
-  { size, typeflag }: { readonly size: number; readonly typeflag: string },
-): Buffer {
-  const header = Buffer.alloc(BLOCK);
+  header: Buffer,
+  { entry, size, typeflag }: { readonly entry: Entry; readonly size: number; readonly typeflag: string },
+): void {
   header.write(entry.path.slice(0, NAME_LIMIT), 0, "latin1");
   octal(header, 100, { width: 8, value: entry.mode });
   octal(header, 108, { width: 8, value: Math.min(entry.uid, SMALL_LIMIT) });
@@ -94,7 +106,6 @@ function block(
   // Two names of a hundred bytes and a few digits never come to its modulus.
   octal(header, SUM_AT, { width: SUM_BYTES - 1, value: checksumOf(header) });
   header.write(" ", SUM_AT + SUM_BYTES - 1, "latin1");
-  return header;
 }
 
 /** Digits that fill the field but for the NUL that ends it. */
