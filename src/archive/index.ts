@@ -19,7 +19,7 @@ export { sync } from "./sync.ts";
 export { through } from "./through.ts";
 export { type UnpackRequest, type UnpackStyle, unpack } from "./unpack.ts";
 export type { Unpacked } from "./unpacked.ts";
-export { type FileUnpackRequest, Unpackers } from "./unpackers.ts";
+export { type FileUnpackRequest, type GrowingFile, Unpackers } from "./unpackers.ts";
 export { type Verified, verify } from "./verify.ts";
 export {
   type Entrance,

@@ -16,6 +16,8 @@ export interface Order {
   readonly directory: string;
   readonly style: string;
   readonly path: string;
+  /** Whether it is to be hashed once it is not compressed. */
+  readonly isHashed: boolean;
 }
 
 /**

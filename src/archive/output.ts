@@ -1,4 +1,6 @@
+import { createHash } from "node:crypto";
 import { writeSync } from "node:fs";
+import type { Digest } from "#oci";
 
 /** An archive on standard output, no faster than it is read. A piece need not hold longer than until the next is asked for. */
 export async function writeArchive(pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void> {
@@ -10,17 +12,20 @@ export async function writeArchive(pieces: Iterable<Uint8Array> | AsyncIterable<
   await output.end();
 }
 
-/** An archive in an open file, from its start; `tell` hears how many bytes are there by now. */
+/** An archive in an open file, from its start; `tell` hears how many bytes are there by now. Returns the digest of all. */
 export async function writeArchiveInto(
   descriptor: number,
   pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
   tell: (written: number) => void,
-): Promise<void> {
+): Promise<Digest> {
+  const hash = createHash("sha256");
   let written = 0;
   for await (const piece of pieces) {
     for (let done = 0; done < piece.length; )
       done += writeSync(descriptor, piece, done, piece.length - done, written + done);
     written += piece.length;
     tell(written);
+    hash.update(piece);
   }
+  return `sha256:${hash.digest("hex")}` as Digest;
 }

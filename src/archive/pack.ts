@@ -1,4 +1,5 @@
 import { selfCommand } from "#host";
+import { type Digest, isDigest } from "#oci";
 import { failureOf, killer, QUICK_START } from "./child.ts";
 import { lines } from "./input.ts";
 import type { Listed, PackStyle } from "./packer.ts";
@@ -37,11 +38,11 @@ export interface LayerRequest {
 }
 
 /**
- * Writes what differs from another tree into a file, as a layer, and tells how many bytes are there by now. No other
- * process than the child that reads the directory touches them. Throws when a file cannot be read; leaving the loop
- * early ends the child.
+ * Writes what differs from another tree into a file, as a layer, tells how many bytes are there by now, and returns the
+ * digest of all of them. No other process than the child that reads the directory touches them. Throws when a file
+ * cannot be read; leaving the loop early ends the child.
  */
-export async function* packLayer(request: LayerRequest): AsyncGenerator<number> {
+export async function* packLayer(request: LayerRequest): AsyncGenerator<number, Digest> {
   const { directory, changes, descriptor, signal } = request;
   signal?.throwIfAborted();
   const list = changes?.map((change) => `${JSON.stringify(change)}\n`).join("");
@@ -52,8 +53,12 @@ export async function* packLayer(request: LayerRequest): AsyncGenerator<number> 
   });
   using _killed = killer(child, signal);
   const stderr = child.stderr.text();
-  for await (const line of lines(child.stdout)) yield Number(line);
+  let digest: Digest | undefined;
+  for await (const line of lines(child.stdout))
+    if (isDigest(line)) digest = line;
+    else yield Number(line);
   const code = await child.exited;
   signal?.throwIfAborted();
-  if (code !== 0) throw failureOf(child, await stderr);
+  if (code !== 0 || digest === undefined) throw failureOf(child, await stderr);
+  return digest;
 }

@@ -10,7 +10,7 @@ import { writeArchive, writeArchiveInto } from "./output.ts";
 import { type Listed, packList, packTree } from "./packer.ts";
 import { TarReader } from "./reader.ts";
 import { serveLocalGet, serveLocalPut, serveView } from "./serve-view.ts";
-import type { Unpacked } from "./unpacked.ts";
+import type { UnpackAnswer } from "./unpacked.ts";
 import { Unpacker } from "./unpacker.ts";
 import { Verifier } from "./verifier.ts";
 import type { WhiteoutStyle } from "./whiteouts.ts";
@@ -48,7 +48,7 @@ export async function serveArchive([verb = "", ...words]: readonly string[]): Pr
 /** `unpack DIRECTORY STYLE`: the archive is on standard input. */
 async function serveUnpack([directory = "", style = ""]: readonly string[]): Promise<void> {
   enter(directory);
-  say(await unpackHere(readStdin(), style));
+  say(await unpackHere(readStdin(), { style, isHashed: true }));
 }
 
 /** `unpack-files`: files that may still grow, one after the other, each named by an `Order` on standard input. */
@@ -56,17 +56,20 @@ async function serveUnpackFiles(): Promise<void> {
   const root = must(openAt(AT_FDCWD, "/", O_PATH | constants.O_DIRECTORY), "open /");
   const orders = lines(Bun.stdin.stream());
   for await (const order of orders) {
-    const { directory, style, path }: Order = JSON.parse(order);
+    const { directory, style, path, isHashed }: Order = JSON.parse(order);
     leave(root);
     const file = must(openAt(AT_FDCWD, path, constants.O_RDONLY), "open the blob");
     enter(directory);
-    say(await unpackHere(counted(followFile(file, orders)), style));
+    say(await unpackHere(counted(followFile(file, orders)), { style, isHashed }));
     close(file);
   }
 }
 
 /** Into the working directory. */
-async function unpackHere(source: AsyncIterable<Buffer>, style: string): Promise<Unpacked> {
+async function unpackHere(
+  source: AsyncIterable<Buffer>,
+  { style, isHashed }: Pick<Order, "style" | "isHashed">,
+): Promise<UnpackAnswer> {
   if (style !== "erofs" && !isStyle(style))
     throw new Fault("invalid", `Cannot unpack: "${style}" is no way to express whiteouts`);
   const unpacker = style === "erofs" ? new ErofsUnpacker(EROFS_IMAGE) : new Unpacker(style);
@@ -74,7 +77,7 @@ async function unpackHere(source: AsyncIterable<Buffer>, style: string): Promise
   const hash = new Bun.CryptoHasher("sha256");
   let expanded = 0;
   for await (const chunk of decompressInPlace(source)) {
-    hash.update(chunk);
+    if (isHashed) hash.update(chunk);
     expanded += chunk.length;
     reader.push(chunk);
   }
@@ -83,7 +86,8 @@ async function unpackHere(source: AsyncIterable<Buffer>, style: string): Promise
   if (style === "keep" && !reader.hasEnd)
     throw new Fault("invalid", "Cannot read the archive: it is cut off, or is no tar archive");
   const totals = unpacker.end();
-  return { diffId: `sha256:${hash.digest("hex")}` as Digest, expanded, ...totals };
+  const digest = isHashed ? { diffId: `sha256:${hash.digest("hex")}` as Digest } : {};
+  return { ...digest, expanded, ...totals };
 }
 
 /** `verify DIRECTORY`: the archive is open as descriptor 3. */
@@ -126,7 +130,7 @@ async function servePack([directory = "", style = ""]: readonly string[]): Promi
 
 /**
  * `pack-layer DIRECTORY FORM` into the file that is open as descriptor 3: of an `overlay` all, else what a `list` in lines of
- * JSON on standard input names. Each line of output is how many bytes are there.
+ * JSON on standard input names. Each line of output is how many bytes are there, and the last one the digest of all.
  */
 async function servePackLayer([directory = "", form = ""]: readonly string[]): Promise<void> {
   if (form !== "overlay" && form !== "list")
@@ -134,7 +138,8 @@ async function servePackLayer([directory = "", form = ""]: readonly string[]): P
   enter(directory);
   const pieces = form === "list" ? packList(listed()) : packTree("overlay");
   // At once: whoever follows reads while we go on.
-  await writeArchiveInto(BLOB_DESCRIPTOR, pieces, (written) => writeSync(1, `${written}\n`));
+  const digest = await writeArchiveInto(BLOB_DESCRIPTOR, pieces, (written) => writeSync(1, `${written}\n`));
+  writeSync(1, `${digest}\n`);
 }
 
 async function* listed(): AsyncGenerator<Listed> {

@@ -12,3 +12,7 @@ export const Unpacked = z.object({
   entries: z.number(),
 });
 export type Unpacked = Readonly<z.infer<typeof Unpacked>>;
+
+/** The same of an archive that somebody else may hash. */
+export const UnpackAnswer = Unpacked.partial({ diffId: true });
+export type UnpackAnswer = Readonly<z.infer<typeof UnpackAnswer>>;

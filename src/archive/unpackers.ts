@@ -1,9 +1,11 @@
 import { z } from "zod";
+import { Fault } from "#errors";
 import { selfCommand } from "#host";
+import type { Digest } from "#oci";
 import { failureOf, killedBy, QUICK_START } from "./child.ts";
 import { lines, type Order, WHOLE } from "./input.ts";
 import type { UnpackStyle } from "./unpack.ts";
-import { Unpacked } from "./unpacked.ts";
+import { UnpackAnswer, type Unpacked } from "./unpacked.ts";
 
 /** How long a process that has nothing to do waits for the next archive, in milliseconds. */
 const IDLE_MILLISECONDS = 2000;
@@ -11,14 +13,21 @@ const IDLE_MILLISECONDS = 2000;
 export interface FileUnpackRequest {
   readonly directory: string;
   readonly whiteouts: UnpackStyle;
-  /** An open file that may still grow: the iterable tells how many bytes are there, and ends when it is whole. */
-  readonly file: { readonly descriptor: number; readonly growth: AsyncIterable<number> };
+  readonly file: GrowingFile;
   readonly signal?: AbortSignal;
   /** Compressed bytes consumed so far. */
   readonly report?: (consumed: number) => void;
 }
 
-const Message = z.union([z.object({ consumed: z.number() }), Unpacked]);
+/** An open file that may still grow: the iterable tells how many bytes are there, and ends when it is whole. */
+export interface GrowingFile {
+  readonly descriptor: number;
+  readonly growth: AsyncIterable<number>;
+  /** What its writer has come to when it is whole; the file is then not compressed, and not hashed once more. */
+  readonly digest?: () => Digest;
+}
+
+const Message = z.union([z.object({ consumed: z.number() }), UnpackAnswer]);
 
 /**
  * Unpacks files in processes that stay for the next one: starting one, and the first steps of its code, cost as much as
@@ -88,14 +97,17 @@ class Worker implements AsyncDisposable {
       failure = { thrown };
       this.#child.kill("SIGKILL");
     });
-    const unpacked = await this.#listen(report);
+    const answer = await this.#listen(report);
     signal?.throwIfAborted();
-    if (unpacked === undefined) {
+    if (answer === undefined) {
       const [complaint, code] = await Promise.all([this.#complaint, this.#child.exited]);
       throw code !== 1 && failure !== undefined ? failure.thrown : failureOf(this.#child, complaint);
     }
     await sent;
-    return unpacked;
+    const diffId = answer.diffId ?? request.file.digest?.();
+    if (diffId === undefined)
+      throw new Fault("internal", "Cannot unpack the archive: nobody has told its digest");
+    return { ...answer, diffId };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -106,7 +118,8 @@ class Worker implements AsyncDisposable {
   async #send({ directory, whiteouts, file }: FileUnpackRequest): Promise<void> {
     // Whatever becomes of its name meanwhile, it is the file that is open here.
     const path = `/proc/${process.pid}/fd/${file.descriptor}`;
-    await this.#say(JSON.stringify({ directory, style: whiteouts, path } satisfies Order));
+    const isHashed = file.digest === undefined;
+    await this.#say(JSON.stringify({ directory, style: whiteouts, path, isHashed } satisfies Order));
     for await (const available of file.growth) await this.#say(String(available));
     await this.#say(WHOLE);
   }
@@ -118,7 +131,7 @@ class Worker implements AsyncDisposable {
   }
 
   /** Undefined when it ended before it was done. */
-  async #listen(report: FileUnpackRequest["report"]): Promise<Unpacked | undefined> {
+  async #listen(report: FileUnpackRequest["report"]): Promise<UnpackAnswer | undefined> {
     for (;;) {
       const { value, done } = await this.#answers.next();
       if (done === true) return undefined;

@@ -1,4 +1,4 @@
-import type { MountSpec } from "#oci";
+import type { Digest, MountSpec } from "#oci";
 
 export type LayerId = string & { readonly brand: "LayerId" };
 export type Verdict = { readonly usable: true } | { readonly usable: false; readonly reason: string };
@@ -65,13 +65,14 @@ export interface GraphDriver extends AsyncDisposable {
   /** What differs from the parent (for a writable layer: from the image), sorted by path. */
   changes(layer: LayerId): Promise<readonly Change[]>;
   /**
-   * Writes what differs from the parent into an open file, as a tar archive in a layer's form, names sorted, and tells
-   * how many bytes are there by now. Of a layer that is in use: what changes meanwhile is there as it was or as it is.
+   * Writes what differs from the parent into an open file, as a tar archive in a layer's form, names sorted, tells how
+   * many bytes are there by now, and returns the digest of all of them. Of a layer that is in use: what changes meanwhile
+   * is there as it was or as it is.
    */
   diff(
     layer: LayerId,
     options: { readonly descriptor: number; readonly signal: AbortSignal },
-  ): AsyncIterable<number>;
+  ): AsyncGenerator<number, Digest>;
   /** Bytes in the layer itself. */
   size(layer: LayerId): Promise<number>;
   remove(layer: LayerId): Promise<void>;

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
-import { type Compression, compressionOf, expand, type Unpackers } from "#archive";
+import { type Compression, compressionOf, expand, type GrowingFile, type Unpackers } from "#archive";
+import { Fault } from "#errors";
 import { type Descriptor, type Digest, MEDIA } from "#oci";
 import type { Content } from "./content.ts";
 import type { GraphDriver, LayerId, StagedLayer } from "./driver.ts";
@@ -44,7 +45,7 @@ export async function receiveLayer(archive: LayerArchive, receiving: Receiving):
   let unpacked = { diffId: "" as Digest, bytes: 0 };
   const tree = undo.use(
     await driver.stage(parent === undefined ? {} : { parent }, async (target) => {
-      const growing = { descriptor: file.fd, growth: incoming.growth };
+      const growing = { ...incoming.file, descriptor: file.fd };
       unpacked = await unpackers.unpack({ ...target, file: growing, signal });
       await incoming.synced;
     }),
@@ -72,16 +73,26 @@ export async function receiveLayer(archive: LayerArchive, receiving: Receiving):
 
 interface Incoming {
   readonly compression: Compression;
-  /** How many bytes are in the file by now. */
-  readonly growth: AsyncIterable<number>;
+  /** How many bytes are in the file by now, and what they come to if that is known. */
+  readonly file: Omit<GrowingFile, "descriptor">;
   /** Resolves when all of them are on disk; nobody need wait for it should something fail before. */
   readonly synced: Promise<void>;
   /** Of the blob, where that is not the digest of what is in it. */
   digest(): Digest | undefined;
 }
 
-function writing(write: (descriptor: number) => AsyncIterable<number>, file: FileHandle): Incoming {
-  return { compression: "none", ...syncing(write(file.fd), file), digest: () => undefined };
+function writing(write: Exclude<LayerArchive, AsyncIterable<Uint8Array>>, file: FileHandle): Incoming {
+  let digest: Digest | undefined;
+  async function* growth() {
+    digest = yield* write(file.fd);
+  }
+  const { synced, file: growing } = syncing(growth(), file);
+  const told = () => {
+    if (digest === undefined)
+      throw new Fault("internal", "Cannot make a layer: it is not written to its end");
+    return digest;
+  };
+  return { compression: "none", synced, file: { ...growing, digest: told }, digest: () => undefined };
 }
 
 async function storing(
@@ -100,14 +111,14 @@ async function storing(
 }
 
 /** The disk is at work while the last of it is unpacked. */
-function syncing(growth: AsyncIterable<number>, file: FileHandle): Pick<Incoming, "growth" | "synced"> {
+function syncing(growth: AsyncIterable<number>, file: FileHandle): Pick<Incoming, "file" | "synced"> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   promise.catch(() => {});
   async function* all() {
     yield* growth;
     file.sync().then(resolve, reject);
   }
-  return { growth: all(), synced: promise };
+  return { file: { growth: all() }, synced: promise };
 }
 
 async function* stored(

@@ -82,8 +82,8 @@ export class RestoringDriver implements GraphDriver {
     return this.#with(layer, (driver) => driver.changes(layer));
   }
 
-  async *diff(...[layer, options]: Parameters<GraphDriver["diff"]>): AsyncGenerator<number> {
-    yield* await this.#with(layer, async (driver) => driver.diff(layer, options));
+  async *diff(...[layer, options]: Parameters<GraphDriver["diff"]>): ReturnType<GraphDriver["diff"]> {
+    return yield* await this.#with(layer, async (driver) => driver.diff(layer, options));
   }
 
   size(layer: LayerId): Promise<number> {

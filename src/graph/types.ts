@@ -45,8 +45,13 @@ export interface MadeLayer {
   readonly held: readonly LayerId[];
 }
 
-/** Bytes as they come, or what writes itself into an open file and tells how many bytes, not compressed, are there by now. */
-export type LayerArchive = AsyncIterable<Uint8Array> | ((descriptor: number) => AsyncIterable<number>);
+/**
+ * Bytes as they come, or what writes itself into an open file, tells how many bytes, not compressed, are there by now, and
+ * returns the digest of all of them.
+ */
+export type LayerArchive =
+  | AsyncIterable<Uint8Array>
+  | ((descriptor: number) => AsyncGenerator<number, Digest>);
 
 export interface Layers {
   /** `sha256(parent + " " + diffId)`. Source: OCI image specification, config.md, "Layer ChainID". */

@@ -15,6 +15,7 @@ import {
 import { Unpackers, unpack } from "#archive";
 import type { GraphDriver, GraphDriverKind, LayerId } from "#graph";
 import { getAttribute, mountsBelow } from "#host";
+import { type Digest, sha256 } from "#oci";
 import { scratch } from "../fakes/scratch.ts";
 import { inPieces, type TarMember, tarOf } from "../fakes/tar.ts";
 
@@ -312,10 +313,15 @@ function changesOf(kind: PlacedKind): void {
     await using file = await openFile(`${aside.path}/diff.tar`, "wx+");
     await using unpackers = new Unpackers();
     const { fd: descriptor } = file;
-    const growth = scene.driver.diff(BOX, { descriptor, signal: AbortSignal.timeout(60_000) });
+    const written = scene.driver.diff(BOX, { descriptor, signal: AbortSignal.timeout(60_000) });
+    let digest: Digest | undefined;
+    const growth = (async function* () {
+      digest = yield* written;
+    })();
     await using staged = await scene.driver.stage({ parent: BASE }, async (target) => {
       await unpackers.unpack({ ...target, file: { descriptor, growth } });
     });
+    expect(digest).toBe(sha256(await file.readFile()));
     expect(await scene.driver.has(NEXT)).toBe(false);
     await staged.publish(NEXT);
     await using next = await scene.driver.mount(NEXT);

@@ -37,6 +37,7 @@ for (const kind of [overlay2, vfs]) {
           const part = ARCHIVE.subarray(at, at + 200_000);
           yield at + writeSync(descriptor, part, 0, part.length, at);
         }
+        return sha256(ARCHIVE);
       };
       const all = await Promise.all([
         scene.graph.layers.make(write, quiet()),
@@ -56,6 +57,7 @@ for (const kind of [overlay2, vfs]) {
         stop.abort(new Error("enough"));
         await new Promise(() => {});
         yield 0;
+        return sha256(ARCHIVE);
       };
       await expect(scene.graph.layers.make(endless, { signal: stop.signal })).rejects.toThrow("enough");
       const broken = async function* (descriptor: number) {

@@ -128,9 +128,9 @@ class FullLayers implements GraphDriver {
     return treeChanges(this.#tree(layer), below, { ignoresInit: isWritable });
   }
 
-  async *diff(...[layer, file]: Parameters<GraphDriver["diff"]>): AsyncGenerator<number> {
+  async *diff(...[layer, file]: Parameters<GraphDriver["diff"]>): ReturnType<GraphDriver["diff"]> {
     const changes = await this.changes(layer);
-    yield* packLayer({ directory: this.#tree(layer), changes, ...file });
+    return yield* packLayer({ directory: this.#tree(layer), changes, ...file });
   }
 
   /** Of a full copy only what differs is the layer's own. */

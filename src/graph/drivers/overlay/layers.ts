@@ -188,10 +188,10 @@ class OverlayLayers implements GraphDriver {
     return overlayChanges(`${this.#path(layer)}/diff`, lowers);
   }
 
-  async *diff(...[layer, file]: Parameters<GraphDriver["diff"]>): AsyncGenerator<number> {
+  async *diff(...[layer, file]: Parameters<GraphDriver["diff"]>): ReturnType<GraphDriver["diff"]> {
     if (!(await this.has(layer))) throw missing("compare", layer);
     this.#showSelf(layer);
-    yield* packLayer({ directory: `${this.#path(layer)}/diff`, ...file });
+    return yield* packLayer({ directory: `${this.#path(layer)}/diff`, ...file });
   }
 
   async size(layer: LayerId): Promise<number> {
