@@ -195,6 +195,17 @@ describe("cp", () => {
     expect(await said(`${from}/file`, `${id}:${inside(to)}/old-dir`)).toContain("cannot overwrite directory");
   });
 
+  test("a container that ends at that moment is looked at all the same", async () => {
+    const body = { Image: "busybox", Cmd: ["true"] };
+    const { Id: short } = await part.ask<{ Id: string }>("POST", "/containers/create", body);
+    for (let round = 0; round < 20; round++) {
+      await part.ask("POST", `/containers/${short}/start`);
+      const reply = await part.daemon.request("GET", `/containers/${short}/archive?path=/etc/passwd`);
+      expect([round, reply.status]).toEqual([round, 200]);
+      await part.ask("POST", `/containers/${short}/wait`);
+    }
+  });
+
   test("export writes an archive of the root, whole or not at all", async () => {
     const path = `${base}/export.tar`;
     await part.daemon.ok("export", "-o", path, id);

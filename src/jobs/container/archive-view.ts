@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readlinkSync } from "node:fs";
 import type { Container } from "#container";
 import { Fault } from "#errors";
 import type { LayerId } from "#graph";
@@ -25,6 +25,9 @@ export interface Viewed extends AsyncDisposable {
 }
 
 const ALIVE = ["running", "paused"];
+/** A container's last output is drained before its end is recorded. Milliseconds. */
+const LONGEST_END = 5000;
+const LOOK_AGAIN = 10;
 
 /** With `hasMounts` as the container sees them, else without its volumes, binds and other mounts. */
 export async function viewContainer(
@@ -36,7 +39,7 @@ export async function viewContainer(
   }: { readonly ref: string; readonly hasMounts: boolean; readonly signal: AbortSignal },
 ): Promise<Viewed> {
   const found = needs.containers.find(ref);
-  if (ALIVE.includes(found.state.status)) return alive(found, hasMounts);
+  if (await isAlive(needs, found)) return alive(found, hasMounts);
   await using undo = new AsyncDisposableStack();
   const held = undo.use(await needs.containers.hold(found.id, signal));
   const { container } = held;
@@ -57,6 +60,29 @@ export async function viewContainer(
   });
   const owned = undo.move();
   return { container, view, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** One whose process has ended, and whose record does not say so yet, is waited for. */
+async function isAlive(
+  { containers }: Pick<ViewNeeds, "containers">,
+  { id, state }: Container,
+): Promise<boolean> {
+  const deadline = Date.now() + LONGEST_END;
+  for (let now = state; ALIVE.includes(now.status); now = containers.find(id).state) {
+    if (now.pid !== state.pid || hasRoot(now.pid) || Date.now() > deadline) return true;
+    await Bun.sleep(LOOK_AGAIN);
+  }
+  return false;
+}
+
+/** A process that nobody has waited for yet has a pid, and nothing else any more. */
+function hasRoot(pid: number): boolean {
+  try {
+    readlinkSync(`/proc/${pid}/root`);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function alive(container: Container, hasMounts: boolean): Viewed {

@@ -15,11 +15,12 @@ export const statArchive = (needs: ViewNeeds) =>
     name: "container.archive-stat",
     input: z.object(Place),
 
-    async run({ ref, path }, { signal }) {
-      await using viewed = await viewContainer(needs, { ref, hasMounts: true, signal });
-      const looking = lookInside(viewed.view, checked(path), signal);
-      return toLook(await looking.catch(naming(path, viewed.container)));
-    },
+    run: ({ ref, path }, { signal }) =>
+      twice(async () => {
+        await using viewed = await viewContainer(needs, { ref, hasMounts: true, signal });
+        const looking = lookInside(viewed.view, checked(path), signal);
+        return toLook(await looking.catch(naming(path, viewed.container)));
+      }),
   });
 
 /** A file or folder of a container as a tar archive. */
@@ -28,14 +29,16 @@ export const getArchive = (needs: ViewNeeds) =>
     name: "container.archive-get",
     input: z.object(Place),
 
-    async run({ ref, path }, { signal }) {
-      await using undo = new AsyncDisposableStack();
-      const { container, view } = undo.use(await viewContainer(needs, { ref, hasMounts: true, signal }));
-      const packing = packInside(view, checked(path), signal);
-      const packed = undo.use(await packing.catch(naming(path, container)));
-      announcer(needs.events)(container, "archive-path");
-      return { stat: toLook(packed.looked), bytes: releasing(packed.bytes, { owned: undo.move(), signal }) };
-    },
+    run: ({ ref, path }, { signal }) =>
+      twice(async () => {
+        await using undo = new AsyncDisposableStack();
+        const { container, view } = undo.use(await viewContainer(needs, { ref, hasMounts: true, signal }));
+        const packing = packInside(view, checked(path), signal);
+        const packed = undo.use(await packing.catch(naming(path, container)));
+        announcer(needs.events)(container, "archive-path");
+        const bytes = releasing(packed.bytes, { owned: undo.move(), signal });
+        return { stat: toLook(packed.looked), bytes };
+      }),
   });
 
 /** Unpacks a tar archive, compressed or not, into a folder of a container. */
@@ -77,6 +80,14 @@ export const exportContainer = (needs: ViewNeeds) =>
       return releasing(packWhole(view, signal), { owned: undo.move(), signal });
     },
   });
+
+/** A container that ends just as its file systems are taken hold of is looked at again, at rest. */
+function twice<T>(look: () => Promise<T>): Promise<T> {
+  return look().catch((thrown) => {
+    if (thrown instanceof Fault && thrown.kind === "conflict") return look();
+    throw thrown;
+  });
+}
 
 function checked(path: string): string {
   if (path === "") throw new Fault("invalid", "bad parameter: path cannot be empty");
