@@ -235,6 +235,8 @@ export interface MountPoint {
   /** Of a volume: what is in it counts against a limit, which the container must not lift. */
   readonly hasSizeLimit?: boolean;
   readonly owners?: OwnerMap;
+  /** Owners on disk are those inside the container's user namespace. */
+  readonly isInside?: boolean;
   /** The source's owner, whoever that is at the start, is seen as this one. */
   readonly seenAs?: { readonly uid: number; readonly gid: number };
   /** What is written goes to a layer above the source, which ends with each life of the container. */

@@ -38,6 +38,7 @@ export const CONTAINER_VALUES = {
   "default-ipc-mode": z.enum(["private", "shareable"]).default("private"),
   "default-ulimits": z.record(z.string(), Ulimit).default({}),
   "seccomp-profile": z.string().min(1).default("builtin"),
+  "userns-remap": z.string().default(""),
   "init-path": z.string().min(1).optional(),
   features: z
     .record(z.string(), Switch)

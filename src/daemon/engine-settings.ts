@@ -5,6 +5,7 @@ import { FACTS } from "./facts.ts";
 import { proxySettings } from "./registry-values.ts";
 import { runtimeSettings } from "./runtime-values.ts";
 import { storageDefaults } from "./storage-values.ts";
+import { userNamespace } from "./user-namespace-values.ts";
 
 /** What of the engine's settings stays as it was at the start, and what was found out about this host. */
 export type FixedSettings = ReturnType<typeof fixedSettings>;
@@ -12,7 +13,11 @@ export type FixedSettings = ReturnType<typeof fixedSettings>;
 /** Reads files of the host: once, at the start. Throws `invalid` for one that cannot be used. */
 export function fixedSettings(config: Config, env: Readonly<Record<string, string | undefined>>) {
   const storage = storageDefaults(config["storage-opts"]);
-  return { proxies: proxySettings(config, env), defaults: { ...fixedDefaults(config), storage } };
+  return {
+    proxies: proxySettings(config, env),
+    userNamespace: userNamespace(config["userns-remap"]),
+    defaults: { ...fixedDefaults(config), storage },
+  };
 }
 
 /** The configuration in the words of the jobs, with what was found out about this host. */
@@ -28,6 +33,7 @@ export function engineSettings(
     version: FACTS.version,
     addressPools: config["default-address-pools"],
     proxies: fixed.proxies,
+    userNamespace: fixed.userNamespace,
     seccompProfile: config["seccomp-profile"],
     isExperimental: config.experimental,
   };

@@ -6,7 +6,6 @@ export const REFUSED: Readonly<Record<string, string>> = {
   rootless: "it needs root",
   "swarm-default-advertise-addr": "there is no swarm",
   "userland-proxy-path": "bunker's launcher is the proxy",
-  "userns-remap": "user namespaces for all containers are not built",
 };
 
 /** Why this key or flag has no effect here; undefined for one that Docker does not know either. */

@@ -291,6 +291,12 @@ export const SETTINGS = [
     help: "Program of this host that --init runs in containers, in place of bunker's own",
   },
   {
+    key: "userns-remap",
+    flag: "userns-remap",
+    kind: "text",
+    help: "Whose subordinate ids containers' users are on this host: default, or user[:group]",
+  },
+  {
     key: "features",
     flag: "feature",
     kind: "pairs",

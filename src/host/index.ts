@@ -25,5 +25,6 @@ export { type BoundSocket, listBoundSockets } from "./socket-list.ts";
 export { describeSocket, type HostPort, RawSocket, sendDatagram, tryBind } from "./sockets.ts";
 export { findProgram, type ProgramResult, type RunOptions, run, stream, tryRun } from "./spawn.ts";
 export { type FileLook, lookAtName, lookAtOpen } from "./stat.ts";
+export * from "./subordinate-ids.ts";
 export * from "./syscalls.ts";
 export { readSysctl, writeSysctl } from "./sysctl.ts";

@@ -8,6 +8,7 @@ export { checkLog, LOG_DRIVERS } from "./container/log/options.ts";
 export { restContainers } from "./container/rest.ts";
 export { OWN_RUNTIME, runtimeNamed } from "./container/runtime.ts";
 export type { StorageDefaults } from "./container/size-limit.ts";
+export type { UserNamespace } from "./container/user-namespace.ts";
 export { type Recovery, recoverContainers, sweepFolders } from "./recover.ts";
 export {
   type ContainerDefaults,

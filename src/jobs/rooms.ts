@@ -11,6 +11,7 @@ import { announcer } from "./container/announce.ts";
 import { Attachments } from "./container/attachments.ts";
 import type { StorageDefaults } from "./container/size-limit.ts";
 import type { ProcessDefaults } from "./container/spec-process.ts";
+import type { UserNamespace } from "./container/user-namespace.ts";
 import { Execs } from "./exec/store.ts";
 import type { GarbageSettings } from "./system/gc-policy.ts";
 
@@ -46,6 +47,8 @@ export interface EngineSettings {
   readonly proxies: RegistryProxies;
   /** Where vendors describe devices; undefined where CDI is switched off. */
   readonly cdiDirectories?: readonly string[] | undefined;
+  /** Of containers that do not ask for the host's; absent: they all have that. */
+  readonly userNamespace?: UserNamespace | undefined;
   /** Without it garbage is collected when somebody asks. */
   readonly garbage?: GarbageSettings | undefined;
   readonly addressPools: readonly { readonly base: string; readonly size: number }[];

@@ -33,9 +33,23 @@ export function compileExecPlan(
       (namespace): HostStep => ({ op: "join", namespace, path: `/proc/${pid}/ns/${namespace}` }),
     ),
     { op: "clone", namespaces: [] },
+    ...idMap(pid),
     ...(process.terminal ? [{ op: "console" } as const] : []),
     ...processSteps(process, { profile: process.seccomp, makesDirectory: false }),
   ];
+}
+
+/** Of the user namespace that the process is in, if it is not this one's. */
+function idMap(pid: number): readonly HostStep[] {
+  if (namespaceOf("self", "user") === namespaceOf(String(pid), "user")) return [];
+  try {
+    const [uid = "", gid = ""] = ["uid_map", "gid_map"].map((name) =>
+      readFileSync(`/proc/${pid}/${name}`, "utf8"),
+    );
+    return [{ op: "id-map", uid, gid }];
+  } catch (cause) {
+    throw new Fault("conflict", `Cannot join the user namespace of process ${pid}: it has ended`, { cause });
+  }
 }
 
 /** The namespaces in which a process is and this one is not. */

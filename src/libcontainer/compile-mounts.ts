@@ -3,14 +3,22 @@ import type { Cgroups } from "./cgroups/detect.ts";
 import { cgroupMountSteps } from "./compile-cgroup-mount.ts";
 import { DEVICE_LINKS } from "./devices.ts";
 import { MS, parseMountOptions } from "./mount-options.ts";
-import type { ChildStep } from "./plan.ts";
+import type { ChildStep, OwnerLines } from "./plan.ts";
 import type { DeviceNode, IdMapping, RuntimeMount, RuntimeSpec } from "./spec.ts";
 
 /** One mount of the specification as the steps it takes. */
 export function mountSteps(mount: RuntimeMount, cgroups: Cgroups): readonly ChildStep[] {
   if (mount.type === "cgroup") return cgroupMountSteps(mount, cgroups);
   if (mount.tree !== undefined)
-    return [{ op: "image", mount: mount.tree, target: mount.destination, subpath: mount.subpath ?? "" }];
+    return [
+      {
+        op: "image",
+        mount: mount.tree,
+        target: mount.destination,
+        subpath: mount.subpath ?? "",
+        owners: ownersOf(mount),
+      },
+    ];
   const options = parseMountOptions(mount.options);
   if (mount.type !== "bind" && !options.isBind)
     return [
@@ -34,10 +42,15 @@ export function mountSteps(mount: RuntimeMount, cgroups: Cgroups): readonly Chil
       flags: options.flags & ~MS.RDONLY,
       propagation: options.propagation === 0 ? MS.PRIVATE | MS.REC : options.propagation,
       subpath: mount.subpath ?? "",
-      owners: { uid: mapLines(mount.uidMappings ?? []), gid: mapLines(mount.gidMappings ?? []) },
+      owners: ownersOf(mount),
     },
   ];
 }
+
+const ownersOf = ({ uidMappings = [], gidMappings = [] }: RuntimeMount): OwnerLines => ({
+  uid: mapLines(uidMappings),
+  gid: mapLines(gidMappings),
+});
 
 /** Source: user_namespaces(7), "User and group ID mappings". */
 export function mapLines(mappings: readonly IdMapping[]): string {

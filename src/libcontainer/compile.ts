@@ -68,7 +68,15 @@ function rootSteps(spec: RuntimeSpec, cgroups: Cgroups): readonly Step[] {
     linux.namespaces.some((one) => one.type === type && one.path === undefined);
   const propagation = propagationOf(spec);
   return [
-    { op: "root", mount: spec.root.mount, readonly: spec.root.readonly, propagation },
+    {
+      op: "root",
+      mount: spec.root.mount,
+      readonly: spec.root.readonly,
+      propagation,
+      ...(spec.root.isMapped === true && {
+        owners: { uid: mapLines(linux.uidMappings), gid: mapLines(linux.gidMappings) },
+      }),
+    },
     ...spec.mounts.flatMap((mount) => mountSteps(mount, cgroups)),
     ...deviceSteps(spec),
     ...linux.maskedPaths.map((target): Step => ({ op: "mask", target })),

@@ -6,6 +6,7 @@ import type { Plan, Step } from "./plan.ts";
 import type { Report } from "./wire.ts";
 
 type Failure = Extract<Report, { readonly kind: "failed" }>;
+type PlainStep = Exclude<Step, { readonly op: "exec" | "user" | "reserve-port" | "netlink" }>;
 type StepOf<Op extends Step["op"]> = Extract<Step, { readonly op: Op }>;
 
 const { errno } = constants;
@@ -66,9 +67,15 @@ export function launchFault(failure: Failure, plan: Plan): Fault {
     case "bind":
     case "image":
       return sourceFault(failure, step);
+    case "root":
+      return failure.detail === "idmap" ? rootMapFault(failure, step) : plainFault(failure, step);
     default:
-      return new Fault(kindOf(step, failure.errno), `Cannot ${purposeOf(step)}: ${reasonOf(failure)}`);
+      return plainFault(failure, step);
   }
+}
+
+function plainFault(failure: Failure, step: PlainStep): Fault {
+  return new Fault(kindOf(step, failure.errno), `Cannot ${purposeOf(step)}: ${reasonOf(failure)}`);
 }
 
 export function netlinkFault(failure: Failure, steps: readonly NetlinkStep[]): Fault {
@@ -94,6 +101,22 @@ function sourceFault(failure: Failure, step: StepOf<"bind" | "image">): Fault {
   if (failure.detail === "idmap") return say(idmapSentence(source, number));
   const isMismatch = failure.detail === "" && (number === EINVAL || number === ENOTDIR);
   return say(`Cannot ${purposeOf(step)}: ${isMismatch ? MISMATCH : reasonOf(failure)}`);
+}
+
+/** Source: mount_setattr(2), "Errors"; layers of an overlay can be mapped since Linux 5.19. */
+function rootMapFault({ errno: number }: Failure, { mount }: StepOf<"root">): Fault {
+  const reason =
+    number === EINVAL || number === EPERM
+      ? mount.type === "overlay"
+        ? "it needs Linux 5.19 and a file system that can do so (ext4, xfs, btrfs) below the data root"
+        : "the file system that the graph driver puts it on cannot do that"
+      : number === ENOSPC
+        ? "no more user namespaces may be made, see the sysctl user.max_user_namespaces"
+        : wordsOf(number);
+  return new Fault(
+    "unsupported",
+    `Cannot map the owners of the container's root for its user namespace: ${reason}; --userns host runs it without one`,
+  );
 }
 
 /** Source: mount_setattr(2), "Errors". */
@@ -135,6 +158,9 @@ function execFault({ errno: number, detail }: Failure, { args: [name = ""] }: St
   if (detail === "seccomp")
     return new Fault("internal", `Cannot install the seccomp filter: ${wordsOf(number)}`);
   if (detail === "exec") return say(`exec ${name}: ${wordsOf(number)}`);
+  // Source: user_namespaces(7), "Set-user-ID and set-group-ID programs": an id that is not mapped cannot be taken.
+  if (number === EINVAL)
+    return say("the container's user namespace does not have its user or its groups; choose others");
   return new Fault("internal", `Cannot give ${quoted} its identity: ${wordsOf(number)}`);
 }
 
@@ -184,9 +210,7 @@ function kindOf({ op }: Step, number: number): FaultKind {
 }
 
 /** Completes "Cannot …". */
-function purposeOf(
-  step: Exclude<Step, { readonly op: "exec" | "user" | "reserve-port" | "netlink" }>,
-): string {
+function purposeOf(step: PlainStep): string {
   switch (step.op) {
     case "cgroup":
       return `make the group ${step.path}`;

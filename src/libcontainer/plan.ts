@@ -10,6 +10,12 @@ export type Plan = readonly Step[];
 export type Namespace = "mnt" | "pid" | "net" | "ipc" | "uts" | "user" | "cgroup" | "time";
 export type Capability = `CAP_${string}`;
 
+/** Lines of a uid_map and a gid_map from owners on disk to those that are seen; empty leaves owners alone. */
+export interface OwnerLines {
+  readonly uid: string;
+  readonly gid: string;
+}
+
 export type Step = HostStep | ChildStep;
 
 /** Run by the supervisor on the host, before and (where it says so) after the clone. */
@@ -32,7 +38,10 @@ export type HostStep =
     }
   /** Joins namespaces that exist (`/proc/PID/ns/net`, …) in the child, before the new ones are made. */
   | { readonly op: "join"; readonly namespace: Namespace; readonly path: string }
-  /** Lines of /proc/PID/uid_map and gid_map; needs `user` among the clone's namespaces. */
+  /**
+   * Lines of /proc/PID/uid_map and gid_map of the user namespace that the child is in: one that the clone makes, which
+   * gets them, or one that it joins.
+   */
   | { readonly op: "id-map"; readonly uid: string; readonly gid: string }
   /** Makes the child. Steps that follow a clone and are not host steps run in the child. */
   | { readonly op: "clone"; readonly namespaces: readonly Namespace[] }
@@ -74,6 +83,7 @@ export type ChildStep =
       readonly mount: MountSpec;
       readonly readonly: boolean;
       readonly propagation?: number;
+      readonly owners?: OwnerLines;
     }
   /**
    * A new file system inside the root. The target is made when missing, as a directory. A tmpfs without a mode among
@@ -104,8 +114,7 @@ export type ChildStep =
       /** MS_PRIVATE, MS_SLAVE or MS_SHARED; with MS_REC also of what is mounted below the source. */
       readonly propagation: number;
       readonly subpath: string;
-      /** Lines of a uid_map and a gid_map from owners on disk to those that are seen; empty leaves owners alone. */
-      readonly owners: { readonly uid: string; readonly gid: string };
+      readonly owners: OwnerLines;
     }
   /** An image's tree, or a part of it, read-only. A missing target is made, of the part's kind. */
   | {
@@ -113,6 +122,7 @@ export type ChildStep =
       readonly mount: MountSpec;
       readonly target: string;
       readonly subpath: string;
+      readonly owners?: OwnerLines;
     }
   | { readonly op: "mkdir"; readonly target: string; readonly mode: number }
   | {

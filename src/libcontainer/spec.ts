@@ -7,7 +7,12 @@ import type { Capability, Namespace } from "./plan.ts";
  */
 export interface RuntimeSpec {
   readonly process: ProcessSpec;
-  readonly root: { readonly mount: MountSpec; readonly readonly: boolean };
+  readonly root: {
+    readonly mount: MountSpec;
+    readonly readonly: boolean;
+    /** Owners on disk are those inside the container's user namespace (`linux.uidMappings`), not the host's. */
+    readonly isMapped?: boolean;
+  };
   readonly hostname: string;
   readonly domainname: string;
   readonly mounts: readonly RuntimeMount[];
@@ -81,7 +86,7 @@ export interface RuntimeMount {
   readonly options: readonly string[];
   /** Of a bind or an image: this file or folder in it. It never leads outside, whatever the links in it say. */
   readonly subpath?: string;
-  /** Of a bind: `containerId` are owners on disk, `hostId` what they look like through the mount. */
+  /** Of a bind or an image: `containerId` are owners on disk, `hostId` what they look like through the mount. */
   readonly uidMappings?: readonly IdMapping[];
   readonly gidMappings?: readonly IdMapping[];
   /** Of an image: how its tree is mounted. */

@@ -178,7 +178,9 @@ function childArguments(step: ChildStep): readonly Argument[] {
   switch (step.op) {
     case "root": {
       const { type, source, flags, options, directory = "" } = step.mount;
-      return [type, source, flags, options, directory, step.readonly, step.propagation ?? MS_PRIVATE];
+      const { uid = "", gid = "" } = step.owners ?? {};
+      const rest = [step.readonly, step.propagation ?? MS_PRIVATE, uid, gid];
+      return [type, source, flags, options, directory, ...rest];
     }
     case "mount": {
       const mode = step.mode === undefined ? 0 : step.mode + 1;
@@ -192,7 +194,8 @@ function childArguments(step: ChildStep): readonly Argument[] {
     }
     case "image": {
       const { type, source, flags, options, directory = "" } = step.mount;
-      return [type, source, flags, options, directory, step.target, step.subpath];
+      const { uid = "", gid = "" } = step.owners ?? {};
+      return [type, source, flags, options, directory, step.target, step.subpath, uid, gid];
     }
     case "mkdir":
       return [step.target, step.mode];

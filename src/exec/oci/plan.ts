@@ -134,6 +134,7 @@ function refuse(spec: RuntimeSpec, runtime: string): void {
     );
   };
   const ours = "use bunker's own runtime, native";
+  if (spec.root.isMapped === true) say("user namespaces", `${ours}, or --userns host`);
   for (const mount of spec.mounts) {
     if (mount.tree !== undefined) say("images as mounts", ours);
     if (mount.subpath !== undefined && mount.subpath !== "") say("mounts of a subpath", ours);

@@ -29,6 +29,7 @@ import { portRequests } from "./ports.ts";
 import { settleRuntime } from "./runtime.ts";
 import { validateHostSpec } from "./runtime-spec.ts";
 import { checkedSizeLimit } from "./size-limit.ts";
+import { checkUserNamespace } from "./user-namespace.ts";
 
 /** Only root and the engine's group look into a container's folder. */
 const DIRECTORY_MODE = 0o710;
@@ -41,7 +42,10 @@ interface Needs {
   readonly volumes: Pick<Volumes, "create" | "find" | "hold" | "release" | "remove">;
   readonly networks: Parameters<typeof settleModes>[0]["networks"];
   readonly events: Pick<EventBus, "publish">;
-  readonly settings: Pick<EngineSettings, "dataRoot" | "defaults" | "defaultRuntime" | "runtimes">;
+  readonly settings: Pick<
+    EngineSettings,
+    "dataRoot" | "defaults" | "defaultRuntime" | "runtimes" | "userNamespace"
+  >;
 }
 
 const Input = z.object({
@@ -128,6 +132,7 @@ function checked(
     );
   checkLog(asked.host.logConfig);
   const spec = settleLinks(settleModes(needs, settleRuntime(asked, needs.settings)));
+  checkUserNamespace(spec.host, needs.settings.userNamespace);
   return { spec, warnings: [...validateHostSpec(spec), ...portWarnings(spec)] };
 }
 

@@ -32,10 +32,11 @@ import { settlePropagation } from "./propagation.ts";
 import { withRequestedDevices } from "./requested-devices.ts";
 import { runtimeSpec } from "./runtime-spec.ts";
 import { makeSources } from "./sources.ts";
+import { checkUserNamespace, mountsInside, sharedUserNamespace, userNamespaceOf } from "./user-namespace.ts";
 import { mountVolumes, unmountVolumes } from "./volume-mounts.ts";
 
 export type LaunchNeeds = Pick<Rooms, "attachments" | "complain" | "events"> & {
-  readonly settings: Pick<Rooms["settings"], "cdiDirectories" | "defaults">;
+  readonly settings: Pick<Rooms["settings"], "cdiDirectories" | "defaults" | "userNamespace">;
   readonly containers: Pick<Rooms["containers"], "believe" | "change" | "find" | "get" | "links">;
   readonly health: Pick<Rooms["health"], "watch">;
   readonly monitor: Pick<Rooms["monitor"], "adopt" | "failed">;
@@ -47,7 +48,7 @@ export type LaunchNeeds = Pick<Rooms, "attachments" | "complain" | "events"> & {
     readonly driver: Pick<Rooms["graph"]["driver"], "makeRoom" | "mount" | "view">;
     readonly images: Pick<Rooms["graph"]["images"], "get">;
   };
-  readonly volumes: Pick<Rooms["volumes"], "isEmpty" | "mount" | "populate" | "unmount">;
+  readonly volumes: Pick<Rooms["volumes"], "find" | "isEmpty" | "mount" | "populate" | "unmount">;
   readonly exec: Pick<Rooms["exec"], "prepare">;
 };
 
@@ -114,10 +115,15 @@ async function acquire(
   readonly mounts: Container["mounts"];
 }> {
   const { undo, fate, signal } = job;
+  const { userNamespace: engines } = needs.settings;
+  const { host } = job.container.spec;
+  checkUserNamespace(host, engines);
+  const userNamespace = userNamespaceOf(host, engines);
   const container = await mountVolumes(needs, job.container);
   undo.defer(() => unmountVolumes(needs, container));
   const others = namespaces(needs, container);
   const donors = donorsOf(needs, container);
+  const userPath = userNamespace && sharedUserNamespace(donors);
   const sources = await makeSources(container.mounts);
   undo.defer(async () => {
     // Once it runs, the folders made for its binds are the user's.
@@ -125,7 +131,8 @@ async function acquire(
   });
   await copyUp({ driver: needs.graph.driver, volumes: needs.volumes }, container);
   undo.use(await makeOverlays(container));
-  const mounts = await settlePropagation(container.mounts);
+  const inside = mountsInside(container.mounts, { volumes: needs.volumes, userNamespace });
+  const mounts = await settlePropagation(inside);
   const trees = await imageTrees(needs.graph, mounts);
   const linked = linkedParts(needs, container);
   const sandbox = await needs.networks.prepare({
@@ -138,7 +145,15 @@ async function acquire(
   // Until it has been mounted.
   using _room = await needs.graph.driver.makeRoom(container.layer as LayerId);
   const root = await needs.graph.driver.view(container.layer as LayerId);
-  const context = { root, sandbox, trees, ...others, defaults: needs.settings.defaults };
+  const context = {
+    root,
+    sandbox,
+    trees,
+    ...others,
+    defaults: needs.settings.defaults,
+    ...(userNamespace && { userNamespace }),
+    ...(userPath !== undefined && { userPath }),
+  };
   const spec = withRequestedDevices(
     runtimeSpec({ ...withEnvironment(container, linked.environment), mounts }, context),
     container.spec.host,

@@ -88,8 +88,7 @@ function ownersOf(bind: MountSpecRequest["bind"], user: string): Partial<MountPo
   if (idMap !== "") return { owners: checkOwners(parseOwners(`idmap=${idMap}`)) };
   if (idMapping === undefined) return {};
   if (idMapping.source === "match-user") return { seenAs: numbersOf(idMapping.user || user) };
-  if (idMapping.source === "userns")
-    throw badMount("bind", "IDMapping.Source userns needs a container with a user namespace of its own");
+  if (idMapping.source === "userns") return { isInside: true };
   throw badMount("bind", `invalid IDMapping.Source: ${idMapping.source.slice(0, 40)}`);
 }
 

@@ -20,6 +20,7 @@ import { containerProcess, hasForeignInit, INIT_TARGET, type ProcessDefaults } f
 import { deviceRequests, resourcesOf } from "./spec-resources.ts";
 import { parseSecurityOptions } from "./spec-security.ts";
 import { runtimeSysctls } from "./spec-sysctls.ts";
+import type { UserNamespace } from "./user-namespace.ts";
 
 export { execProcess } from "./spec-process.ts";
 export { resourcesOf } from "./spec-resources.ts";
@@ -36,6 +37,10 @@ export interface RuntimeContext {
   /** How the images among the mounts are mounted, by their ids. */
   readonly trees?: ReadonlyMap<string, MountSpec>;
   readonly defaults?: ProcessDefaults;
+  /** Absent where the container's users are the host's. */
+  readonly userNamespace?: UserNamespace;
+  /** Where it is another container's: `/proc/PID/ns/user`. */
+  readonly userPath?: string;
 }
 
 /** A container's record and the findings of its start, as the kernel shall see them. Throws `invalid` for what cannot be had. */
@@ -44,24 +49,34 @@ export function runtimeSpec(container: Container, context: RuntimeContext): Runt
   const { host } = spec;
   const name = ownHostname(container);
   const process = containerProcess(container, { hostname: name, defaults: context.defaults ?? {} });
-  const { trees = new Map<string, MountSpec>() } = context;
+  const { trees = new Map<string, MountSpec>(), userNamespace } = context;
   const mounts = [
-    ...runtimeMounts(container, { files: context.sandbox.files, trees, ...pick(context.ipcPid) }),
+    ...runtimeMounts(container, {
+      files: context.sandbox.files,
+      trees,
+      ...pick(context.ipcPid),
+      ...(userNamespace && { userNamespace }),
+    }),
     ...initMount(container, context.defaults ?? {}),
   ];
   return {
     process,
-    root: { mount: context.root, readonly: host.readonlyRootfs },
+    root: {
+      mount: context.root,
+      readonly: host.readonlyRootfs,
+      ...(userNamespace && { isMapped: true }),
+    },
     hostname: name,
     domainname: spec.domainname,
     mounts,
     linux: {
       namespaces: namespaces(container, context),
-      uidMappings: [],
-      gidMappings: [],
+      uidMappings: userNamespace?.uids ?? [],
+      gidMappings: userNamespace?.gids ?? [],
       sysctl: runtimeSysctls(host, {
         hasOwnNetwork: context.sandbox.namespace.kind === "new",
         network: context.sandbox.sysctls,
+        hasOwnUsers: userNamespace !== undefined,
       }),
       devices: devices(container),
       resources: resourcesOf(host),
@@ -120,6 +135,7 @@ function namespaces({ spec }: Container, context: RuntimeContext): RuntimeSpec["
     ...make("net", namespace.kind === "new", namespace.kind === "path" ? namespace.path : undefined),
     ...make("ipc", host.ipcMode !== "host", context.ipcPath),
     ...make("uts", host.utsMode !== "host"),
+    ...make("user", context.userNamespace !== undefined, context.userPath),
     ...make("cgroup", host.cgroupnsMode !== "host"),
     ...make("time", timeNamespaces),
   ];

@@ -6,6 +6,7 @@ import type { MountSpec } from "#oci";
 import { overlayMount } from "./overlays.ts";
 import { onePair } from "./owners.ts";
 import { parseSecurityOptions } from "./spec-security.ts";
+import type { UserNamespace } from "./user-namespace.ts";
 
 /** Stay writable under a read-only root: they hold nothing of the image. */
 const ALWAYS_WRITABLE = ["/proc", "/dev", "/dev/pts", "/dev/shm", "/dev/mqueue"];
@@ -16,6 +17,8 @@ export interface MountContext {
   readonly ipcPid?: number;
   /** How the images among the mounts are mounted, by their ids. */
   readonly trees: ReadonlyMap<string, MountSpec>;
+  /** Of the container; absent where it is the host's. */
+  readonly userNamespace?: UserNamespace;
 }
 
 /**
@@ -42,9 +45,7 @@ export function runtimeMounts(container: Container, context: MountContext): read
     isSysWritable: host.privileged,
     isCgroupWritable,
   });
-  const deeper = [...sharedMemory(host.ipcMode, context), ...networkFiles(context.files)]
-    .filter(isFree)
-    .map(close);
+  const deeper = [...sharedMemory(host.ipcMode, context), ...networkFiles(context)].filter(isFree).map(close);
   return [...defaults.filter(isFree).map(close), ...[...deeper, ...own].sort((a, b) => depth(a) - depth(b))];
 }
 
@@ -63,12 +64,14 @@ function sharedMemory(ipcMode: string, { ipcPid }: MountContext): readonly Runti
   return ipcPid === undefined ? [] : [bindMount(`/proc/${ipcPid}/root/dev/shm`, "/dev/shm")];
 }
 
-function networkFiles(files: Sandbox["files"]): readonly RuntimeMount[] {
+/** Of the container's root, whoever that is on the host. */
+function networkFiles({ files, userNamespace }: MountContext): readonly RuntimeMount[] {
   if (files === undefined) return [];
+  const owners = userNamespace && { uidMappings: userNamespace.uids, gidMappings: userNamespace.gids };
   return [
-    bindMount(files.resolvConf, "/etc/resolv.conf"),
-    bindMount(files.hostname, "/etc/hostname"),
-    bindMount(files.hosts, "/etc/hosts"),
+    { ...bindMount(files.resolvConf, "/etc/resolv.conf"), ...owners },
+    { ...bindMount(files.hostname, "/etc/hostname"), ...owners },
+    { ...bindMount(files.hosts, "/etc/hosts"), ...owners },
   ];
 }
 
@@ -84,7 +87,8 @@ export function userMount(mount: MountPoint, trees: MountContext["trees"]): Runt
   const { destination, source, image, subpath } = mount;
   const part = subpath === undefined ? {} : { subpath };
   const tree = image === undefined ? undefined : trees.get(image.id);
-  if (tree !== undefined) return { type: "image", source, destination, options: [], tree, ...part };
+  if (tree !== undefined)
+    return { type: "image", source, destination, options: [], tree, ...part, ...mappings(mount) };
   if (mount.type === "tmpfs") {
     const words = (mount.tmpfsOptions ?? "").split(",").filter((word) => word !== "");
     return { type: "tmpfs", source: "tmpfs", destination, options: [...TMPFS_DEFAULTS, ...words] };

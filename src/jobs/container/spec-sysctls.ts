@@ -38,17 +38,24 @@ function normal(key: string): string {
   return key.includes("/") && !key.includes(".") ? key.replaceAll("/", ".") : key;
 }
 
+/** In a user namespace not all of those groups are known. */
+const OWN_USERS_NETWORK: Readonly<Record<string, string>> = { "net.ipv4.ip_unprivileged_port_start": "0" };
 /** With a network of its own a container may bind any port and send pings without a capability. */
 const OWN_NETWORK: Readonly<Record<string, string>> = {
-  "net.ipv4.ip_unprivileged_port_start": "0",
+  ...OWN_USERS_NETWORK,
   "net.ipv4.ping_group_range": "0 2147483647",
 };
 
 /** Defaults, what the network wants, and what the user asks for, which counts most. */
 export function runtimeSysctls(
   host: HostSpec,
-  context: { readonly hasOwnNetwork: boolean; readonly network: Readonly<Record<string, string>> },
+  context: {
+    readonly hasOwnNetwork: boolean;
+    readonly network: Readonly<Record<string, string>>;
+    readonly hasOwnUsers: boolean;
+  },
 ): Readonly<Record<string, string>> {
   const asked = Object.fromEntries(Object.entries(host.sysctls).map(([key, value]) => [normal(key), value]));
-  return { ...(context.hasOwnNetwork ? { ...OWN_NETWORK, ...context.network } : {}), ...asked };
+  const own = context.hasOwnUsers ? OWN_USERS_NETWORK : OWN_NETWORK;
+  return { ...(context.hasOwnNetwork ? { ...own, ...context.network } : {}), ...asked };
 }

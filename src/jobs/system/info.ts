@@ -34,8 +34,11 @@ export const systemInfo = (needs: Needs) =>
         plugins.names("VolumeDriver"),
         plugins.names("NetworkDriver"),
       ]);
+      const facts = await hostFacts(settings.seccompProfile);
+      const hasOwnUsers = settings.userNamespace !== undefined;
       return {
-        ...(await hostFacts(settings.seccompProfile)),
+        ...facts,
+        securityOptions: [...facts.securityOptions, ...(hasOwnUsers ? ["name=userns"] : [])],
         id: await engineId(),
         containers: count(needs.containers.list()),
         images: graph.images.list().length,

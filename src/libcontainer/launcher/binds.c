@@ -9,7 +9,7 @@
 
 /* Arguments of OP_BIND. */
 enum { SOURCE, TARGET, IS_RECURSIVE, IS_READONLY, IS_READONLY_BELOW, FLAGS, PROPAGATION, SUBPATH, UIDS, GIDS };
-/* Arguments of OP_IMAGE, after the first five, which are those of OP_ROOT. */
+/* Arguments of OP_IMAGE beside those that it shares with OP_ROOT. */
 enum { IMAGE_TARGET = 5, IMAGE_SUBPATH = 6 };
 
 static bool has_ids(const struct step *step) { return step->op == OP_BIND && *arg_string(step, UIDS) != 0; }
@@ -86,8 +86,7 @@ static int clone_part(int tree, const char *subpath) {
 
 static int open_image(const struct step *step, const char **part) {
   const char *subpath = arg_string(step, IMAGE_SUBPATH);
-  *part = "";
-  AUTO_FD tree = mount_root(step);
+  AUTO_FD tree = mount_root(step, part);
   if (tree < 0 || *subpath == 0) return take_fd(&tree);
   int error = change_mount(tree, true, 0, MS_PRIVATE);
   if (error) return error;
@@ -97,7 +96,7 @@ static int open_image(const struct step *step, const char **part) {
 
 static int open_step(const struct step *step, const char **part) {
   *part = "";
-  if (step->op == OP_ROOT) return mount_root(step);
+  if (step->op == OP_ROOT) return mount_root(step, part);
   return step->op == OP_IMAGE ? open_image(step, part) : open_bind(step, part);
 }
 

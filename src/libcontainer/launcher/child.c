@@ -65,8 +65,7 @@ static int step_remember(struct child *child, const struct step *step) {
   return 0;
 }
 
-static int step_join(struct child *child, const struct step *step) {
-  (void)child;
+int join_namespace(const struct step *step) {
   const char *path = arg_string(step, 1);
   uint64_t kind = arg_number(step, 0);
   if (kind == CLONE_NEWPID || *path == 0) return 0; /* The supervisor's part, or joined with all others below. */
@@ -74,6 +73,8 @@ static int step_join(struct child *child, const struct step *step) {
   if (fd < 0) return -errno;
   return setns(fd, (int)kind) < 0 ? -errno : 0;
 }
+
+static int step_join(struct child *child, const struct step *step) { return child->has_joined ? 0 : join_namespace(step); }
 
 typedef int (*obey)(struct child *, const struct step *);
 static const obey STEPS[OP_COUNT] = {
@@ -105,11 +106,16 @@ static int join_target(struct child *child) {
   return 0;
 }
 
-static int enter_user_namespace(struct child *child) {
-  if (!has_step(child->plan, OP_ID_MAP)) return 0;
-  await_grant(child, GRANT_IDS);
+/* The root of the user namespace that this process has entered. */
+static int become_root(void) {
   if (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0) return -errno;
   return syscall(SYS_setgroups, 0, NULL) < 0 && errno != EPERM ? -errno : 0;
+}
+
+static int enter_user_namespace(struct child *child) {
+  if (id_map(child->plan) == NULL) return 0;
+  await_grant(child, GRANT_IDS);
+  return become_root();
 }
 
 /* Never returns 0: either the program runs, or something failed. */

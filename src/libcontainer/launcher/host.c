@@ -7,8 +7,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 #define CLONE_PIDFD_FLAG 0x1000ull
 #define CLONE_INTO_CGROUP_FLAG 0x200000000ull
@@ -49,8 +51,11 @@ static int write_setting(const struct step *step) {
   return error == -ENOENT && arg_number(step, 2) ? 0 : error;
 }
 
-int write_id_map(const struct supervisor *self, const struct step *step) {
+/* A map is written once, by who makes the namespace; a child that joins one finds it there. */
+static int write_id_map(const struct start *start, const struct step *step) {
+  const struct supervisor *self = start->self;
   char path[64];
+  if (!(start->clone_flags & CLONE_NEWUSER)) return 0;
   snprintf(path, sizeof path, "/proc/%d/uid_map", self->pid);
   int error = write_file(path, arg_string(step, 0));
   snprintf(path, sizeof path, "/proc/%d/gid_map", self->pid);
@@ -83,16 +88,50 @@ int obey_host_step(struct start *start, const struct step *step) {
   }
 }
 
-static bool has_id_map(const struct plan *plan) {
+/* What the host's root may give and a user namespace's may not: limits beyond the hard one, a lower score. */
+static int give_limits(const struct supervisor *self) {
+  const struct plan *plan = &self->plan;
+  char path[48], value[24];
+  for (size_t i = 1; i < plan->count; i++) {
+    const struct step *step = &plan->steps[i];
+    struct rlimit limit = {.rlim_cur = step->op == OP_RLIMIT ? arg_number(step, 1) : 0, .rlim_max = step->op == OP_RLIMIT ? arg_number(step, 2) : 0};
+    /* One that cannot be had is the child's to tell, or to do without. */
+    if (step->op == OP_RLIMIT) syscall(SYS_prlimit64, self->pid, (int)arg_number(step, 0), &limit, NULL);
+    if (step->op != OP_OOM_SCORE) continue;
+    snprintf(path, sizeof path, "/proc/%d/oom_score_adj", self->pid);
+    snprintf(value, sizeof value, "%lld", (long long)arg_number(step, 0));
+    int error = write_file(path, value);
+    if (error && error != -EACCES) return error;
+  }
+  return 0;
+}
+
+/* For a child in a user namespace: what only this side of it can do. */
+int settle_ids(struct start *start) {
+  const struct step *map = id_map(&start->self->plan);
+  if (map == NULL) return 0;
+  int error = write_id_map(start, map);
+  if (!error) error = give_limits(start->self);
+  if (error) start->step = map;
+  return error;
+}
+
+const struct step *id_map(const struct plan *plan) {
   for (size_t i = 0; i < plan->count; i++)
-    if (plan->steps[i].op == OP_ID_MAP) return true;
+    if (plan->steps[i].op == OP_ID_MAP) return &plan->steps[i];
+  return NULL;
+}
+
+static bool has_root(const struct plan *plan) {
+  for (size_t i = 0; i < plan->count; i++)
+    if (plan->steps[i].op == OP_ROOT) return true;
   return false;
 }
 
 /* For a user namespace in a mount namespace of this process, so that nothing of it shows on the host. */
 int open_outside(struct start *start) {
   const struct plan *plan = &start->self->plan;
-  if (!has_id_map(plan)) return open_mounts(plan, &start->opened, EARLY_MAPPED);
+  if (id_map(plan) == NULL || !has_root(plan)) return open_mounts(plan, &start->opened, EARLY_MAPPED);
   if (unshare(CLONE_NEWNS) < 0 || syscall(SYS_mount, NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0) return -errno;
   return open_mounts(plan, &start->opened, EARLY_ALL);
 }
@@ -107,6 +146,7 @@ static void run_child(struct start *start, int sync) {
   struct child child = {.plan = &self->plan, .sync = sync, .target = start->target, .into = start->into, .join_flags = start->join_flags,
                         .root = -1, .host_null = -1, .proc = -1, .proc_sys = -1, .empty = -1, .terminal = -1, .umask = 022};
   child.opened = start->opened;
+  child.has_joined = start->has_joined;
   child.late_cgroup_namespace = start->clone_flags & CLONE_NEWCGROUP;
   for (int fd = 0; fd < 3; fd++)
     if (dup2(start->child_streams[fd], fd) < 0) _exit(1);
@@ -129,6 +169,70 @@ static int open_into_group(struct start *start) {
   return -1;
 }
 
+/* The user namespace among those to be joined, if one is, other than of a process that another joins. */
+static bool joins_user_namespace(const struct plan *plan) {
+  for (size_t i = 0; i < plan->count; i++) {
+    const struct step *step = &plan->steps[i];
+    if (step->op == OP_JOIN && arg_number(step, 0) == CLONE_NEWUSER && *arg_string(step, 1) != 0) return true;
+  }
+  return false;
+}
+
+/*
+ * What is cloned belongs to the user namespace of who clones. So that it is one which is joined, somebody goes there
+ * before, and clones from there a child of this process. Descriptors are shared with it, the child's pidfd among them.
+ */
+static _Noreturn void clone_from_inside(struct start *start, struct clone_request *request, int sync, int answer) {
+  const struct plan *plan = &start->self->plan;
+  int pidfd = -1;
+  long error = 0;
+  for (size_t i = 0; !error && i < plan->count; i++) {
+    start->step = &plan->steps[i];
+    if (start->step->op == OP_JOIN) error = join_namespace(start->step);
+  }
+  request->flags |= CLONE_PARENT;
+  request->exit_signal = 0; /* It is that of this process. */
+  request->pidfd = (uintptr_t)&pidfd;
+  long pid = error ? error : checked(syscall(SYS_clone3, request, offsetof(struct clone_request, cgroup)));
+  if (pid == 0) run_child(start, sync);
+  int told = pid < 0 ? (int)pid : pidfd;
+  write_all(answer, &told, sizeof told);
+  _exit(0);
+}
+
+/* The child's pid as this process knows it, which need not be how it is known where it was made. */
+static long pid_of(int pidfd) {
+  char path[64], text[512];
+  snprintf(path, sizeof path, "/proc/self/fdinfo/%d", pidfd);
+  AUTO_FD info = open(path, O_RDONLY | O_CLOEXEC);
+  ssize_t length = info < 0 ? -1 : read(info, text, sizeof text - 1);
+  if (length < 0) return -errno;
+  text[length] = 0;
+  const char *line = strstr(text, "\nPid:");
+  int pid = line == NULL ? -1 : atoi(line + 5);
+  return pid > 0 ? pid : -ESRCH;
+}
+
+static long clone_by_another(struct start *start, struct clone_request *request, int sync, int *pidfd) {
+  int ends[2], told = -EPIPE;
+  if (pipe2(ends, O_CLOEXEC) < 0) return -errno;
+  request->flags &= ~CLONE_INTO_CGROUP_FLAG; /* It may not do that from there; the child joins by itself. */
+  start->into = NULL;
+  start->has_joined = true;
+  pid_t between = (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
+  if (between == 0) clone_from_inside(start, request, sync, ends[1]);
+  if (between > 0) {
+    while (waitpid(between, NULL, __WALL) < 0 && errno == EINTR) {
+    }
+    if (poll(&(struct pollfd){ends[0], POLLIN, 0}, 1, 0) > 0 && read(ends[0], &told, sizeof told) != sizeof told) told = -EPIPE;
+  }
+  close(ends[0]);
+  close(ends[1]);
+  if (told < 0) return told;
+  *pidfd = told;
+  return pid_of(told);
+}
+
 int clone_child(struct start *start) {
   struct supervisor *self = start->self;
   int pair[2], pidfd = -1;
@@ -137,7 +241,9 @@ int clone_child(struct start *start) {
   uint64_t late = start->clone_flags & ~(uint64_t)CLONE_NEWCGROUP;
   struct clone_request request = {.flags = late | CLONE_PIDFD_FLAG | (group >= 0 ? CLONE_INTO_CGROUP_FLAG : 0),
                                   .pidfd = (uintptr_t)&pidfd, .exit_signal = SIGCHLD, .cgroup = group < 0 ? 0 : (uint64_t)group};
-  long pid = syscall(SYS_clone3, &request, sizeof request);
+  bool is_foreign_users = joins_user_namespace(&self->plan);
+  long pid = is_foreign_users ? clone_by_another(start, &request, pair[1], &pidfd) : syscall(SYS_clone3, &request, sizeof request);
+  if (is_foreign_users && pid < 0) return (int)pid;
   if (pid < 0 && group >= 0) { /* As a member of a group that is a domain of threads, say: then it is moved. */
     start->into = NULL;
     request.flags &= ~CLONE_INTO_CGROUP_FLAG;

@@ -7,6 +7,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#define RECURSIVE 0x8000 /* AT_RECURSIVE, which older C libraries lack. */
+
 /* Lives until the launcher lets go of the pipe, by closing it or by dying. */
 static _Noreturn void await_end(int pipe[2]) {
   char byte;
@@ -32,7 +34,7 @@ static int take_namespace(pid_t pid, const char *uids, const char *gids) {
 }
 
 /* A user namespace that nobody is in: its maps are all that is wanted of it. */
-static int make_user_namespace(const char *uids, const char *gids) {
+int open_id_map(const char *uids, const char *gids) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) < 0) return -errno;
   AUTO_FD in = ends[0];
@@ -46,9 +48,19 @@ static int make_user_namespace(const char *uids, const char *gids) {
   return made;
 }
 
-int map_ids(int mount, const char *uids, const char *gids) {
-  AUTO_FD namespace = make_user_namespace(uids, gids);
-  if (namespace < 0) return namespace;
+/* Who the first id of a map is, as the host sees it; where the map is a container's, its root. */
+unsigned outside_of_root(const char *lines) {
+  unsigned outside = 0;
+  return sscanf(lines, "%*u %u", &outside) == 1 ? outside : 0;
+}
+
+int map_mount(int mount, int namespace, bool recursive) {
   struct mount_attr change = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)namespace};
-  return (int)checked(syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH, &change, sizeof change));
+  unsigned flags = AT_EMPTY_PATH | (recursive ? RECURSIVE : 0);
+  return (int)checked(syscall(SYS_mount_setattr, mount, "", flags, &change, sizeof change));
+}
+
+int map_ids(int mount, const char *uids, const char *gids) {
+  AUTO_FD namespace = open_id_map(uids, gids);
+  return namespace < 0 ? namespace : map_mount(mount, namespace, false);
 }

@@ -42,14 +42,9 @@ int open_child_network(struct start *start) {
 
 /* What the child must have before it may go far: its ids. */
 static int settle_child(struct start *start) {
-  struct supervisor *self = start->self;
-  for (size_t i = 0; i < self->plan.count; i++)
-    if (self->plan.steps[i].op == OP_ID_MAP) {
-      int error = write_id_map(self, &self->plan.steps[i]);
-      if (error) return start->step = &self->plan.steps[i], error;
-    }
-  int error = open_child_network(start);
-  return error ? error : grant(self, GRANT_IDS);
+  int error = settle_ids(start);
+  if (!error) error = open_child_network(start);
+  return error ? error : grant(start->self, GRANT_IDS);
 }
 
 static int obey_host_steps(struct start *start) {

@@ -67,7 +67,7 @@ static int mount_by_page(const struct step *step, const char *const *options, si
   return copy;
 }
 
-int mount_root(const struct step *step) {
+int mount_unmapped(const struct step *step) {
   const char *options[MAX_OPTIONS], *directory = arg_string(step, 4);
   if (arg_count(step, 3) > MAX_OPTIONS) return -E2BIG;
   size_t count = arg_list(step, 3, options, MAX_OPTIONS);
@@ -95,7 +95,9 @@ int step_root(struct child *child, const struct step *step) {
   if (syscall(SYS_mount, NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0) return -errno;
   child->host_null = open("/dev/null", O_PATH | O_CLOEXEC);
   child->root = take_opened(&child->opened, step);
-  if (child->root < 0) child->root = mount_root(step);
+  const char *part = "";
+  if (child->root < 0) child->root = mount_root(step, &part);
+  snprintf(child->detail, DETAIL_BYTES, "%s", part);
   if (child->root < 0) return child->root;
   error = change_mount(child->root, true, 0, MS_PRIVATE);
   if (error) return error;

@@ -107,7 +107,8 @@ static int place_root(struct start *start, const struct step *step) {
   close_fd(&self->state);
   self->state = open(arg_string(self->plan.steps, SET_STATE), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (self->state < 0) return -errno;
-  AUTO_FD root = mount_root(step);
+  const char *part = "";
+  AUTO_FD root = mount_root(step, &part);
   if (root < 0) return root;
   int error = change_mount(root, true, 0, MS_PRIVATE);
   if (error) return error;

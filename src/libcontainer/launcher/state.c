@@ -6,6 +6,17 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+/* A program in a user namespace may reopen its streams by name as any other, if they are of that namespace's root. */
+static int own_pipe(const struct start *start, const int ends[2]) {
+  const struct step *map = id_map(&start->self->plan);
+  if (map == NULL) return 0;
+  return fchown(ends[0], outside_of_root(arg_string(map, 0)), outside_of_root(arg_string(map, 1))) < 0 ? -errno : 0;
+}
+
+static int new_pipe(const struct start *start, int ends[2]) {
+  return pipe2(ends, O_CLOEXEC) < 0 ? -errno : own_pipe(start, ends);
+}
+
 /* Makes the pipes; a terminal is made by the child, in its own devpts. */
 int open_streams(struct start *start) {
   struct terminal *terminal = &start->self->terminal;
@@ -17,13 +28,15 @@ int open_streams(struct start *start) {
   terminal->stdin_once = flags & STDIO_STDIN_ONCE;
   if (terminal->is_pty) return 0;
   if (flags & STDIO_OPEN_STDIN) {
-    if (pipe2(ends, O_CLOEXEC) < 0) return -errno;
+    int error = new_pipe(start, ends);
+    if (error) return error;
     start->child_streams[0] = ends[0];
     terminal->in = ends[1];
     if (fcntl(terminal->in, F_SETFL, O_NONBLOCK) < 0) return -errno;
   }
   for (int stream = 1; stream < 3; stream++) {
-    if (pipe2(ends, O_CLOEXEC) < 0) return -errno;
+    int error = new_pipe(start, ends);
+    if (error) return error;
     start->child_streams[stream] = ends[1];
     *(stream == 1 ? &terminal->out : &terminal->err) = ends[0];
     if (fcntl(ends[0], F_SETFL, O_NONBLOCK) < 0) return -errno;

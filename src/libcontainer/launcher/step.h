@@ -161,6 +161,7 @@ struct child {
   bool root_is_readonly;
   bool has_pivoted;
   bool has_root;
+  bool has_joined; /* Whoever cloned it has joined the namespaces before. */
   struct opened opened;
   bool has_user;
   uid_t uid;
@@ -206,7 +207,7 @@ int open_parent(int root, const char *path, const char **name);
 int follow_dangling(int directory, const char *name, char path[4096], size_t prefix, size_t start);
 int start_ticks(pid_t pid, char ticks[24]);
 
-/* rootfs.c, mounts.c, binds.c, idmap.c */
+/* rootfs.c, mapped-root.c, mounts.c, binds.c, idmap.c */
 int step_root(struct child *child, const struct step *step);
 int step_pivot(struct child *child, const struct step *step);
 int step_mkdir(struct child *child, const struct step *step);
@@ -220,10 +221,14 @@ int step_mask(struct child *child, const struct step *step);
 int step_readonly(struct child *child, const struct step *step);
 int open_mounts(const struct plan *plan, struct opened *opened, enum early which);
 int take_opened(struct opened *opened, const struct step *step);
-int mount_root(const struct step *step);
+int mount_root(const struct step *step, const char **part);
+int mount_unmapped(const struct step *step);
+int open_id_map(const char *uids, const char *gids);
+int map_mount(int mount, int namespace, bool recursive);
 int new_mount(const char *type, const char *source, const char *data, uint64_t flags);
 int clone_mount(int at, const char *path, bool recursive);
 int place_mount(int mount, int target);
+unsigned outside_of_root(const char *lines);
 int map_ids(int mount, const char *uids, const char *gids);
 uint64_t attributes_of(uint64_t flags);
 int change_mount(int mount, bool recursive, uint64_t attributes, uint64_t propagation);
@@ -255,6 +260,7 @@ int view_main(int argc, char **argv);
 
 /* child.c */
 int child_main(struct child *child);
+int join_namespace(const struct step *step);
 void await_grant(struct child *child, enum grant grant);
 int tell(int sync, const struct message *message, const int *fds, size_t count);
 
@@ -409,6 +415,7 @@ struct start {
   char detail[DETAIL_BYTES];
   const struct step *into; /* The group that the clone itself puts the child into. */
   uint64_t clone_flags, join_flags;
+  bool has_joined;
   int target;
   int child_streams[3];
   struct opened opened;
@@ -426,7 +433,8 @@ void delete_by_runtime(struct supervisor *self);
 int obey_host_step(struct start *start, const struct step *step);
 int clone_child(struct start *start);
 int open_outside(struct start *start);
-int write_id_map(const struct supervisor *self, const struct step *step);
+const struct step *id_map(const struct plan *plan);
+int settle_ids(struct start *start);
 int open_streams(struct start *start);
 void close_child_streams(struct start *start);
 int open_state(struct supervisor *self);

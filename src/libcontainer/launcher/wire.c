@@ -21,7 +21,7 @@ static const char *const SIGNATURES[OP_COUNT] = {
     [OP_ID_MAP] = "ss",
     [OP_CLONE] = "u",
     [OP_NETLINK] = "sbbbs",
-    [OP_ROOT] = "ssulsuu",
+    [OP_ROOT] = "ssulsuuss",
     [OP_MOUNT] = "sssusu",
     [OP_BIND] = "ssuuuuusss",
     [OP_MKDIR] = "su",
@@ -46,7 +46,7 @@ static const char *const SIGNATURES[OP_COUNT] = {
     [OP_EXEC] = "llu",
     [OP_LOG_FILE] = "usuuub",
     [OP_LOG_SOCKET] = "uubuubbub",
-    [OP_IMAGE] = "ssulsss",
+    [OP_IMAGE] = "ssulsssss",
     [OP_BUNDLE] = "ssssu",
     [OP_RUNTIME] = "uul",
 };

@@ -161,6 +161,13 @@ test.each([
   );
 });
 
+test("a user namespace is refused by name", () => {
+  const root = { mount: bindRoot("/r"), readonly: false, isMapped: true };
+  expect(() => planOf({ process: processSpec(["sh"]), root })).toThrow(
+    /user namespaces are not supported.*--userns host/,
+  );
+});
+
 test.each([
   [
     "executable file `nosuch` not found in $PATH: No such file or directory",

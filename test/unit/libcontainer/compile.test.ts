@@ -103,6 +103,22 @@ describe("a plan", () => {
     expect(of(plan, "id-map")).toEqual([{ op: "id-map", uid: "0 100000 65536\n", gid: "0 5 1\n" }]);
   });
 
+  test("the root's owners are mapped where they are those inside", () => {
+    const [uids, gids] = [7, 8].map((hostId) => [{ containerId: 0, hostId, size: 2 }]);
+    const plan = compile((spec) => ({
+      ...spec,
+      root: { ...spec.root, isMapped: true },
+      linux: { ...spec.linux, uidMappings: uids ?? [], gidMappings: gids ?? [] },
+    }));
+    expect(of(plan, "root")).toMatchObject([{ owners: { uid: "0 7 2\n", gid: "0 8 2\n" } }]);
+    expect(
+      of(
+        compile((spec) => spec),
+        "root",
+      )[0],
+    ).not.toHaveProperty("owners");
+  });
+
   test("reserves ports before anything else, and makes links after the clone", () => {
     const link = {
       op: "netlink",
@@ -217,7 +233,7 @@ describe("a mount", () => {
   test("of an image is its tree", () => {
     const tree = { type: "overlay", source: "overlay", flags: 1, options: ["lowerdir+=a"], directory: "/d" };
     expect(steps({ type: "image", source: "", tree, subpath: "bin" })).toEqual([
-      { op: "image", mount: tree, target: "/t", subpath: "bin" },
+      { op: "image", mount: tree, target: "/t", subpath: "bin", owners: { uid: "", gid: "" } },
     ]);
   });
 

@@ -106,6 +106,8 @@ const CASES: readonly (readonly [Step, readonly Buffer[]])[] = [
       text("/d|"),
       text("/t|"),
       text("bin|"),
+      text("|"),
+      text("|"),
     ],
   ],
   [{ op: "clone", namespaces: ["mnt", "pid", "net", "user"] }, [u64(0x70020000)]],

@@ -108,6 +108,11 @@ const TESTS: Readonly<Record<string, Living>> = {
   "seccomp-profile": settings('flag: "seccomp-profile"'),
   "shutdown-timeout": ["test/unit/jobs/rest.test.ts", "no longer than the daemon's time"],
   "storage-driver": reload("--storage-driver"),
+  "userns-remap": [
+    "test/system/host/user-namespaces.test.ts",
+    "--userns-remap",
+    "somebody on the host who is nobody",
+  ],
   "storage-opts": ["test/system/host/size-limit.test.ts", "--storage-opt", "is the daemon's where"],
   tls,
   tlscacert: tls,
