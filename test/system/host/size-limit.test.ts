@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { TestDaemon } from "../../fixtures/daemon.ts";
+import type { TestDaemon } from "../../fixtures/daemon.ts";
+import { type DiskDaemon, daemonOn } from "../../fixtures/disk-daemon.ts";
 import { PATIENCE } from "../../fixtures/host-part.ts";
 import { type DiskKind, limitedDisk } from "../../fixtures/limited-disk.ts";
-import { serveImages } from "../../fixtures/served-images.ts";
 
 /** Which driver keeps containers to a size on which file system. */
 const DRIVERS: readonly (readonly [DiskKind, string])[] = [
@@ -18,20 +18,15 @@ for (const [kind, driver] of DRIVERS) {
   const title = `a container's size with ${driver} on ${kind}`;
   const isSkipped = typeof found === "string";
   describe.skipIf(isSkipped)(isSkipped ? `${title} (skipped: ${found})` : title, () => {
-    let undo: AsyncDisposableStack;
+    let held: DiskDaemon | undefined;
     let daemon: TestDaemon;
 
     beforeAll(async () => {
       if (typeof found === "string") return;
-      undo = new AsyncDisposableStack();
-      undo.use(found);
-      const served = undo.use(serveImages());
-      const args = ["--registry-mirror", served.url, "--storage-driver", driver];
-      daemon = await TestDaemon.start({ directory: found.path, args });
-      undo.use(daemon);
-      await daemon.ok("pull", "-q", "busybox");
+      held = await daemonOn(found, ["--storage-driver", driver]);
+      daemon = held.daemon;
     }, PATIENCE);
-    afterAll(() => undo?.disposeAsync(), PATIENCE);
+    afterAll(() => held?.[Symbol.asyncDispose](), PATIENCE);
 
     test(
       "is kept to, told, and there when the daemon died",

@@ -1,27 +1,23 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { TestDaemon } from "../../fixtures/daemon.ts";
+import type { TestDaemon } from "../../fixtures/daemon.ts";
+import { type DiskDaemon, daemonOn } from "../../fixtures/disk-daemon.ts";
 import { PATIENCE } from "../../fixtures/host-part.ts";
 import { limitedDisk } from "../../fixtures/limited-disk.ts";
-import { serveImages } from "../../fixtures/served-images.ts";
 
 for (const kind of ["ext4", "xfs"] as const) {
   const found = await limitedDisk(kind);
   const title =
     typeof found === "string" ? `a size limit on ${kind} (skipped: ${found})` : `a size limit on ${kind}`;
   describe.skipIf(typeof found === "string")(title, () => {
-    let undo: AsyncDisposableStack;
+    let held: DiskDaemon | undefined;
     let daemon: TestDaemon;
 
     beforeAll(async () => {
       if (typeof found === "string") return;
-      undo = new AsyncDisposableStack();
-      undo.use(found);
-      const served = undo.use(serveImages());
-      daemon = await TestDaemon.start({ directory: found.path, args: ["--registry-mirror", served.url] });
-      undo.use(daemon);
-      await daemon.ok("pull", "-q", "busybox");
+      held = await daemonOn(found);
+      daemon = held.daemon;
     }, PATIENCE);
-    afterAll(() => undo?.disposeAsync(), PATIENCE);
+    afterAll(() => held?.[Symbol.asyncDispose](), PATIENCE);
 
     const write = (volume: string, megabytes: number) =>
       daemon.cli(
