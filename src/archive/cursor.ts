@@ -11,6 +11,11 @@ export class Cursor {
   #chunk: Buffer = Buffer.alloc(0);
   #at = 0;
 
+  /** As `take`, where the chunk has all of it: that is most of the time, and no generator has to be made then. */
+  grab(length: number): Buffer | undefined {
+    return this.#chunk.length - this.#at < length ? undefined : this.#cut(length);
+  }
+
   /** Exactly so many bytes; undefined when the stream ends before the first of them. */
   *take(length: number): Parsing<Buffer | undefined> {
     if (this.#chunk.length - this.#at >= length) return this.#cut(length);

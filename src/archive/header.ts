@@ -52,6 +52,7 @@ export function text(block: Buffer, offset: number, length: number): string {
   const end = offset + length;
   let at = offset;
   while (at < end && block[at] !== 0) at++;
+  if (at === offset) return "";
   return block.toString("latin1", offset, at);
 }
 

@@ -6,6 +6,7 @@ import { readDecimal } from "./numbers.ts";
 export type PaxRecords = Map<ByteString, ByteString>;
 
 const XATTR = "SCHILY.xattr.";
+const NO_ATTRIBUTES: ReadonlyMap<ByteString, Uint8Array> = new Map();
 
 /** `"%d %s=%s\n"`, length, key, value. Source: POSIX pax interchange format, "pax Extended Header". */
 export function parsePax(body: Buffer): { records: PaxRecords; segments: readonly Segment[] | undefined } {
@@ -56,6 +57,7 @@ export function pairs(numbers: readonly number[]): readonly Segment[] {
 
 /** Extended attributes among the records. */
 export function attributesOf(records: PaxRecords): ReadonlyMap<ByteString, Uint8Array> {
+  if (records.size === 0) return NO_ATTRIBUTES;
   const attributes = new Map<ByteString, Uint8Array>();
   for (const [key, value] of records)
     if (key.startsWith(XATTR)) attributes.set(key.slice(XATTR.length), Buffer.from(value, "latin1"));

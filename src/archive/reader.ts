@@ -57,24 +57,27 @@ export class TarReader {
 
 /** Whether there was a mark of the end. */
 function* parse(cursor: Cursor, sink: EntrySink): Parsing<boolean> {
-  let extension: Extension = { records: new Map() };
+  let extension: Extension | undefined;
   for (;;) {
-    const block = yield* cursor.take(BLOCK);
+    const block = cursor.grab(BLOCK) ?? (yield* cursor.take(BLOCK));
     if (block === undefined) return false;
     if (isZeroBlock(block)) return true;
     const header = parseHeader(block);
-    if (yield* readExtension(header, { cursor, extension })) continue;
-    yield* readMember(header, { block, cursor, extension, sink });
-    extension = { records: new Map() };
+    if ("xgLKX".includes(header.typeflag)) {
+      extension ??= { records: new Map() };
+      yield* readExtension(header, { cursor, extension });
+    } else {
+      yield* readMember(header, { block, cursor, extension: extension ?? PLAIN, sink });
+      extension = undefined;
+    }
   }
 }
 
-/** Whether the header was one that speaks of the next. */
+/** A header that speaks of the next. */
 function* readExtension(
   { typeflag, size }: Header,
   { cursor, extension }: { readonly cursor: Cursor; readonly extension: Extension },
-): Parsing<boolean> {
-  if (!"xgLKX".includes(typeflag)) return false;
+): Parsing<void> {
   const body = yield* readBody(cursor, size);
   if (typeflag === "L") extension.name = text(body, 0, body.length);
   else if (typeflag === "K") extension.linkname = text(body, 0, body.length);
@@ -83,13 +86,13 @@ function* readExtension(
     extension.records = records;
     if (segments !== undefined) extension.segments = segments;
   }
-  return true;
 }
 
 function* readBody(cursor: Cursor, size: number): Parsing<Buffer> {
   if (size < 0 || size > EXTENSION_LIMIT)
     throw new Fault("invalid", `Cannot read the archive: an extended header of ${size} bytes is too large`);
-  const padded = yield* cursor.take(padding(size) + size);
+  const length = padding(size) + size;
+  const padded = cursor.grab(length) ?? (yield* cursor.take(length));
   if (padded === undefined && size > 0) throw truncated();
   return (padded ?? Buffer.alloc(0)).subarray(0, size);
 }
@@ -101,9 +104,11 @@ function padding(size: number): number {
 interface Member {
   readonly block: Buffer;
   readonly cursor: Cursor;
-  readonly extension: Extension;
+  readonly extension: Readonly<Extension>;
   readonly sink: EntrySink;
 }
+
+const PLAIN: Readonly<Extension> = { records: new Map() };
 
 function* readMember(header: Header, { block, cursor, extension, sink }: Member): Parsing<void> {
   const { records } = extension;
@@ -111,15 +116,20 @@ function* readMember(header: Header, { block, cursor, extension, sink }: Member)
   const stored = declared === undefined ? header.size : readDecimal(declared);
   if (stored < 0) throw new Fault("invalid", "Cannot read the archive: an entry has a negative size");
   if ("VMN".includes(header.typeflag)) return yield* cursor.pass(stored + padding(stored), () => {});
-  const sparse = yield* readMap(header, { block, cursor, extension, stored });
+  const mayBeSparse = extension !== PLAIN || header.typeflag === "S";
+  const sparse = mayBeSparse ? yield* readMap(header, { block, cursor, extension, stored }) : undefined;
   const entry = describe(header, extension, sparse ?? { size: stored });
   const length = entry.type === "file" ? stored - (sparse?.consumed ?? 0) : 0;
   if (sparse !== undefined) checkMap(sparse, length);
   sink.begin(entry);
-  yield* readData(cursor, sink, sparse?.segments ?? [{ offset: 0, length }]);
-  const hasIgnoredData = header.typeflag === "D";
-  if (hasIgnoredData) yield* cursor.pass(stored + padding(stored), () => {});
-  else if (length > 0) yield* cursor.pass(padding(stored), () => {});
+  if (sparse !== undefined) yield* readData(cursor, sink, sparse.segments);
+  else if (length > 0) {
+    const whole = cursor.grab(length);
+    if (whole === undefined) yield* readData(cursor, sink, [{ offset: 0, length }]);
+    else sink.data(whole, 0);
+  }
+  const ignored = header.typeflag === "D" ? stored + padding(stored) : length > 0 ? padding(stored) : 0;
+  if (cursor.grab(ignored) === undefined) yield* cursor.pass(ignored, () => {});
   sink.finish();
 }
 
@@ -151,14 +161,14 @@ function* readData(cursor: Cursor, sink: EntrySink, segments: readonly Segment[]
 
 function describe(
   header: Header,
-  { name, linkname, records }: Extension,
+  { name, linkname, records }: Readonly<Extension>,
   sparse: { readonly size: number; readonly segments?: readonly Segment[] },
 ): Entry {
   const path = records.get("GNU.sparse.name") ?? records.get("path") ?? name ?? header.name;
   const mtime = records.get("mtime");
   const type = typeOf(header, path);
   const { segments } = sparse;
-  return {
+  const entry = {
     type,
     path,
     target: records.get("linkpath") ?? linkname ?? header.linkname,
@@ -170,8 +180,8 @@ function describe(
     major: header.major,
     minor: header.minor,
     attributes: attributesOf(records),
-    ...(segments === undefined ? {} : { segments }),
   };
+  return segments === undefined ? entry : { ...entry, segments };
 }
 
 function typeOf({ typeflag }: Header, path: string): EntryType {

@@ -21,6 +21,7 @@ const BLOCK_BITS = 12;
 const COMPAT_MTIME = 2;
 const INCOMPAT_CHUNKED = 4;
 const VERSION_EXTENDED = 1;
+const HIGH = 2 ** 32;
 
 /** Where an inode's data is: in blocks of its own, right behind the inode, or in chunks with holes between. */
 export const LAYOUT = { plain: 0, inline: 2, chunks: 4 } as const;
@@ -57,26 +58,32 @@ export const LINKS_OFFSET = 44;
 
 /** The inode and its attributes; what follows them is the caller's. */
 export function encodeInode(inode: Inode, serial: number): Buffer {
+  return writeInode(Buffer.alloc(INODE_BYTES + inode.attributes.length), inode, serial);
+}
+
+/** The same at the start of a record that is zeros, or another inode's. */
+export function writeInode(record: Buffer, inode: Inode, serial: number): Buffer {
   const { attributes, modified } = inode;
-  const record = Buffer.alloc(INODE_BYTES + attributes.length);
   record.writeUInt16LE(VERSION_EXTENDED | (LAYOUT[inode.layout] << 1), 0);
   record.writeUInt16LE(attributes.length === 0 ? 0 : (attributes.length - 12) / 4 + 1, 2);
   record.writeUInt16LE(inode.mode, 4);
-  record.writeBigUInt64LE(BigInt(inode.size), 8);
+  record.writeUInt32LE(inode.size >>> 0, 8);
+  record.writeUInt32LE(Math.floor(inode.size / HIGH), 12);
   record.writeUInt32LE(inode.where, 16);
   record.writeUInt32LE(serial >>> 0, 20);
   record.writeUInt32LE(ownerOf(inode.uid), 24);
   record.writeUInt32LE(ownerOf(inode.gid), 28);
-  record.writeBigInt64LE(BigInt(modified.seconds), 32);
+  record.writeUInt32LE(modified.seconds >>> 0, 32);
+  record.writeInt32LE(Math.floor(modified.seconds / HIGH), 36);
   record.writeUInt32LE(modified.nanoseconds, 40);
   record.writeUInt32LE(inode.links, LINKS_OFFSET);
-  attributes.copy(record, INODE_BYTES);
+  if (attributes.length > 0) attributes.copy(record, INODE_BYTES);
   return record;
 }
 
 /** As chown(2) takes it: 32 bits, and all of them set leave what was there, which is root. */
 function ownerOf(id: number): number {
-  const number = Number(BigInt.asUintN(32, BigInt(id)));
+  const number = id >>> 0;
   return number === 0xffff_ffff ? 0 : number;
 }
 

@@ -9,7 +9,7 @@ import { encodeAttributes } from "./attributes.ts";
 import { chunksOf } from "./chunks.ts";
 import { finishImage } from "./finish.ts";
 import { ImageFile } from "./image-file.ts";
-import { BLOCK, encodeInode, FILE_TYPE, HOLE, INODE_BYTES, type Inode } from "./layout.ts";
+import { BLOCK, encodeInode, FILE_TYPE, HOLE, INODE_BYTES, type Inode, writeInode } from "./layout.ts";
 import { Leaf, Tree } from "./tree.ts";
 
 /** What the image is called in the directory that is unpacked into. */
@@ -23,6 +23,7 @@ const ENTRIES_LIMIT = 4_000_000;
 /** So are directories' attributes: bytes of all together. */
 const ATTRIBUTES_LIMIT = 32 * 1024 * 1024;
 const OPAQUE = "trusted.overlay.opaque";
+const NOTHING = Buffer.alloc(0);
 const EPOCH = { seconds: 0, nanoseconds: 0 };
 
 type LeafType = Exclude<EntryType, "hardlink" | "directory">;
@@ -49,6 +50,8 @@ export class ErofsUnpacker implements EntrySink {
   #hasChunks = false;
   #bytes = 0;
   #entries = 0;
+  /** The inode of most files, and of the one after. */
+  readonly #bare = Buffer.alloc(INODE_BYTES);
   /** Where the data of the file that is being read goes, by its offset. */
   #placeOf: ((offset: number) => number) | undefined;
 
@@ -187,8 +190,10 @@ export class ErofsUnpacker implements EntrySink {
     return this.#write({ ...inode, layout: "plain", size, where: at / BLOCK });
   }
 
-  #write(inode: Inode, tail: Buffer = Buffer.alloc(0)): number {
-    return this.#image.place(Buffer.concat([encodeInode(inode, this.#serial++), tail]));
+  #write(inode: Inode, tail?: Buffer): number {
+    const isBare = tail === undefined && inode.attributes.length === 0;
+    if (isBare) return this.#image.place(writeInode(this.#bare, inode, this.#serial++));
+    return this.#image.place(Buffer.concat([encodeInode(inode, this.#serial++), tail ?? NOTHING]));
   }
 }
 
@@ -200,7 +205,7 @@ function lookOf(
 }
 
 function goneInode(): Inode {
-  const look = { uid: 0, gid: 0, size: 0, links: 1, modified: EPOCH, attributes: Buffer.alloc(0) };
+  const look = { uid: 0, gid: 0, size: 0, links: 1, modified: EPOCH, attributes: NOTHING };
   return { ...look, mode: S_IFCHR, layout: "plain", where: 0 };
 }
 
@@ -211,6 +216,7 @@ function deviceOf(type: LeafType, { major, minor }: Entry): number {
 
 /** What a file system would keep of an entry's attributes: `user.` ones are for files and directories. */
 function kept({ type, attributes }: Entry): Attributes {
+  if (attributes.size === 0) return new Map();
   const isPlain = type === "file" || type === "directory";
   return new Map(
     [...attributes].filter(([name]) => !isBarred(name) && (isPlain || !name.startsWith("user."))),
