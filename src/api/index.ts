@@ -7,6 +7,7 @@ export * from "./auth.ts";
 export * from "./container-reply.ts";
 export * from "./container-request.ts";
 export * from "./disk-usage.ts";
+export * from "./exit-frame.ts";
 export * from "./host-config.ts";
 export { ZERO_TIME } from "./lenient.ts";
 export * from "./mount-reply.ts";

@@ -5,6 +5,7 @@ import type { Reply, Transport, Upgraded } from "./transport.ts";
 export class Duplex implements Disposable {
   readonly #upgraded: Upgraded;
   readonly #isMultiplexed: boolean;
+  #exitCode: number | undefined;
 
   constructor(upgraded: Upgraded, isTerminal: boolean) {
     this.#upgraded = upgraded;
@@ -19,6 +20,12 @@ export class Duplex implements Disposable {
       if (frames === undefined) sink("stdout", bytes);
       else frames.push(bytes);
     }
+    this.#exitCode = frames?.exitCode;
+  }
+
+  /** Once the output has ended: what the command ended with, where the daemon says so in the stream. */
+  get exitCode(): number | undefined {
+    return this.#exitCode;
   }
 
   /** Sends all input and then the end of input, while output goes on. Ends quietly when the daemon stops listening. */
@@ -60,7 +67,7 @@ export async function relayStream(
   input: AsyncIterable<Uint8Array>,
   output: (bytes: Uint8Array) => void,
 ): Promise<void> {
-  using duplex = new Duplex({ wire: await transport.dial(), isMultiplexed: false }, true);
+  using duplex = new Duplex({ wire: await transport.dial(), isMultiplexed: false, fields: new Map() }, true);
   void duplex.input(input);
   await duplex.output((_, bytes) => output(bytes));
 }

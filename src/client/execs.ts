@@ -1,3 +1,5 @@
+import { EXEC_FIELD } from "#api";
+import { Fault, type FaultKind } from "#errors";
 import { segment } from "./filters.ts";
 import type { Transport, Upgraded } from "./transport.ts";
 import type { ExecBody } from "./types.ts";
@@ -5,6 +7,31 @@ import type { ExecBody } from "./types.ts";
 /** The endpoints of exec: a further process in a running container. */
 export function createExec(transport: Transport, ref: string, body: ExecBody): Promise<{ Id: string }> {
   return transport.json("POST", `/containers/${segment(ref)}/exec`, { body });
+}
+
+/** How a call is refused that is not known. */
+const UNKNOWN: readonly FaultKind[] = ["not_found", "denied", "unsupported"];
+/** A daemon reads no longer body together with the request to hand the connection over; in characters of JSON. */
+const LONGEST_TOGETHER = 16 * 1024;
+
+/**
+ * Creates, starts and attaches a command without a terminal in one call; its exit code comes with its output. Undefined
+ * where that is not to be had: with another engine's daemon, or where somebody between watches over calls he knows.
+ */
+export async function runExec(
+  transport: Transport,
+  ref: string,
+  body: ExecBody,
+): Promise<{ readonly id: string; readonly upgraded: Upgraded } | undefined> {
+  if (body.Tty || JSON.stringify(body).length > LONGEST_TOGETHER) return undefined;
+  try {
+    const upgraded = await transport.upgrade(`/bunker/containers/${segment(ref)}/exec`, { body });
+    return { id: upgraded.fields.get(EXEC_FIELD.toLowerCase()) ?? "", upgraded };
+  } catch (thrown) {
+    // A container that is not there looks the same: Docker's calls will say so.
+    if (thrown instanceof Fault && UNKNOWN.includes(thrown.kind)) return undefined;
+    throw thrown;
+  }
 }
 
 export async function startExecDetached(transport: Transport, id: string): Promise<void> {

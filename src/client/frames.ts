@@ -1,3 +1,4 @@
+import { EXIT_STREAM } from "#api";
 import { Fault } from "#errors";
 
 export type Stream = "stdout" | "stderr";
@@ -19,9 +20,15 @@ export class Demultiplexer {
   #remaining = 0;
   #stream = 0;
   #error = "";
+  #exit = "";
 
   constructor(sink: Sink) {
     this.#sink = sink;
+  }
+
+  /** What the last frame told, where a command's exit code comes with its output. */
+  get exitCode(): number | undefined {
+    return /^\d{1,3}$/.test(this.#exit) ? Number(this.#exit) : undefined;
   }
 
   /** @throws Fault `internal` for an unknown stream, or with the daemon's sentence when it reports a failure */
@@ -50,13 +57,13 @@ export class Demultiplexer {
     const view = new DataView(this.#header.buffer);
     this.#stream = view.getUint8(0);
     this.#remaining = view.getUint32(4);
-    if (this.#stream > SYSTEM_ERROR)
-      throw new Fault("internal", `Unrecognized input header: ${this.#stream}`);
+    if (this.#stream > EXIT_STREAM) throw new Fault("internal", `Unrecognized input header: ${this.#stream}`);
     return end;
   }
 
   #emit(content: Uint8Array): void {
     if (this.#stream === SYSTEM_ERROR) this.#error += new TextDecoder().decode(content);
+    else if (this.#stream === EXIT_STREAM) this.#exit += new TextDecoder().decode(content);
     else this.#sink(this.#stream === STDERR ? "stderr" : "stdout", content);
   }
 }

@@ -40,7 +40,7 @@ export { linesOf, valuesOf } from "./lines.ts";
 export * from "./networks.ts";
 export * from "./store.ts";
 export * from "./system.ts";
-export { API_VERSION, type Reply, Transport, type TransportOptions } from "./transport.ts";
+export { API_VERSION, type Reply, Transport, type TransportOptions, type Upgraded } from "./transport.ts";
 export type * from "./types.ts";
 export * from "./volume-content.ts";
 export * from "./volumes.ts";

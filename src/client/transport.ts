@@ -35,6 +35,7 @@ export interface Upgraded {
   readonly wire: Wire;
   /** Whether output comes in frames (no terminal) or raw (terminal). Undefined when the daemon does not say. */
   readonly isMultiplexed: boolean | undefined;
+  readonly fields: ReadonlyMap<string, string>;
 }
 
 export interface TransportOptions {
@@ -176,7 +177,8 @@ export class Transport implements Disposable {
       if (this.#lowersVersion(fault)) return this.upgrade(path, call);
       throw fault;
     }
-    return { wire, isMultiplexed: isMultiplexed(head.fields, this.#apiVersion) };
+    const { fields: told } = head;
+    return { wire, isMultiplexed: isMultiplexed(told, this.#apiVersion), fields: told };
   }
 
   /** A connection on which nothing has been said. */

@@ -4,7 +4,9 @@ import type { Context } from "hono";
 import { isAtLeast } from "#api";
 import { DetachFilter, parseDetachKeys } from "./detach-keys.ts";
 import type { ServerEnv } from "./environment.ts";
+import { frame } from "./translate/log.ts";
 import { Unframed } from "./unframed.ts";
+import type { HeaderFields } from "./upgrade.ts";
 
 const RAW = "application/vnd.docker.raw-stream";
 const MULTIPLEXED = "application/vnd.docker.multiplexed-stream";
@@ -24,6 +26,10 @@ export interface AttachedStream {
   readonly cancel?: () => void;
   /** Where there is nothing to tell the outputs apart by. */
   readonly isUnframed?: boolean;
+  /** The exit code, to be told in a last frame once all output is out. */
+  readonly exit?: Promise<number>;
+  /** Of the head of the reply, besides its usual ones. */
+  readonly fields?: HeaderFields;
 }
 
 /** The content type of output, framed or raw, for this client. Source: Docker Engine API 1.42. */
@@ -38,20 +44,26 @@ export function streamType(version: string, tty: boolean): string {
 export function takeOver(c: Context<ServerEnv>, stream: AttachedStream): Response {
   // Whoever reads the stream learns of it; until then nobody may be listening.
   stream.open?.catch(() => undefined);
+  stream.exit?.catch(() => undefined);
   const keys = parseDetachKeys(stream.detachKeys);
   const asked = streamType(c.get("version"), stream.tty);
-  const client = takenFrom(c, asked);
+  const client = takenFrom(c, asked, stream.fields);
   if (client === undefined) return ordinaryReply(c, stream, asked);
   return joined(client, stream, keys);
 }
 
-function takenFrom(c: Context<ServerEnv>, contentType: string): Socket | undefined {
+function takenFrom(
+  c: Context<ServerEnv>,
+  contentType: string,
+  fields: HeaderFields = [],
+): Socket | undefined {
   const { hijack } = c.env;
   if (hijack?.protocol === undefined) return hijack?.take("200 OK", [["Content-Type", RAW]]);
   return hijack.take("101 UPGRADED", [
     ["Content-Type", contentType],
     ["Connection", "Upgrade"],
     ["Upgrade", hijack.protocol],
+    ...fields,
   ]);
 }
 
@@ -72,7 +84,7 @@ async function join(client: Duplex, stream: AttachedStream, keys: readonly numbe
   if (!stream.stdin) client.resume();
   for await (const bytes of backlogOf(stream)) await written(client, bytes);
   const process = await open;
-  if (process === undefined) return farewell(client);
+  if (process === undefined) return leave(client, stream);
   client.off("close", cancel);
   if (client.destroyed) return void process.destroy();
   process.on("error", () => process.destroy());
@@ -81,10 +93,18 @@ async function join(client: Duplex, stream: AttachedStream, keys: readonly numbe
   process.once("close", () => process.readableEnded || farewell(client));
   const output = stream.isUnframed && !stream.tty ? process.pipe(new Unframed()) : process;
   output.pipe(client, { end: false });
-  output.once("end", () => farewell(client));
+  output.once("end", () => void leave(client, stream));
   if (!stream.stdin) return;
   if (stream.tty) client.pipe(detachable(client, process, keys)).pipe(process);
   else client.pipe(process);
+}
+
+/** After the last output: with the exit code where it is waited for. */
+async function leave(client: Duplex, { exit }: AttachedStream): Promise<void> {
+  const code = await exit?.catch(() => undefined);
+  if (code !== undefined && !client.writableEnded && !client.destroyed)
+    client.write(frame("exit", new TextEncoder().encode(String(code))));
+  farewell(client);
 }
 
 /** The way of the input through the detach keys: on them this client leaves, and the container goes on. */

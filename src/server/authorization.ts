@@ -46,7 +46,7 @@ export function authorized(app: App, authority: () => Authority | undefined): Ap
       try {
         const shown = await show(request, bindings);
         await judge.request(shown.asked);
-        const response = await app.fetch(shown.request, bindings);
+        const response = await app.fetch(shown.request, { ...bindings, isJudged: true });
         return await judged(judge, shown.asked, response);
       } catch (thrown) {
         return problemResponse(problemOf(thrown), app.headers);

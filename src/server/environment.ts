@@ -18,6 +18,8 @@ export interface ServerEnv {
     connection?: Socket;
     /** Present when the connection may be taken over. */
     hijack?: Hijack;
+    /** Whether somebody was asked about this request, who knows Docker's own calls. */
+    isJudged?: boolean;
   };
 }
 

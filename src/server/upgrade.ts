@@ -45,6 +45,9 @@ export interface HijackableApp {
   isJudged?(): boolean;
 }
 
+/** What gives it away to whoever asks, in one call for Docker's two. */
+const EXECUTED = /^\/+(?:v\d+\.\d+\/+)?bunker\/+containers\/+[^/?]+\/+exec\/*(?:\?|$)/;
+
 /** Whether a request of this method and target takes its connection over, asked or not. */
 export function mayHijack(method: string | undefined, target: string | undefined): boolean {
   return method === "POST" && HIJACKED.test(target ?? "");
@@ -52,7 +55,8 @@ export function mayHijack(method: string | undefined, target: string | undefined
 
 /** Whether it may when it asks. */
 export function mayUpgrade(method: string | undefined, target: string | undefined): boolean {
-  return mayHijack(method, target) || (method === "GET" && WEBSOCKET.test(target ?? ""));
+  if (method === "GET") return WEBSOCKET.test(target ?? "");
+  return mayHijack(method, target) || (method === "POST" && EXECUTED.test(target ?? ""));
 }
 
 /**

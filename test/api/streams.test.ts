@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { connect, type Socket } from "node:net";
 import type { Jobs } from "#jobs";
 import { Client, served } from "../fakes/served.ts";
@@ -239,6 +239,54 @@ test("a program that cannot be run says so in the stream", async () => {
   });
   const client = server.dial(post("/exec/e/start", { headers: `Content-Length: 0\r\n${UPGRADE}` }));
   expect(await client.ended()).toEndWith("\x01\0\0\0\0\0\0\x24executable file not found in $PATH\r\n");
+});
+
+describe("a command created, started and attached in one call", () => {
+  const CALL = "/v1.50/bunker/containers/c/exec";
+  const request = (wanted: object, upgrade = UPGRADE) => {
+    const body = JSON.stringify({ Cmd: ["cat"], AttachStdin: true, AttachStdout: true, ...wanted });
+    const headers = `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n${upgrade}`;
+    return post(CALL, { headers, body });
+  };
+  const made = { "exec.create": () => ({ id: "e1" }) };
+
+  test("takes input, and tells its exit code after the last of its output", async () => {
+    await using pair = await socketPair();
+    const exited = Promise.withResolvers<Awaited<Jobs["exec.start"]["output"]["exited"]>>();
+    await using server = await served({
+      ...made,
+      "exec.start": () => ({ tty: false, stream: pair.near, exited: exited.promise }),
+    });
+    const client = server.dial(`${request({})}input`);
+    expect(await next(pair.far)).toBe("input");
+    expect(await client.until("\r\n\r\n")).toMatch(/^HTTP\/1\.1 101 .*\r\nBunker-Exec: e1\r\n/s);
+    pair.far.end("\x01\0\0\0\0\0\0\x03out");
+    await client.until("out");
+    exited.resolve({ code: 137, outOfMemory: false, time: 0n });
+    expect(await client.ended()).toEndWith("\x01\0\0\0\0\0\0\x03out\x04\0\0\0\0\0\0\x03137");
+    expect(server.engine.calls.map(({ name }) => name)).toEqual(["exec.create", "exec.start"]);
+  });
+
+  test("says why it cannot be run, and tells that code too", async () => {
+    const exited = Promise.resolve({ code: 127, outOfMemory: false, time: 0n });
+    await using server = await served({
+      ...made,
+      "exec.start": () => ({ tty: false, failure: "not found", exited }),
+    });
+    const client = server.dial(request({}));
+    expect(await client.ended()).toEndWith("\x0bnot found\r\n\x04\0\0\0\0\0\0\x03127");
+  });
+
+  test.each([
+    ["whoever does not ask for the connection", request({}, ""), "404"],
+    ["a terminal", request({ Tty: true }), "400"],
+    ["no command", request({ Cmd: [] }), "400"],
+  ])("is not for %s", async (_title, text, status) => {
+    await using server = await served(made);
+    const client = server.dial(text);
+    expect(await client.until("}\n")).toStartWith(`HTTP/1.1 ${status} `);
+    expect(server.engine.calls).toEqual([]);
+  });
 });
 
 test("the reply to an exec begins before its program does, so that no output comes with the head", async () => {

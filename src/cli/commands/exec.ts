@@ -4,8 +4,11 @@ import {
   type ExecBody,
   inspectExec,
   resizeExec,
+  runExec,
   startExecAttached,
   startExecDetached,
+  type Transport,
+  type Upgraded,
 } from "#client";
 import { Fault } from "#errors";
 import { Attachment } from "../attachment.ts";
@@ -50,17 +53,17 @@ export const exec = defineCli({
     const size = isTerminal ? terminalSize(session.console) : undefined;
     const consoleSize: { size?: [number, number] } =
       size === undefined ? {} : { size: [size.rows, size.columns] };
-    const { Id: id } = await createExec(
-      session.daemon,
-      name,
-      bodyOf(flags, { command, session, ...consoleSize }),
-    );
+    const body = bodyOf(flags, { command, session, ...consoleSize });
     if (flags.bool("detach")) {
-      await startExecDetached(session.daemon, id);
+      const { Id } = await createExec(session.daemon, name, body);
+      await startExecDetached(session.daemon, Id);
       return 0;
     }
-    const upgraded = await startExecAttached(session.daemon, id, { isTerminal, ...consoleSize });
-    using attachment = new Attachment(session, new Duplex(upgraded, isTerminal), {
+    const { id, upgraded } =
+      (await runExec(session.daemon, name, body)) ??
+      (await startInTwo(session.daemon, name, { body, isTerminal, ...consoleSize }));
+    const duplex = new Duplex(upgraded, isTerminal);
+    using attachment = new Attachment(session, duplex, {
       id,
       isTerminal,
       takesInput,
@@ -72,9 +75,19 @@ export const exec = defineCli({
     attachment.followSize();
     const { isDetached } = await attachment.ended;
     if (isDetached) return 0;
-    return (await inspectExec(session.daemon, id)).ExitCode ?? 0;
+    return duplex.exitCode ?? (await inspectExec(session.daemon, id)).ExitCode ?? 0;
   },
 });
+
+/** As every daemon of Docker's API knows it. */
+async function startInTwo(
+  transport: Transport,
+  name: string,
+  { body, ...terminal }: { body: ExecBody; isTerminal: boolean; size?: [number, number] },
+): Promise<{ readonly id: string; readonly upgraded: Upgraded }> {
+  const { Id: id } = await createExec(transport, name, body);
+  return { id, upgraded: await startExecAttached(transport, id, terminal) };
+}
 
 function bodyOf(
   flags: Flags<typeof EXEC_FLAGS>,

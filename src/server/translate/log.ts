@@ -1,4 +1,6 @@
-const STREAM_NUMBER = { stdout: 1, stderr: 2 } as const;
+import { EXIT_STREAM } from "#api";
+
+const STREAM_NUMBER = { stdout: 1, stderr: 2, exit: EXIT_STREAM } as const;
 
 /**
  * Docker's frame: stream number, three zeros, big-endian length, bytes.

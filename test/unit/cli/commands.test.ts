@@ -135,9 +135,11 @@ describe("bunker inspect", () => {
 });
 
 describe("bunker exec", () => {
+  /** As another engine's daemon answers. */
   function executing(exitCode: number, output: Uint8Array) {
     return fakeDaemon(({ target, body }, connection) => {
-      if (target.endsWith("/exec")) connection.reply(201, { Id: "e1" });
+      if (target.startsWith("/bunker/")) connection.reply(404, { message: "page not found" });
+      else if (target.endsWith("/exec")) connection.reply(201, { Id: "e1" });
       else if (target.endsWith("/json"))
         connection.reply(200, { ID: "e1", Running: false, ExitCode: exitCode });
       else if (JSON.parse(body).Detach) connection.reply(200, undefined);
@@ -153,7 +155,13 @@ describe("bunker exec", () => {
     await using daemon = await executing(9, frame(2, "no"));
     const words = ["exec", "-u", "1", "-w", "/x", "-e", "A=b", "web", "ls", "-la"];
     expect(await told(daemon.host, words)).toEqual({ code: 9, out: "", err: "no" });
-    expect(JSON.parse(daemon.requests[0]?.body ?? "")).toEqual({
+    expect(daemon.requests.map(({ target }) => target)).toEqual([
+      "/bunker/containers/web/exec",
+      "/containers/web/exec",
+      "/exec/e1/start",
+      "/exec/e1/json",
+    ]);
+    expect(JSON.parse(daemon.requests[1]?.body ?? "")).toEqual({
       Cmd: ["ls", "-la"],
       AttachStdin: false,
       AttachStdout: true,
@@ -164,6 +172,37 @@ describe("bunker exec", () => {
       User: "1",
       WorkingDir: "/x",
     });
+  });
+
+  /** As bunker's own daemon answers, and ends the stream with or without an exit code. */
+  const executingInOne = (output: Uint8Array) =>
+    fakeDaemon(({ target }, connection) => {
+      if (target.endsWith("/json")) return connection.reply(200, { ID: "e2", Running: false, ExitCode: 4 });
+      connection.upgrade("application/vnd.docker.multiplexed-stream\r\nBunker-Exec: e2");
+      connection.write(output);
+      connection.end();
+    });
+
+  test("is one call where the daemon tells the exit code with the output", async () => {
+    await using daemon = await executingInOne(Buffer.concat([frame(1, "yes"), frame(4, "9")]));
+    expect(await told(daemon.host, ["exec", "web", "ls"])).toEqual({ code: 9, out: "yes", err: "" });
+    expect(daemon.requests.map(({ target }) => target)).toEqual(["/bunker/containers/web/exec"]);
+    expect(JSON.parse(daemon.requests[0]?.body ?? "")).toMatchObject({ Cmd: ["ls"], Tty: false });
+  });
+
+  test("asks for the exit code of a command whose stream broke off", async () => {
+    await using daemon = await executingInOne(frame(1, "yes"));
+    expect(await told(daemon.host, ["exec", "web", "ls"])).toEqual({ code: 4, out: "yes", err: "" });
+    expect(daemon.requests.at(-1)?.target).toBe("/exec/e2/json");
+  });
+
+  test.each([
+    ["with a terminal", ["-t", "web", "ls"]],
+    ["with a long environment", ["-e", `A=${"x".repeat(20_000)}`, "web", "ls"]],
+  ])("%s is begun by Docker's two calls at once", async (_title, words) => {
+    await using daemon = await executing(3, frame(1, ""));
+    expect(await told(daemon.host, ["exec", ...words])).toMatchObject({ code: 3 });
+    expect(daemon.requests[0]?.target).toBe("/containers/web/exec");
   });
 
   test("with -d neither attaches nor asks for a code", async () => {
