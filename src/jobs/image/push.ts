@@ -98,7 +98,12 @@ async function pushOne(
   const blobs = unique(manifest.layers);
   for (const { digest } of blobs)
     context.report({ kind: "status", id: shortId(digest), status: "Preparing" });
-  await inParallel(blobs, parallel, async (descriptor, signal) => {
+  const pushConfig = async (signal: AbortSignal) => {
+    const source = new Blob([needs.graph.images.configuration(image.id)]);
+    await client.pushBlob(reference, manifest.config, { source, from: [], signal, report: () => {} });
+  };
+  await inParallel([...blobs, manifest.config], parallel, async (descriptor, signal) => {
+    if (descriptor === manifest.config) return pushConfig(signal);
     const source = Bun.file(needs.graph.content.path(descriptor.digest));
     const how = await client.pushBlob(reference, descriptor, {
       source,
@@ -107,13 +112,6 @@ async function pushOne(
       report: bar(context, descriptor),
     });
     context.report({ kind: "status", id: shortId(descriptor.digest), status: wordsFor(how) });
-  });
-  const config = new Blob([needs.graph.images.configuration(image.id)]);
-  await client.pushBlob(reference, manifest.config, {
-    source: config,
-    from: [],
-    signal: context.signal,
-    report: () => {},
   });
   await client.pushManifest(reference, { bytes, mediaType }, { signal: context.signal });
   const digest = sha256(bytes);

@@ -16,11 +16,11 @@ const SETTINGS = {
   concurrentUploads: 5,
 };
 
-/** An engine that has pulled an image of these layers, and pushes with `pushBlob`. */
+/** An engine that has pulled an image of these layers, and pushes them by this client. */
 async function setUp(
   registry: FakeRegistry,
   layers: readonly string[],
-  pushBlob: RegistryClient["pushBlob"],
+  client: Pick<RegistryClient, "pushBlob"> & Partial<RegistryClient>,
 ) {
   registry.addImage("app", "latest", { layers });
   const graph = new FakeGraph();
@@ -42,7 +42,7 @@ async function setUp(
       },
       events,
       settings: SETTINGS,
-      openRegistry: (...given) => Object.assign(openRegistry(...given), { pushBlob }),
+      openRegistry: (...given) => Object.assign(openRegistry(...given), client),
     }),
   ]);
   const reference = `${registry.host}/app:latest`;
@@ -55,15 +55,36 @@ test("a layer that cannot be sent ends the others, and nothing goes on behind th
   const [bad, ...others] = ["one", "two", "three", "four", "five", "six", "seven"];
   const begun: Digest[] = [];
   const ended: Digest[] = [];
-  const push = await setUp(registry, [bad, ...others], async (_reference, { digest }, { signal }) => {
-    begun.push(digest);
-    if (digest === sha256(bad)) throw new Fault("denied", "denied: not for you");
-    await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
-    await Promise.resolve();
-    ended.push(digest);
-    throw new Fault("cancelled", "The push was cancelled");
+  const push = await setUp(registry, [bad, ...others], {
+    async pushBlob(_reference, { digest }, { signal }) {
+      begun.push(digest);
+      if (digest === sha256(bad)) throw new Fault("denied", "denied: not for you");
+      await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+      await Promise.resolve();
+      ended.push(digest);
+      throw new Fault("cancelled", "The push was cancelled");
+    },
   });
   await expect(push()).rejects.toMatchObject({ kind: "denied", message: "denied: not for you" });
   expect(begun).toHaveLength(5);
   expect(ended.toSorted()).toEqual(begun.filter((digest) => digest !== sha256(bad)).toSorted());
+});
+
+test("the configuration is sent while layers still are, and the manifest when all are there", async () => {
+  await using registry = await FakeRegistry.start();
+  const layers = ["one", "two"];
+  const isThere = Promise.withResolvers<void>();
+  const pushed: string[] = [];
+  const push = await setUp(registry, layers, {
+    async pushBlob(_reference, { digest }) {
+      const layer = layers.find((one) => sha256(one) === digest);
+      if (layer !== undefined) await isThere.promise;
+      pushed.push(layer ?? "configuration");
+      isThere.resolve();
+      return { how: "pushed" };
+    },
+    pushManifest: async () => void pushed.push("manifest"),
+  });
+  await push();
+  expect(pushed).toEqual(["configuration", "one", "two", "manifest"]);
 });
