@@ -71,6 +71,8 @@ export class Transport implements Disposable {
   readonly #tls: TlsKeys | undefined;
   readonly #headers: Readonly<Record<string, string>>;
   #apiVersion: string;
+  /** Whether the daemon has answered in that version. */
+  #isAnswered = false;
   readonly #idle: Wire[] = [];
   readonly #all = new Set<Wire>();
 
@@ -133,6 +135,8 @@ export class Transport implements Disposable {
    * @throws Fault with the daemon's sentence, also when that came before everything was sent
    */
   async upload(method: string, path: string, { stream, ...call }: Upload): Promise<Reply> {
+    // What is sent once cannot be sent again in an older version: which one is spoken has to be known before.
+    if (!this.#isAnswered) await this.send("GET", "/_ping", call.signal && { signal: call.signal });
     const wire = await Wire.open(this.address, this.#tls);
     this.#all.add(wire);
     const fields = { ...this.#headers, ...call.fields, "Transfer-Encoding": "chunked" };
@@ -243,6 +247,7 @@ export class Transport implements Disposable {
   }
 
   #reply(wire: Wire, head: Head, method: string): Reply {
+    this.#isAnswered ||= head.status < 400;
     const framing = framingOf(head, method);
     const isKept = head.fields.get("connection")?.toLowerCase() !== "close" && framing.kind !== "untilClose";
     const release = (isWhole: boolean) => {

@@ -69,6 +69,19 @@ describe("a call", () => {
     expect(transport.apiVersion).toBe("1.41");
   });
 
+  test("knows which version an older daemon speaks before it sends what it can send only once", async () => {
+    await using daemon = await fakeDaemon(({ method, target, version }, connection) => {
+      const message = `client version ${version} is too new. Maximum supported API version is 1.41`;
+      if (target === "/_ping") return connection.reply(version === "1.41" ? 200 : 400, { message });
+      if (method === "POST") connection.reply(version === "1.41" ? 200 : 400, { message: `as ${version}` });
+    });
+    using transport = new Transport(daemon.host);
+    const reply = await transport.upload("POST", "/images/load", { stream: input("content") });
+    expect(await textOf(reply)).toBe('{"message":"as 1.41"}');
+    const pings = daemon.requests.filter(({ target }) => target === "/_ping");
+    expect(pings.map(({ version }) => version)).toEqual(["1.50", "1.41"]);
+  });
+
   test("whose reply is cut short fails", async () => {
     await using daemon = await fakeDaemon((_, connection) => {
       connection.write("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc");
