@@ -72,14 +72,14 @@ export type PushedBlob =
 
 export interface RegistryPusher {
   /**
-   * Sees to it that the registry has the blob whose bytes `source` holds. `from` are other repositories of the registry that
-   * may have it. Rides out dropped connections; `report` tells the bytes sent so far.
+   * Sees to it that the registry has the blob whose bytes `source` is, or the path of a file is. `from` are other
+   * repositories of the registry that may have it. Rides out dropped connections; `report` tells the bytes sent so far.
    */
   pushBlob(
     reference: Reference,
     descriptor: Descriptor,
     options: {
-      readonly source: Blob;
+      readonly source: Blob | string;
       readonly from: readonly string[];
       readonly signal: AbortSignal;
       report(sentBytes: number): void;

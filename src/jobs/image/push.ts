@@ -104,7 +104,7 @@ async function pushOne(
   };
   await inParallel([...blobs, manifest.config], parallel, async (descriptor, signal) => {
     if (descriptor === manifest.config) return pushConfig(signal);
-    const source = Bun.file(needs.graph.content.path(descriptor.digest));
+    const source = needs.graph.content.path(descriptor.digest);
     const how = await client.pushBlob(reference, descriptor, {
       source,
       from,

@@ -1,3 +1,4 @@
+import { open } from "node:fs/promises";
 import { Fault, type FaultKind } from "#errors";
 import type { Descriptor, Digest, Reference } from "#oci";
 import type { PushedBlob } from "../types.ts";
@@ -12,7 +13,8 @@ const CHUNK_BYTES = 1024 * 1024;
 export interface BlobPush {
   readonly reference: Reference;
   readonly descriptor: Descriptor;
-  readonly source: Blob;
+  /** Its bytes, or the path of the file that holds them. */
+  readonly source: Blob | string;
   /** Other repositories of the registry that may have it. */
   readonly from: readonly string[];
   readonly signal: AbortSignal;
@@ -156,25 +158,35 @@ async function append(
       "Content-Type": "application/octet-stream",
       ...(offset > 0 && { "Content-Range": `${offset}-${descriptor.size - 1}` }),
     },
-    body: () => partFrom(source.slice(offset), offset, report),
+    body: () => told(pieces(source, offset), offset, report),
     signal,
   });
   return { location: locationOf(answer), offset: descriptor.size };
 }
 
-async function* partFrom(
-  source: Blob,
+async function* told(
+  pieces: AsyncIterable<Uint8Array>,
   offset: number,
   report: (sentBytes: number) => void,
 ): AsyncGenerator<Uint8Array> {
   let sent = offset;
-  for await (const part of source.stream()) {
-    for (let at = 0; at < part.length; at += CHUNK_BYTES) {
-      const chunk = part.subarray(at, at + CHUNK_BYTES);
-      sent += chunk.length;
-      yield chunk;
-      report(sent);
-    }
+  for await (const piece of pieces) {
+    sent += piece.length;
+    yield piece;
+    report(sent);
+  }
+}
+
+/** A piece of a file holds until the next one is asked for: whoever sends it has taken a copy by then. */
+async function* pieces(source: Blob | string, offset: number): AsyncGenerator<Uint8Array> {
+  if (typeof source !== "string") return yield* source.slice(offset).stream();
+  await using file = await open(source, "r");
+  const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+  for (let at = offset; ; ) {
+    const { bytesRead } = await file.read(buffer, 0, CHUNK_BYTES, at);
+    if (bytesRead === 0) return;
+    at += bytesRead;
+    yield buffer.subarray(0, bytesRead);
   }
 }
 

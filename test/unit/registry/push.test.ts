@@ -55,10 +55,13 @@ function blob(): { readonly bytes: Uint8Array<ArrayBuffer>; readonly descriptor:
 
 async function push(
   { bytes, descriptor }: ReturnType<typeof blob>,
-  given: Given & { readonly from?: readonly string[]; readonly report?: (sent: number) => void } = {},
+  given: Given & {
+    readonly from?: readonly string[];
+    readonly report?: (sent: number) => void;
+    readonly source?: string;
+  } = {},
 ): Promise<PushedBlob> {
-  const { from = [], report = () => {}, ...rest } = given;
-  const source = new Blob([bytes]);
+  const { from = [], report = () => {}, source = new Blob([bytes]), ...rest } = given;
   const reference = parseNamed(`${proxy.host}/app`);
   return open(rest).pushBlob(reference, descriptor, { source, from, signal: never, report });
 }
@@ -92,6 +95,30 @@ describe("a blob", () => {
     await expectWhole(layer);
     expect(proxy.lines).toEqual([HEAD, POST, PATCH, GET, PATCH, PUT]);
     expect(proxy.requests[4]?.headers["content-range"]).toBe(`1234567-${SIZE - 1}`);
+  });
+
+  test("of a file arrives as it is, however slowly the registry takes it, and goes on where the line broke", async () => {
+    const bytes = new Uint8Array(20_000_001);
+    for (let at = 0; at < bytes.length; at += 65_536) crypto.getRandomValues(bytes.subarray(at, at + 65_536));
+    const descriptor = { mediaType: MEDIA.ociLayerGzip, digest: sha256(bytes), size: bytes.length };
+    const source = join(folder, "a-file");
+    await Bun.write(source, bytes);
+    proxy.faults.push(
+      strikes(1, ["PATCH", ""], ({ forwardPart }) => forwardPart(5_000_001)),
+      strikes(1, ["PATCH", ""], async ({ incoming, forward }) => {
+        for (let pauses = 0; pauses < 20; pauses++) {
+          incoming.pause();
+          await Bun.sleep(5);
+        }
+        forward();
+      }),
+    );
+    const sent: number[] = [];
+    const pushed = await push({ bytes, descriptor }, { source, report: (count) => sent.push(count) });
+    expect(pushed).toEqual({ how: "pushed" });
+    await expectWhole({ bytes, descriptor });
+    expect(proxy.requests[4]?.headers["content-range"]).toBe(`5000001-${bytes.length - 1}`);
+    expect(sent.at(-1)).toBe(bytes.length);
   });
 
   test("is asked for until the registry is back, before it goes on", async () => {
