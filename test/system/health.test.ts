@@ -142,7 +142,7 @@ describe("a health check", () => {
         () => processesWith(word).filter((line) => !line.includes("/tmp/begun")),
         (found) => found.length > 0,
       );
-      const [first = ""] = processesWith("/tmp/begun");
+      const [first = ""] = processesWith(word).filter((line) => line.includes("/tmp/begun"));
       const pid = Number(first.split(" ", 1)[0]);
       const supervisor = /^PPid:\t(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
       process.kill(Number(supervisor), "SIGKILL");
