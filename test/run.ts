@@ -4,7 +4,7 @@
  */
 import { check } from "./check.ts";
 import { hostDifference, hostState } from "./fixtures/host-state.ts";
-import { setUp } from "./setup.ts";
+import { OUTSIDE, setUp } from "./setup.ts";
 
 interface Count {
   passed: number;
@@ -68,6 +68,7 @@ async function runFile(path: string): Promise<void> {
   const child = Bun.spawn(
     inOwnNetwork([process.execPath, "test", `--timeout=${PATIENCE_MILLISECONDS}`, `./${path}`]),
     {
+      env: { ...process.env, [OUTSIDE]: String(process.pid) },
       stdin: "ignore",
       stdout: "pipe",
       stderr: "pipe",

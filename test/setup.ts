@@ -31,6 +31,9 @@ function lacksPackages(): boolean {
   );
 }
 
+/** An archive that cannot be reached for a moment is asked again. */
+const AGAIN = ["-o", "Acquire::Retries=5"];
+
 /** Installs Debian packages, saying so. Nothing is done for an empty list. */
 export async function installPackages(names: readonly string[]): Promise<void> {
   if (names.length === 0) return;
@@ -39,16 +42,24 @@ export async function installPackages(names: readonly string[]): Promise<void> {
     throw new Error(`Cannot install ${names.join(", ")}: this needs root; install them and run again`);
   const isListed = [...new Bun.Glob("*_Packages*").scanSync("/var/lib/apt/lists")].length > 0;
   if (!isListed)
-    await must("the list of Debian packages", withNetwork(["apt-get", "update", "-q"]), environment);
+    await must(
+      "the list of Debian packages",
+      withNetwork(["apt-get", ...AGAIN, "update", "-q"]),
+      environment,
+    );
   await must(
     `Debian packages ${names.join(", ")}`,
-    withNetwork(["apt-get", "install", "-yq", "--no-install-recommends", ...names]),
+    withNetwork(["apt-get", ...AGAIN, "install", "-yq", "--no-install-recommends", ...names]),
     environment,
   );
 }
 
+/** The process that runs all tests is in the machine's own network, and tells those that are not who it is. */
+export const OUTSIDE = "BUNKER_TEST_OUTSIDE";
+
 /** The command, run in the machine's own network where this process has one without a way out. */
 export function withNetwork(command: string[]): string[] {
+  const outside = process.env[OUTSIDE] ?? "1";
   const namespaceOf = (pid: string): string | undefined => {
     try {
       return readlinkSync(`/proc/${pid}/ns/net`);
@@ -56,10 +67,10 @@ export function withNetwork(command: string[]): string[] {
       return undefined;
     }
   };
-  const machine = namespaceOf("1");
+  const machine = namespaceOf(outside);
   return machine === undefined || namespaceOf("self") === machine
     ? command
-    : ["nsenter", "--net=/proc/1/ns/net", "--", ...command];
+    : ["nsenter", `--net=/proc/${outside}/ns/net`, "--", ...command];
 }
 
 async function must(
