@@ -5,9 +5,10 @@
  */
 import { sentenceOf } from "#errors";
 import { createLog, type Log, selfCommand } from "#host";
+import { inheritedSockets } from "./activation.ts";
 import { boot, type Daemon } from "./boot.ts";
 import { readConfig } from "./config.ts";
-import { shedEnvironment } from "./environment.ts";
+import { settleEnvironment } from "./environment.ts";
 import { daemonHelp, readFlags } from "./flags.ts";
 import { notifySystemd } from "./notify.ts";
 import { validate } from "./validate.ts";
@@ -25,7 +26,8 @@ export async function runDaemon(words: readonly string[]): Promise<void> {
   }
   if (process.getuid?.() !== 0)
     throw new Error("Cannot start the daemon: containers need root; run it as root, for instance with sudo");
-  shedEnvironment(selfCommand(["daemon", ...words]));
+  const sockets = inheritedSockets(process.env, process.pid).map(({ descriptor }) => descriptor);
+  settleEnvironment(selfCommand(["daemon", ...words]), sockets);
   process.umask(0o022);
 
   const stop = nextSignal();

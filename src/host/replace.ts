@@ -1,20 +1,27 @@
 import { dlopen, FFIType, ptr } from "bun:ffi";
 import { Fault } from "#errors";
 
+/** Source: fcntl(2). */
+const F_SETFD = 2;
+
 /**
- * Puts another program in this process's place, with the same pid and open files. Source: execve(2).
+ * Puts another program in this process's place, with the same pid, the standard streams and the descriptors that are
+ * `inherited`. Source: execve(2).
  * Returns only by throwing `internal`, when the kernel refuses.
  */
 export function replaceProcess(
   command: readonly string[],
   environment: Readonly<Record<string, string>>,
+  inherited: readonly number[] = [],
 ): never {
   const libc = dlopen("libc.so.6", {
+    fcntl: { args: [FFIType.i32, FFIType.i32, FFIType.i32], returns: FFIType.i32 },
     execve: { args: [FFIType.ptr, FFIType.ptr, FFIType.ptr], returns: FFIType.i32 },
   });
   const path = Buffer.from(`${command[0] ?? ""}\0`);
   const args = pointers(command);
   const variables = pointers(Object.entries(environment).map(([name, value]) => `${name}=${value}`));
+  for (const descriptor of inherited) libc.symbols.fcntl(descriptor, F_SETFD, 0);
   libc.symbols.execve(ptr(path), ptr(args.table), ptr(variables.table));
   throw new Fault(
     "internal",
