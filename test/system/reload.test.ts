@@ -109,8 +109,8 @@ test.each([
   [["-H", "tcp://127.0.0.1:1"], /--insecure-tcp/],
   [["-H", "tcp://127.0.0.1:1", "--tlsverify", "--tlscert=/nosuch"], /nosuch/],
   [["--mtu", "1"], /mtu/],
-
-  [["--userns-remap", "default"], /not supported/],
+  [["--userland-proxy-path", "/proxy"], /not supported/],
+  [["--userns-remap", "nosuch"], /there is no user nosuch/],
 ])("--validate refuses %j as a start would", async (words, says) => {
   const outcome = await run([BUNKER, "daemon", "--validate", "--config-file", "/dev/null", ...words]);
   expect(outcome).toMatchObject({ code: 1, stdout: "", stderr: expect.stringMatching(says) });
