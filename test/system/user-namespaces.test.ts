@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { HostPart } from "../fixtures/host-part.ts";
 import { requirePackages } from "../fixtures/index.ts";
@@ -49,5 +49,51 @@ describe.skipIf(cannotRemap !== undefined)(`owners of a root in a user namespace
       expect.stringContaining("the file system that the graph driver puts it on cannot do that"),
     ]);
     expect(await part.daemon.ok("run", "--rm", "--userns", "host", "busybox", "id", "-u")).toBe("0");
+  });
+});
+
+describe.skipIf(cannotRemap !== undefined)(`what cannot be had in a user namespace${reason}`, () => {
+  let part: HostPart;
+  let ids: Disposable;
+
+  beforeAll(async () => {
+    ids = remapped();
+    part = await HostPart.openWith(["--userns-remap", REMAP], "busybox");
+  });
+  afterAll(async () => {
+    await part?.[Symbol.asyncDispose]();
+    ids?.[Symbol.dispose]();
+  });
+
+  test.each([
+    [{ Privileged: true }, "privileged mode is incompatible with user namespaces"],
+    [{ NetworkMode: "host" }, "cannot share the host's network namespace when user namespaces are enabled"],
+    [{ PidMode: "host" }, "cannot share the host PID namespace when user namespaces are enabled"],
+    [{ IpcMode: "host" }, "cannot share the host's IPC namespace when user namespaces are enabled"],
+    [{ CgroupnsMode: "host" }, "cannot share the host's cgroup namespace when user namespaces are enabled"],
+  ])("%o is refused, but for a container in the host's", async (hostConfig, words) => {
+    const create = (more: object) =>
+      part.daemon.request("POST", "/containers/create", {
+        Image: "busybox",
+        HostConfig: { ...hostConfig, ...more },
+      });
+    const refused = await create({});
+    expect([refused.status, await refused.text()]).toEqual([400, expect.stringContaining(words)]);
+    const made = await create({ UsernsMode: "host" });
+    expect(made.status).toBe(201);
+    await part.remove(((await made.json()) as { Id: string }).Id);
+  });
+
+  test("a user beyond those of the namespace is told", async () => {
+    const { Id } = await part.ask<{ Id: string }>("POST", "/containers/create", {
+      Image: "busybox",
+      User: "70000",
+    });
+    const reply = await part.daemon.request("POST", `/containers/${Id}/start`);
+    expect([reply.status, await reply.text()]).toEqual([
+      400,
+      expect.stringContaining("the container's user namespace does not have"),
+    ]);
+    await part.remove(Id);
   });
 });
