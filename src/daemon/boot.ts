@@ -5,7 +5,15 @@ import { Engine, EventBus } from "#engine";
 import { Fault, sentenceOf } from "#errors";
 import { openGraph } from "#graph";
 import { GraphDB } from "#graphdb";
-import { type AdjustableLog, findProgram, type Log, lockFile, Quiet, releaseMemory } from "#host";
+import {
+  type AdjustableLog,
+  findProgram,
+  type Log,
+  lockFile,
+  Quiet,
+  releaseMemory,
+  widenSocket,
+} from "#host";
 import {
   allJobs,
   diskOf,
@@ -55,6 +63,8 @@ import { openTcpWarnings, refuseOpen, refuseOpenTcp, serverKeys } from "./tcp.ts
 
 /** How long nobody must have asked until memory is given back, code that was compiled included. */
 const QUIET_MILLISECONDS = 5000;
+/** Of an archive in a unix socket: more would not stay in the processor's cache until it is read. */
+const ARCHIVE_BUFFER_BYTES = 512 * 1024;
 /** Host programs, and what it costs to be without. */
 const WANTED_PROGRAMS: Readonly<Record<string, string>> = {
   ps: "containers' processes cannot be listed (top)",
@@ -125,6 +135,7 @@ export async function boot(config: Config, log: AdjustableLog): Promise<Daemon> 
     await listen({
       app,
       ...group,
+      widen: (descriptor) => void widenSocket(descriptor, ARCHIVE_BUFFER_BYTES),
       ...(keys === undefined ? {} : { keys }),
       hosts: [...config.hosts.filter((host) => !isInherited(host)), ...activation.fronts.map(behind)],
       secured: activation.fronts.filter(({ isTcp }) => isTcp).map(behind),

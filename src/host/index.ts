@@ -22,7 +22,7 @@ export { readonlyView } from "./readonly-view.ts";
 export { replaceProcess } from "./replace.ts";
 export { selfCommand } from "./self.ts";
 export { type BoundSocket, listBoundSockets } from "./socket-list.ts";
-export { describeSocket, type HostPort, RawSocket, sendDatagram, tryBind } from "./sockets.ts";
+export { describeSocket, type HostPort, RawSocket, sendDatagram, tryBind, widenSocket } from "./sockets.ts";
 export { findProgram, type ProgramResult, type RunOptions, run, stream, tryRun } from "./spawn.ts";
 export { type FileLook, lookAtName, lookAtOpen } from "./stat.ts";
 export * from "./subordinate-ids.ts";

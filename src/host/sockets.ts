@@ -15,6 +15,7 @@ const SOL_SOCKET = 1;
 const SO_RCVTIMEO = 20;
 const SO_REUSEADDR = 2;
 const SO_TYPE = 3;
+const SO_SNDBUFFORCE = 32;
 const SO_ACCEPTCONN = 30;
 const SO_DOMAIN = 39;
 const AF_UNIX = 1;
@@ -191,4 +192,11 @@ export function describeSocket(descriptor: number): {
     isListening: ask(SO_TYPE) === SOCK_STREAM && ask(SO_ACCEPTCONN) === 1,
     isUnix: ask(SO_DOMAIN) === AF_UNIX,
   };
+}
+
+/** Lets so many bytes wait in a socket until they are read, whatever the host's limit is. Returns 0, or -errno. */
+export function widenSocket(descriptor: number, bytes: number): number {
+  // The kernel counts what it needs itself as well: it doubles the number. Source: socket(7), SO_SNDBUFFORCE.
+  const value = new Int32Array([bytes / 2]);
+  return settle(calls().setsockopt(descriptor, SOL_SOCKET, SO_SNDBUFFORCE, value, value.byteLength));
 }

@@ -1,7 +1,9 @@
+import { dlopen } from "bun:ffi";
 import { expect, test } from "bun:test";
 import { lstat, readdir, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { widenSocket } from "#host";
 import { createApp, listen } from "#server";
 import { fakeEngine } from "../fakes/jobs.ts";
 import { scratch } from "../fakes/scratch.ts";
@@ -51,6 +53,43 @@ test("several hosts are served at once, and a port of 0 is chosen", async () => 
     expect(address).not.toEndWith(":0");
     expect(await (await fetch(`${address.replace("tcp", "http")}/_ping`)).text()).toBe("OK");
   }
+});
+
+test("a unix socket is widened for an archive, and for nothing else", async () => {
+  await using place = await scratch();
+  const path = join(place.path, "s");
+  const types: Readonly<Record<string, string>> = {
+    "/tar": "application/x-tar",
+    "/json": "application/json",
+  };
+  const typed = {
+    ...app,
+    fetch: async (request: Request) => {
+      const body = new Response("x").body;
+      return new Response(body, { headers: { "Content-Type": types[new URL(request.url).pathname] ?? "" } });
+    },
+  };
+  /** Source: asm-generic/socket.h. */
+  const [SOL_SOCKET, SO_SNDBUF] = [1, 7];
+  const { symbols: libc } = dlopen("libc.so.6", {
+    getsockopt: { args: ["i32", "i32", "i32", "ptr", "ptr"], returns: "i32" },
+  });
+  const widened: number[] = [];
+  const widen = (descriptor: number) => {
+    if (process.getuid?.() === 0) expect(widenSocket(descriptor, 512 * 1024)).toBe(0);
+    const value = new Int32Array(1);
+    libc.getsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, value, Int32Array.of(4));
+    widened.push(value[0] ?? 0);
+  };
+  const hosts = [`unix://${path}`, "tcp://127.0.0.1:0"];
+  await using listening = await listen({ app: typed, hosts, widen });
+  const [, tcp = ""] = listening.addresses;
+  await (await fetch("http://d/json", { unix: path })).text();
+  await (await fetch(`${tcp.replace("tcp", "http")}/tar`)).text();
+  expect(widened).toEqual([]);
+  expect(await (await fetch("http://d/tar", { unix: path })).text()).toBe("x");
+  expect(widened).toHaveLength(1);
+  if (process.getuid?.() === 0) expect(widened).toEqual([512 * 1024]);
 });
 
 test("a socket that nobody answers on is replaced", async () => {
