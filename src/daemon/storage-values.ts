@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Fault } from "#errors";
+import { didYouMean, Fault } from "#errors";
 import type { Graph } from "#graph";
 import type { StorageDefaults } from "#jobs";
 import { parseSize } from "#volume";
@@ -40,7 +40,7 @@ function faultOf({ driver, name, value }: StorageOption): string | undefined {
   const known = Object.hasOwn(OPTIONS, driver) ? OPTIONS[driver] : undefined;
   if (known?.includes(name) !== true) {
     const all = Object.entries(OPTIONS).flatMap(([of, names]) => names.map((one) => `${of}.${one}`));
-    return `is no option of a storage driver; there are ${all.join(", ")}`;
+    return `is no option of a storage driver; there are ${all.join(", ")}${didYouMean(needless, all)}`;
   }
   try {
     parseSize(value);

@@ -1,4 +1,5 @@
 import type { DeviceRequest } from "#client";
+import { didYouMean } from "#errors";
 import { csvFields, mapOf } from "./values.ts";
 
 const KEYS = ["count", "device", "driver", "capabilities", "options"];
@@ -7,7 +8,7 @@ const KEYS = ["count", "device", "driver", "capabilities", "options"];
 export function checkGpus(text: string): string | undefined {
   for (const field of csvFields(text)) {
     const [, key = "count", value = field] = /^([^=]*)=(.*)$/.exec(field) ?? [];
-    if (!KEYS.includes(key)) return `unexpected key '${key}' in '${field}'`;
+    if (!KEYS.includes(key)) return `unexpected key '${key}' in '${field}'${didYouMean(key, KEYS)}`;
     if (key === "count" && value !== "all" && !/^\d+$/.test(value))
       return `invalid count (${value}): value must be either "all" or an integer: invalid syntax`;
   }

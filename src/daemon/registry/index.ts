@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { isIP } from "node:net";
 import { parseArgs } from "node:util";
-import { Fault, nearest, sentenceOf } from "#errors";
+import { didYouMean, Fault, nearest, sentenceOf } from "#errors";
 import { createLog, type Log, lockFile } from "#host";
 import {
   collectGarbage,
@@ -82,7 +82,10 @@ export async function runRegistry(words: readonly string[]): Promise<void> {
   if (["", "help", "-h", "--help"].includes(verb)) return void process.stdout.write(HELP);
   if (verb === "serve") return serve(rest);
   if (verb === "gc") return collect(rest);
-  throw new Fault("invalid", `'${verb}' is not a bunker registry command; there are serve and gc`);
+  throw new Fault(
+    "invalid",
+    `'${verb}' is not a bunker registry command; there are serve and gc${didYouMean(verb, ["serve", "gc"])}`,
+  );
 }
 
 async function serve(words: readonly string[]): Promise<void> {

@@ -25,6 +25,6 @@ export function settleRuntime(spec: ContainerSpec, settings: RuntimeSettings): C
   const known = [OWN_RUNTIME, ...Object.keys(runtimes)];
   throw new Fault(
     "invalid",
-    `unknown or invalid runtime name: ${asked.slice(0, 100)}; there is ${known.join(", ")}; more are named in the daemon's settings, --add-runtime NAME=PATH${didYouMean(asked, known)}`,
+    `unknown or invalid runtime name: ${asked.slice(0, 100)}; there is ${known.join(", ")}; more are named in the daemon's settings, --add-runtime NAME=PATH${didYouMean(asked, [...known, ...DOCKERS_DEFAULT])}`,
   );
 }

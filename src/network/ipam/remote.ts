@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Fault } from "#errors";
+import { didYouMean, Fault } from "#errors";
 import { isPluginName, type Plugin, PluginRefusal, type Plugins } from "#plugin";
 import { contains, formatAddress, formatSubnet, parsePrefix, type Subnet } from "../addresses.ts";
 import type { AddressPool, IpamDriver } from "../driver.ts";
@@ -71,7 +71,7 @@ class RemoteIpam implements IpamDriver {
     if (plugin !== undefined) return plugin;
     throw new Fault(
       "not_found",
-      `Cannot use the IPAM driver ${this.#name}: there is no such driver here, and no plugin by that name`,
+      `Cannot use the IPAM driver ${this.#name}: there is no such driver here, and no plugin by that name${didYouMean(this.#name, ["default", "null"])}`,
     );
   }
 

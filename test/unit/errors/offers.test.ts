@@ -15,6 +15,7 @@ import { checkTmpfsOptions } from "../../../src/jobs/container/tmpfs.ts";
 import { validateHostSpec } from "../../../src/jobs/container/validate.ts";
 import { applyChanges } from "../../../src/jobs/image/changes.ts";
 import { checkPlatform } from "../../../src/jobs/image/platform.ts";
+import { requireNetwork } from "../../../src/jobs/network/find.ts";
 import { capabilityNamed } from "../../../src/libcontainer/capabilities.ts";
 import {
   CONTAINER_FILTERS,
@@ -74,6 +75,10 @@ test.each<[string, () => unknown]>([
   ["alias", () => body(["--network", "name=a,alais=b"])],
   ["udp", () => body(["-p", "80/upd"])],
   ["no-new-privileges", () => body(["--security-opt", "no-new-privilege"])],
+  ["count", () => body(["--gpus", "cont=1"])],
+  ["host", () => requireNetwork({ find: () => undefined }, "hots")],
+  ["runc", () => settleRuntime(specOf({}, { runtime: "runcc" }), { runtimes: {}, defaultRuntime: "native" })],
+  ["btrfs.size", () => config("--storage-opt", "btrfs.sise=1g")],
 ])("%s is offered for a word like it", (meant, refuse) => {
   expect(refuse).toThrow(`; did you mean ${meant}?`);
 });
