@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { writeSync } from "node:fs";
+import { beginWriteOut } from "#host";
 import type { Digest } from "#oci";
 
 /** An archive on standard output, no faster than it is read. A piece need not hold longer than until the next is asked for. */
@@ -12,6 +13,9 @@ export async function writeArchive(pieces: Iterable<Uint8Array> | AsyncIterable<
   await output.end();
 }
 
+/** The disk is given so much at a time. */
+const STRIDE_BYTES = 8 * 1024 * 1024;
+
 /** An archive in an open file, from its start; `tell` hears how many bytes are there by now. Returns the digest of all. */
 export async function writeArchiveInto(
   descriptor: number,
@@ -20,12 +24,17 @@ export async function writeArchiveInto(
 ): Promise<Digest> {
   const hash = createHash("sha256");
   let written = 0;
+  let begun = 0;
   for await (const piece of pieces) {
     for (let done = 0; done < piece.length; )
       done += writeSync(descriptor, piece, done, piece.length - done, written + done);
     written += piece.length;
     tell(written);
     hash.update(piece);
+    if (written - begun < STRIDE_BYTES) continue;
+    // Whoever wants all of it on disk in the end then waits for little; where this cannot be done, for all.
+    beginWriteOut(descriptor, begun, written - begun);
+    begun = written;
   }
   return `sha256:${hash.digest("hex")}` as Digest;
 }

@@ -28,6 +28,7 @@ const { symbols: libc } = dlopen("libc.so.6", {
   ioctl: { args: ["i32", "u64", "i64"], returns: "i32" },
   renameat2: { args: ["i32", "ptr", "i32", "ptr", "u32"], returns: "i32" },
   fsync: { args: ["i32"], returns: "i32" },
+  sync_file_range: { args: ["i32", "i64", "i64", "u32"], returns: "i32" },
   syncfs: { args: ["i32"], returns: "i32" },
   mkdirat: { args: ["i32", "ptr", "u32"], returns: "i32" },
   symlinkat: { args: ["ptr", "i32", "ptr"], returns: "i32" },
@@ -67,6 +68,7 @@ export const AT_EMPTY_PATH = 0x1000;
 /** A file without a name in the directory that is opened. */
 export const O_TMPFILE = 0o20000000 | files.O_DIRECTORY;
 const RENAME_EXCHANGE = 2;
+const SYNC_FILE_RANGE_WRITE = 2;
 export const O_PATH = 0o10000000;
 export const SEEK_DATA = 3;
 export const SEEK_HOLE = 4;
@@ -167,6 +169,11 @@ export function control(descriptor: number, request: number, argument: number | 
 
 export function fsync(descriptor: number): number {
   return settle(libc.fsync(descriptor));
+}
+
+/** Has a part of a file written out without waiting for it. Source: sync_file_range(2), SYNC_FILE_RANGE_WRITE. */
+export function beginWriteOut(descriptor: number, offset: number, length: number): number {
+  return settle(libc.sync_file_range(descriptor, offset, length, SYNC_FILE_RANGE_WRITE));
 }
 
 /** Writes out the whole file system that the descriptor is on. */
