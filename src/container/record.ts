@@ -185,6 +185,8 @@ export interface OwnerRange {
   readonly onDisk: number;
   readonly seen: number;
   readonly size: number;
+  /** `seen` is a number inside the container's user namespace, if it has one. */
+  readonly isInside?: boolean;
 }
 
 /** 0 or absent: unlimited. Docker's own units: nano-CPUs, microseconds, bytes. */
@@ -253,6 +255,8 @@ export interface MountPoint {
 export interface ContainerState {
   readonly status: Status;
   readonly pid: number;
+  /** Who its users and groups are on the host, as it was begun; absent where they are the host's. */
+  readonly ids?: OwnerMap;
   /** With the pid, the name of the process for ever. */
   readonly startTicks: string;
   readonly exitCode: number;

@@ -7,6 +7,9 @@ const DEFAULT_ACCOUNT = "dockremap";
 /** Ids that images use: 0 to 65535. */
 const USUAL_SIZE = 65_536;
 
+/** Source: user_namespaces(7), "no more than 340 lines". */
+const MOST_RANGES = 340;
+
 /** Files of the host's in which users, groups and their subordinate ids are. */
 export type AccountFiles = Readonly<Record<"passwd" | "group" | "subuid" | "subgid", string>>;
 
@@ -54,6 +57,9 @@ function demand(
   );
 }
 
+const endOf = (mapping: UserNamespace["uids"][number] | undefined) =>
+  mapping === undefined ? 0 : mapping.hostId + mapping.size;
+
 /** All the account's ranges one after the other, as the container's ids from 0 on. */
 function mapped(
   text: string,
@@ -65,6 +71,13 @@ function mapped(
     next += size;
     return { containerId, hostId: first, size };
   });
+  const refuse = (reason: string) =>
+    new Fault("invalid", `Cannot use the setting userns-remap: ${file} gives ${account.name} ${reason}`);
+  if (mappings.some(({ hostId }) => hostId === 0))
+    throw refuse("the host's own root, from whom containers are to be apart");
+  if (mappings.some(({ hostId }, at) => hostId < endOf(mappings[at - 1]))) throw refuse("the same ids twice");
+  if (mappings.length > MOST_RANGES)
+    throw refuse(`more than ${MOST_RANGES} ranges, and the kernel takes no more`);
   if (mappings.length > 0) return mappings;
   throw new Fault(
     "invalid",

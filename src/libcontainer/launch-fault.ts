@@ -68,6 +68,7 @@ export function launchFault(failure: Failure, plan: Plan): Fault {
     case "image":
       return sourceFault(failure, step);
     case "root":
+      if (failure.detail === "ids") return idsFault(failure);
       return failure.detail === "idmap" ? rootMapFault(failure, step) : plainFault(failure, step);
     default:
       return plainFault(failure, step);
@@ -103,6 +104,15 @@ function sourceFault(failure: Failure, step: StepOf<"bind" | "image">): Fault {
   return say(`Cannot ${purposeOf(step)}: ${isMismatch ? MISMATCH : reasonOf(failure)}`);
 }
 
+/** Source: user_namespaces(7). */
+function idsFault({ errno: number }: Failure): Fault {
+  const reason =
+    number === ENOSPC
+      ? "no more of them may be made, see the sysctl user.max_user_namespaces"
+      : wordsOf(number);
+  return new Fault("unavailable", `Cannot make the container's user namespace: ${reason}`);
+}
+
 /** Source: mount_setattr(2), "Errors"; layers of an overlay can be mapped since Linux 5.19. */
 function rootMapFault({ errno: number }: Failure, { mount }: StepOf<"root">): Fault {
   const reason =
@@ -110,9 +120,7 @@ function rootMapFault({ errno: number }: Failure, { mount }: StepOf<"root">): Fa
       ? mount.type === "overlay"
         ? "it needs Linux 5.19 and a file system that can do so (ext4, xfs, btrfs) below the data root"
         : "the file system that the graph driver puts it on cannot do that"
-      : number === ENOSPC
-        ? "no more user namespaces may be made, see the sysctl user.max_user_namespaces"
-        : wordsOf(number);
+      : wordsOf(number);
   return new Fault(
     "unsupported",
     `Cannot map the owners of the container's root for its user namespace: ${reason}; --userns host runs it without one`,

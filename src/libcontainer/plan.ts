@@ -36,7 +36,10 @@ export type HostStep =
       readonly address: string;
       readonly port: number;
     }
-  /** Joins namespaces that exist (`/proc/PID/ns/net`, …) in the child, before the new ones are made. */
+  /**
+   * Joins namespaces that exist (`/proc/PID/ns/net`, …) in the child, before the new ones are made; the user namespace
+   * that owns the one at the path (`/proc/PID/ns/pid`).
+   */
   | { readonly op: "join"; readonly namespace: Namespace; readonly path: string }
   /**
    * Lines of /proc/PID/uid_map and gid_map of the user namespace that the child is in: one that the clone makes, which

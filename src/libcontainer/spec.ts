@@ -17,7 +17,10 @@ export interface RuntimeSpec {
   readonly domainname: string;
   readonly mounts: readonly RuntimeMount[];
   readonly linux: {
-    /** A namespace with a path is joined, one without is made. One that is absent is the host's. */
+    /**
+     * A namespace with a path is joined, one without is made. One that is absent is the host's. The path of a user
+     * namespace is that of a namespace which it owns.
+     */
     readonly namespaces: readonly { readonly type: Namespace; readonly path?: string }[];
     readonly uidMappings: readonly IdMapping[];
     readonly gidMappings: readonly IdMapping[];

@@ -1,10 +1,10 @@
 import type { MountSpec } from "#oci";
 import { capabilityMask } from "./capabilities.ts";
 import { detectCgroups } from "./cgroups/detect.ts";
-import { mountSteps } from "./compile-mounts.ts";
+import { mapLines, mountSteps } from "./compile-mounts.ts";
 import { launcherCommand } from "./executable.ts";
 import type { Capability, Step } from "./plan.ts";
-import type { RuntimeMount } from "./spec.ts";
+import type { IdMapping, RuntimeMount } from "./spec.ts";
 import { encodeView } from "./wire.ts";
 
 /** What turns an argument vector into one that runs in the view: words to put before it, and bytes for descriptor 3. */
@@ -20,6 +20,8 @@ export type ViewRequest =
       readonly pid: number;
       readonly startTicks: string;
       readonly hasMounts: boolean;
+      /** Of its user namespace, if it has one: owners look to the program as they do inside. */
+      readonly ids?: { readonly uids: readonly IdMapping[]; readonly gids: readonly IdMapping[] };
     }
   /** One at rest: its root, and the binds among its mounts. */
   | {
@@ -62,10 +64,12 @@ export function viewOf(request: ViewRequest): View {
   };
 }
 
-function runningSteps({ pid, hasMounts }: Extract<ViewRequest, { kind: "running" }>): readonly Step[] {
+function runningSteps({ pid, hasMounts, ids }: Extract<ViewRequest, { kind: "running" }>): readonly Step[] {
   const type = hasMounts ? "bind" : "bind-one";
   const mount = { type, source: `/proc/${pid}/root/`, flags: 0, options: [] };
-  return [{ op: "root", mount, readonly: false }];
+  const map: readonly Step[] =
+    ids === undefined ? [] : [{ op: "id-map", uid: mapLines(ids.uids), gid: mapLines(ids.gids) }];
+  return [...map, { op: "root", mount, readonly: false }];
 }
 
 function restingSteps(request: Extract<ViewRequest, { kind: "resting" }>): readonly Step[] {

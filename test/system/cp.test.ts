@@ -203,6 +203,10 @@ describe("cp", () => {
       const reply = await part.daemon.request("GET", `/containers/${short}/archive?path=/etc/passwd`);
       expect([round, reply.status]).toEqual([round, 200]);
       await part.ask("POST", `/containers/${short}/wait`);
+      await part.ask("POST", `/containers/${short}/start`);
+      const whole = await part.daemon.request("GET", `/containers/${short}/export`);
+      expect([whole.status, (await whole.bytes()).length > 1_000_000]).toEqual([200, true]);
+      await part.ask("POST", `/containers/${short}/wait`);
     }
   });
 

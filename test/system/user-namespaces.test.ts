@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
-import { HostPart } from "../fixtures/host-part.ts";
+import { connect } from "node:net";
+import { HostPart, until } from "../fixtures/host-part.ts";
 import { requirePackages } from "../fixtures/index.ts";
 import { limitedDisk } from "../fixtures/limited-disk.ts";
-import { cannotRemap, REMAP, remapped } from "../fixtures/remap.ts";
+import { cannotRemap, OTHER_REMAP, REMAP, remapped } from "../fixtures/remap.ts";
 
 const reason = cannotRemap === undefined ? "" : ` (skipped: ${cannotRemap})`;
 const LOOK =
@@ -82,6 +83,71 @@ describe.skipIf(cannotRemap !== undefined)(`what cannot be had in a user namespa
     const made = await create({ UsernsMode: "host" });
     expect(made.status).toBe(201);
     await part.remove(((await made.json()) as { Id: string }).Id);
+  });
+
+  /** Looks for a process of another pid namespace that this one may look into, its memory included. */
+  const HUNT = `dd if=/dev/zero of=/big bs=1M count=60; while :; do for p in /hp/[0-9]*; do
+    other=$(readlink $p/ns/pid) && [ "$other" != "$(readlink /proc/self/ns/pid)" ] && echo $p > /stolen; done; done`;
+
+  test("a container that sees the host's processes gets no hold of one that copies", async () => {
+    using undo = new DisposableStack();
+    const { id } = await part.start(["sh", "-c", HUNT], {
+      Binds: ["/proc:/hp"],
+      CapAdd: ["SYS_PTRACE"],
+    });
+    await until(
+      async () => (await part.exec(id, ["stat", "-c", "%s", "/big"])).stdout,
+      (size) => size === `${60 << 20}\n`,
+    );
+    // It waits until somebody reads what it has packed, and can be looked for meanwhile.
+    const socket = connect(part.daemon.socket).pause();
+    undo.defer(() => socket.destroy());
+    socket.write(`GET /containers/${id}/archive?path=/big HTTP/1.1\r\nHost: x\r\n\r\n`);
+    await Bun.sleep(2500);
+    const { promise, resolve } = Promise.withResolvers<string>();
+    socket.once("data", (piece) => resolve(piece.toString("latin1", 0, 15)));
+    socket.resume();
+    expect(await promise).toBe("HTTP/1.1 200 OK");
+    expect((await part.exec(id, ["ls", "/stolen"])).code).not.toBe(0);
+    await part.remove(id);
+  });
+
+  test("a first process that goes on into a namespace of its own is copied from, and stays apart", async () => {
+    const settings = { SecurityOpt: ["seccomp=unconfined"] };
+    const { id } = await part.start(["unshare", "-r", "sleep", "1000"], settings);
+    await until(
+      async () => (await part.exec(id, ["sh", "-c", "cat /proc/1/comm"])).stdout,
+      (name) => name === "sleep\n",
+    );
+    const reply = await part.daemon.request("GET", `/containers/${id}/archive?path=/etc/group`);
+    expect(reply.status).toBe(200);
+    await part.remove(id);
+    const other = await part.start(["unshare", "-r", "sleep", "1000"], { ...settings, UsernsMode: "host" });
+    await Bun.sleep(200);
+    const same = await part.daemon.request("GET", `/containers/${other.id}/archive?path=/etc/group`);
+    expect(same.status).toBe(200);
+    await part.remove(other.id);
+  });
+
+  test("who joins another has the ids of that one, whatever the setting has become", async () => {
+    const { id } = await part.start(["sleep", "1000"]);
+    await part.daemon.stop();
+    await part.daemon.start(["--userns-remap", OTHER_REMAP]);
+    const look = ["sh", "-c", "stat -c %u / && touch /x && cat /proc/self/uid_map"];
+    const joined = await part.run(look, { NetworkMode: `container:${id}` });
+    expect(`${joined.stderr}${joined.stdout}`.trim().split(/\s+/)).toEqual(["0", "0", "100000", "65536"]);
+    const alone = await part.run(look);
+    expect(alone.stdout.trim().split(/\s+/)).toEqual(["0", "0", "500000", "65536"]);
+    await part.remove(id);
+    await part.daemon.stop();
+    await part.daemon.start(["--userns-remap", REMAP]);
+  });
+
+  test("small limits hold", async () => {
+    const { stdout } = await part.run(["sh", "-c", "ulimit -n"], {
+      Ulimits: [{ Name: "nofile", Soft: 16, Hard: 16 }],
+    });
+    expect(stdout).toBe("16\n");
   });
 
   test("a user beyond those of the namespace is told", async () => {

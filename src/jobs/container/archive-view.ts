@@ -2,11 +2,13 @@ import { existsSync, readlinkSync } from "node:fs";
 import type { Container } from "#container";
 import { Fault } from "#errors";
 import type { LayerId } from "#graph";
+import { isAlive as isRunning } from "#host";
 import { type View, viewOf } from "#libcontainer";
 import type { Rooms } from "../rooms.ts";
 import { copyUp } from "./copy-up.ts";
 import { imageTrees } from "./image-trees.ts";
 import { userMount } from "./spec-mounts.ts";
+import { namespaceOf } from "./user-namespace.ts";
 import { mountVolumes, unmountVolumes, type VolumeMountNeeds } from "./volume-mounts.ts";
 
 export interface ViewNeeds extends VolumeMountNeeds {
@@ -39,7 +41,7 @@ export async function viewContainer(
   }: { readonly ref: string; readonly hasMounts: boolean; readonly signal: AbortSignal },
 ): Promise<Viewed> {
   const found = needs.containers.find(ref);
-  if (await isAlive(needs, found)) return alive(found, hasMounts);
+  if (await isAlive(needs, found, signal)) return alive(found, hasMounts);
   await using undo = new AsyncDisposableStack();
   const held = undo.use(await needs.containers.hold(found.id, signal));
   const { container } = held;
@@ -66,28 +68,36 @@ export async function viewContainer(
 async function isAlive(
   { containers }: Pick<ViewNeeds, "containers">,
   { id, state }: Container,
+  signal: AbortSignal,
 ): Promise<boolean> {
   const deadline = Date.now() + LONGEST_END;
   for (let now = state; ALIVE.includes(now.status); now = containers.find(id).state) {
-    if (now.pid !== state.pid || hasRoot(now.pid) || Date.now() > deadline) return true;
+    if (now.pid !== state.pid || hasRoot(now) || Date.now() > deadline) return true;
+    signal.throwIfAborted();
     await Bun.sleep(LOOK_AGAIN);
   }
   return false;
 }
 
 /** A process that nobody has waited for yet has a pid, and nothing else any more. */
-function hasRoot(pid: number): boolean {
+function hasRoot({ pid, startTicks }: Container["state"]): boolean {
   try {
     readlinkSync(`/proc/${pid}/root`);
-    return true;
+    return isRunning(pid, startTicks);
   } catch {
     return false;
   }
 }
 
 function alive(container: Container, hasMounts: boolean): Viewed {
-  const { pid, startTicks } = container.state;
-  const view = viewOf({ kind: "running", pid, startTicks, hasMounts });
+  const { pid, startTicks, ids } = container.state;
+  const view = viewOf({
+    kind: "running",
+    pid,
+    startTicks,
+    hasMounts,
+    ...(ids && { ids: namespaceOf(ids) }),
+  });
   return { container, view, async [Symbol.asyncDispose]() {} };
 }
 
@@ -104,6 +114,25 @@ async function binds(needs: ViewNeeds, { mounts }: Container) {
 }
 
 const depth = (path: string) => path.split("/").filter((part) => part !== "").length;
+
+/** An iteration whose first item is there. */
+export async function begun(items: AsyncIterable<Uint8Array>): Promise<AsyncIterable<Uint8Array>> {
+  const inner = items[Symbol.asyncIterator]();
+  let first: IteratorResult<Uint8Array> | undefined = await inner.next();
+  return {
+    [Symbol.asyncIterator]: () => ({
+      async next() {
+        const step = first ?? (await inner.next());
+        first = undefined;
+        return step;
+      },
+      async return() {
+        await inner.return?.();
+        return { done: true, value: undefined };
+      },
+    }),
+  };
+}
 
 /** An iteration that lets go of what it stands on: when it is over, given up, or its client has gone. */
 export function releasing(

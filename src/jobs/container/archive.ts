@@ -4,7 +4,7 @@ import { type Container, timestamp } from "#container";
 import { defineJob } from "#engine";
 import { Fault } from "#errors";
 import { announcer } from "./announce.ts";
-import { releasing, type ViewNeeds, viewContainer } from "./archive-view.ts";
+import { begun, releasing, type ViewNeeds, viewContainer } from "./archive-view.ts";
 import type { PathLook } from "./types.ts";
 
 const Place = { ref: z.string().min(1), path: z.string() };
@@ -73,12 +73,15 @@ export const exportContainer = (needs: ViewNeeds) =>
     name: "container.export",
     input: z.object({ ref: z.string().min(1) }),
 
-    async run({ ref }, { signal }) {
-      await using undo = new AsyncDisposableStack();
-      const { container, view } = undo.use(await viewContainer(needs, { ref, hasMounts: false, signal }));
-      announcer(needs.events)(container, "export");
-      return releasing(packWhole(view, signal), { owned: undo.move(), signal });
-    },
+    run: ({ ref }, { signal }) =>
+      twice(async () => {
+        await using undo = new AsyncDisposableStack();
+        const { container, view } = undo.use(await viewContainer(needs, { ref, hasMounts: false, signal }));
+        // Nothing is answered before it is known that there is something to be sent.
+        const bytes = await begun(packWhole(view, signal));
+        announcer(needs.events)(container, "export");
+        return releasing(bytes, { owned: undo.move(), signal });
+      }),
   });
 
 /** A container that ends just as its file systems are taken hold of is looked at again, at rest. */

@@ -32,7 +32,14 @@ import { settlePropagation } from "./propagation.ts";
 import { withRequestedDevices } from "./requested-devices.ts";
 import { runtimeSpec } from "./runtime-spec.ts";
 import { makeSources } from "./sources.ts";
-import { checkUserNamespace, mountsInside, sharedUserNamespace, userNamespaceOf } from "./user-namespace.ts";
+import {
+  checkUserNamespace,
+  idsOf,
+  mountsInside,
+  sharedUserNamespace,
+  type UserNamespace,
+  userNamespaceOf,
+} from "./user-namespace.ts";
 import { mountVolumes, unmountVolumes } from "./volume-mounts.ts";
 
 export type LaunchNeeds = Pick<Rooms, "attachments" | "complain" | "events"> & {
@@ -65,7 +72,7 @@ export function launcher(needs: LaunchNeeds, after: Afterlife) {
     try {
       await using undo = new AsyncDisposableStack();
       const fate = { isRunning: false, isAdopted: false };
-      const { process, sandbox, mounts } = await acquire(needs, {
+      const { process, sandbox, mounts, userNamespace } = await acquire(needs, {
         container,
         undo,
         fate,
@@ -78,7 +85,11 @@ export function launcher(needs: LaunchNeeds, after: Afterlife) {
           mounts,
           restartCount: container.restartCount,
           isManuallyStopped: false,
-          state: { ...runningState(status, process), ...startingHealth(current) },
+          state: {
+            ...runningState(status, process),
+            ...startingHealth(current),
+            ...(userNamespace && { ids: idsOf(userNamespace) }),
+          },
         }),
         { durable: false },
       );
@@ -113,17 +124,19 @@ async function acquire(
   readonly process: RunningContainer;
   readonly sandbox: Sandbox;
   readonly mounts: Container["mounts"];
+  readonly userNamespace: UserNamespace | undefined;
 }> {
   const { undo, fate, signal } = job;
   const { userNamespace: engines } = needs.settings;
   const { host } = job.container.spec;
   checkUserNamespace(host, engines);
-  const userNamespace = userNamespaceOf(host, engines);
+  const own = userNamespaceOf(host, engines);
   const container = await mountVolumes(needs, job.container);
   undo.defer(() => unmountVolumes(needs, container));
   const others = namespaces(needs, container);
   const donors = donorsOf(needs, container);
-  const userPath = userNamespace && sharedUserNamespace(donors);
+  const shared = own && sharedUserNamespace(donors);
+  const userNamespace = shared ?? own;
   const sources = await makeSources(container.mounts);
   undo.defer(async () => {
     // Once it runs, the folders made for its binds are the user's.
@@ -152,7 +165,7 @@ async function acquire(
     ...others,
     defaults: needs.settings.defaults,
     ...(userNamespace && { userNamespace }),
-    ...(userPath !== undefined && { userPath }),
+    ...(shared && { userPath: shared.ownedPath }),
   };
   const spec = withRequestedDevices(
     runtimeSpec({ ...withEnvironment(container, linked.environment), mounts }, context),
@@ -184,7 +197,7 @@ async function acquire(
   undo.defer(async () => {
     if (!fate.isAdopted) await end(process);
   });
-  return { process, sandbox, mounts: container.mounts };
+  return { process, sandbox, mounts: container.mounts, userNamespace };
 }
 
 /**

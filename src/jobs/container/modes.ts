@@ -100,6 +100,8 @@ export interface Donor {
   readonly name: string;
   readonly pid: number;
   readonly startTicks: string;
+  /** Of its user namespace, if it has one of its own or shares one. */
+  readonly ids?: Container["state"]["ids"];
 }
 
 export function donorsOf(needs: StartNeeds, { spec }: Pick<Container, "spec">): readonly Donor[] {
@@ -107,7 +109,8 @@ export function donorsOf(needs: StartNeeds, { spec }: Pick<Container, "spec">): 
   const modes = [spec.networkDisabled ? "" : network, pidMode, ipcMode].filter(isContainerMode);
   return modes.map((mode) => {
     const { name, state } = needs.containers.find(otherRef(mode));
-    return { name, pid: state.pid, startTicks: state.startTicks };
+    const { pid, startTicks, ids } = state;
+    return { name, pid, startTicks, ...(ids && { ids }) };
   });
 }
 

@@ -9,8 +9,8 @@ const LAST_ID = 0xffff_fffe;
 
 /**
  * `idmap=uids=1000-0-1#5-6-7;gids=100-0-1`: owners on disk from the first number on are seen as those from the
- * second on, as many as the third says. Podman's syntax; its `@` before a range makes it relative to the container's
- * user namespace, which here is the host's. Whichever of the two is not named stays as it is. Throws `invalid`.
+ * second on, as many as the third says. Podman's syntax; its `@` before a range says that the second is a number inside
+ * the container's user namespace, if it has one. Whichever of the two is not named stays as it is. Throws `invalid`.
  */
 export function parseOwners(text: string): OwnerMap {
   const [, , body = ""] = /^idmap(=(.*))?$/s.exec(text) ?? [];
@@ -26,9 +26,10 @@ export function parseOwners(text: string): OwnerMap {
 }
 
 function parseRange(text: string, range: string): OwnerRange {
-  const [, onDisk, seen, size] = /^@?(\d{1,10})-(\d{1,10})-(\d{1,10})$/.exec(range) ?? [];
+  const [, inside, onDisk, seen, size] = /^(@?)(\d{1,10})-(\d{1,10})-(\d{1,10})$/.exec(range) ?? [];
   if (size === undefined) throw badOwners(text, `"${range.slice(0, 60)}" is not of the form 1000-0-1`);
-  return { onDisk: Number(onDisk), seen: Number(seen), size: Number(size) };
+  const numbers = { onDisk: Number(onDisk), seen: Number(seen), size: Number(size) };
+  return inside === "@" ? { ...numbers, isInside: true } : numbers;
 }
 
 /** Ranges that the kernel would take: within bounds, and none over another. Throws `invalid`. */

@@ -39,7 +39,7 @@ export interface RuntimeContext {
   readonly defaults?: ProcessDefaults;
   /** Absent where the container's users are the host's. */
   readonly userNamespace?: UserNamespace;
-  /** Where it is another container's: `/proc/PID/ns/user`. */
+  /** Where it is another container's: something that it owns, `/proc/PID/ns/pid`. */
   readonly userPath?: string;
 }
 

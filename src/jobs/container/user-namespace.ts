@@ -1,5 +1,5 @@
 import { readlinkSync } from "node:fs";
-import type { HostSpec, MountPoint, OwnerMap } from "#container";
+import type { HostSpec, MountPoint, OwnerMap, OwnerRange } from "#container";
 import { Fault } from "#errors";
 import type { IdMapping } from "#libcontainer";
 import type { Volumes } from "#volume";
@@ -45,28 +45,34 @@ export function checkUserNamespace(host: HostSpec, engines: UserNamespace | unde
     refuse("cannot share the host's cgroup namespace when user namespaces are enabled");
 }
 
-/** The user namespace that owns what is shared with other containers: it must be shared as well. Throws `invalid`. */
-export function sharedUserNamespace(donors: readonly Donor[]): string | undefined {
-  const owners = new Set(donors.map(({ pid }) => ownerOf(pid)));
-  const [donor] = donors;
-  if (donor === undefined) return undefined;
-  if (owners.has(ownerOf("self")))
-    throw new Fault(
-      "invalid",
-      `cannot join a namespace of container ${donor.name} from a user namespace of its own: it runs in the host's; run this one with --userns host too`,
-    );
-  if (owners.size > 1)
-    throw new Fault(
-      "invalid",
-      `cannot join namespaces of the containers ${donors.map(({ name }) => name).join(" and ")}: each is in a user namespace of its own; share those of one, or use --userns host`,
-    );
-  return `/proc/${donor.pid}/ns/user`;
+/** A user namespace to be joined: who is in it on the host, and something that it owns: `/proc/PID/ns/pid`. */
+export interface SharedUserNamespace extends UserNamespace {
+  readonly ownedPath: string;
 }
 
-/** `user:[4026531837]`; undefined for a process that has gone, which is found out later. */
-function ownerOf(pid: number | "self"): string | undefined {
+/** The one that owns what is shared with other containers: it must be shared as well. Throws `invalid`. */
+export function sharedUserNamespace(donors: readonly Donor[]): SharedUserNamespace | undefined {
+  const [donor, ...others] = donors;
+  if (donor === undefined) return undefined;
+  const { name, pid, ids } = donor;
+  const alien = donors.find((one) => one.ids === undefined);
+  if (ids === undefined || alien !== undefined)
+    throw new Fault(
+      "invalid",
+      `cannot join a namespace of container ${alien?.name ?? name} from a user namespace of its own: it runs in the host's; run this one with --userns host too`,
+    );
+  if (others.some((other) => ownerOf(other.pid) !== ownerOf(pid)))
+    throw new Fault(
+      "invalid",
+      `cannot join namespaces of the containers ${donors.map((one) => one.name).join(" and ")}: each is in a user namespace of its own; share those of one, or use --userns host`,
+    );
+  return { ...namespaceOf(ids), ownedPath: `/proc/${pid}/ns/pid` };
+}
+
+/** `pid:[4026531836]`: whose pid namespace is another's is in a user namespace of its own, and may share that of another. */
+function ownerOf(pid: number): string | undefined {
   try {
-    return readlinkSync(`/proc/${pid}/ns/user`);
+    return readlinkSync(`/proc/${pid}/ns/pid`);
   } catch {
     return undefined;
   }
@@ -90,9 +96,43 @@ export function mountsInside(
       "unsupported",
       `Cannot mount ${overlaid.destination} with the option O in a user namespace: its upper layer would be the host's; --userns host runs the container without one`,
     );
-  const owners = ownersInside(userNamespace);
-  return mounts.map((mount) =>
-    mount.owners === undefined && belongsInside(mount, volumes) ? { ...mount, owners } : mount,
+  const owners = idsOf(userNamespace);
+  return mounts.map((mount) => {
+    if (mount.owners !== undefined) return { ...mount, owners: outsideOwners(mount.owners, userNamespace) };
+    if (mount.seenAs !== undefined) return { ...mount, seenAs: outsidePair(mount.seenAs, userNamespace) };
+    return belongsInside(mount, volumes) ? { ...mount, owners } : mount;
+  });
+}
+
+type Pair = NonNullable<MountPoint["seenAs"]>;
+
+/** Who somebody inside is on the host. */
+function outsidePair({ uid, gid }: Pair, { uids, gids }: UserNamespace): Pair {
+  return { uid: outside({ first: uid, size: 1 }, uids), gid: outside({ first: gid, size: 1 }, gids) };
+}
+
+/** Ranges that speak of those inside, in the host's numbers. */
+function outsideOwners(owners: OwnerMap, { uids, gids }: UserNamespace): OwnerMap {
+  const translated = (ranges: readonly OwnerRange[], mappings: readonly IdMapping[]) =>
+    ranges.map((range) =>
+      range.isInside === true
+        ? { ...range, seen: outside({ first: range.seen, size: range.size }, mappings) }
+        : range,
+    );
+  return { uids: translated(owners.uids, uids), gids: translated(owners.gids, gids) };
+}
+
+function outside(
+  { first, size }: { readonly first: number; readonly size: number },
+  mappings: readonly IdMapping[],
+): number {
+  const found = mappings.find(
+    (one) => one.containerId <= first && first + size <= one.containerId + one.size,
+  );
+  if (found !== undefined) return found.hostId + first - found.containerId;
+  throw new Fault(
+    "invalid",
+    `invalid mapping of owners: the container's user namespace does not have the ids from ${first} to ${first + size - 1}`,
   );
 }
 
@@ -105,8 +145,15 @@ function belongsInside(mount: MountPoint, volumes: Pick<Volumes, "find">): boole
   return volume?.driver === "local" && device === undefined && type === undefined;
 }
 
-function ownersInside({ uids, gids }: UserNamespace): OwnerMap {
+/** For the record: a container's own ids, and who they are on the host. */
+export function idsOf({ uids, gids }: UserNamespace): OwnerMap {
   const ranges = (mappings: readonly IdMapping[]) =>
     mappings.map(({ containerId, hostId, size }) => ({ onDisk: containerId, seen: hostId, size }));
   return { uids: ranges(uids), gids: ranges(gids) };
+}
+
+export function namespaceOf({ uids, gids }: OwnerMap): UserNamespace {
+  const mappings = (ranges: readonly OwnerRange[]) =>
+    ranges.map(({ onDisk, seen, size }) => ({ containerId: onDisk, hostId: seen, size }));
+  return { uids: mappings(uids), gids: mappings(gids) };
 }

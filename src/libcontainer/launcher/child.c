@@ -1,8 +1,11 @@
 /* The container's first process until it becomes the program: one step after another, and a word to the supervisor. */
 #include "step.h"
 #include <grp.h>
+#include <linux/nsfs.h>
 #include <sched.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -65,12 +68,21 @@ static int step_remember(struct child *child, const struct step *step) {
   return 0;
 }
 
+/*
+ * Which user namespace a process is in is its own to change; the one that owns its pid namespace, of which the path
+ * speaks, is not. Source: ioctl_ns(2).
+ */
+static int open_owner(const char *path) {
+  AUTO_FD owned = (int)checked(open(path, O_RDONLY | O_CLOEXEC));
+  return owned < 0 ? owned : (int)checked(ioctl(owned, NS_GET_USERNS));
+}
+
 int join_namespace(const struct step *step) {
   const char *path = arg_string(step, 1);
   uint64_t kind = arg_number(step, 0);
   if (kind == CLONE_NEWPID || *path == 0) return 0; /* The supervisor's part, or joined with all others below. */
-  AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return -errno;
+  AUTO_FD fd = kind == CLONE_NEWUSER ? open_owner(path) : (int)checked(open(path, O_RDONLY | O_CLOEXEC));
+  if (fd < 0) return fd;
   return setns(fd, (int)kind) < 0 ? -errno : 0;
 }
 
@@ -107,15 +119,20 @@ static int join_target(struct child *child) {
 }
 
 /* The root of the user namespace that this process has entered. */
-static int become_root(void) {
+int become_root(void) {
   if (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0) return -errno;
+  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) return -errno; /* A change of ids may have set it. */
   return syscall(SYS_setgroups, 0, NULL) < 0 && errno != EPERM ? -errno : 0;
 }
 
-static int enter_user_namespace(struct child *child) {
-  if (id_map(child->plan) == NULL) return 0;
-  await_grant(child, GRANT_IDS);
-  return become_root();
+static int enter_namespaces(struct child *child) {
+  bool is_other = id_map(child->plan) != NULL;
+  if (is_other) await_grant(child, GRANT_IDS);
+  int error = join_target(child);
+  if (error || !is_other) return error;
+  error = become_root();
+  /* A process of the container's own making may have a namespace without a root. */
+  return error == -EINVAL && child->target >= 0 ? 0 : error;
 }
 
 /* Never returns 0: either the program runs, or something failed. */
@@ -124,8 +141,7 @@ int child_main(struct child *child) {
   child->detail = word.detail;
   child->step = child->plan->steps;
   int error = join_groups(child);
-  if (!error) error = enter_user_namespace(child);
-  if (!error) error = join_target(child);
+  if (!error) error = enter_namespaces(child);
   if (!error) error = reset_child(child);
   if (!error && !has_step(child->plan, OP_ROOT)) child->root = (int)checked(open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
   for (size_t i = 1; !error && i < child->plan->count; i++) {

@@ -7,11 +7,16 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#ifndef P_PIDFD
+#define P_PIDFD 3
+#endif
+#define LONGEST_CLONE 10000 /* Milliseconds. */
 #define CLONE_PIDFD_FLAG 0x1000ull
 #define CLONE_INTO_CGROUP_FLAG 0x200000000ull
 
@@ -88,15 +93,22 @@ int obey_host_step(struct start *start, const struct step *step) {
   }
 }
 
+/* Up to here the child may go by itself. One that cannot be had is the child's to tell, or to do without. */
+static void raise_hard_limit(pid_t pid, const struct step *step) {
+  struct rlimit now, wanted = {.rlim_max = arg_number(step, 2)};
+  int resource = (int)arg_number(step, 0);
+  if (syscall(SYS_prlimit64, pid, resource, NULL, &now) < 0 || now.rlim_max >= wanted.rlim_max) return;
+  wanted.rlim_cur = now.rlim_cur;
+  syscall(SYS_prlimit64, pid, resource, &wanted, NULL);
+}
+
 /* What the host's root may give and a user namespace's may not: limits beyond the hard one, a lower score. */
 static int give_limits(const struct supervisor *self) {
   const struct plan *plan = &self->plan;
   char path[48], value[24];
   for (size_t i = 1; i < plan->count; i++) {
     const struct step *step = &plan->steps[i];
-    struct rlimit limit = {.rlim_cur = step->op == OP_RLIMIT ? arg_number(step, 1) : 0, .rlim_max = step->op == OP_RLIMIT ? arg_number(step, 2) : 0};
-    /* One that cannot be had is the child's to tell, or to do without. */
-    if (step->op == OP_RLIMIT) syscall(SYS_prlimit64, self->pid, (int)arg_number(step, 0), &limit, NULL);
+    if (step->op == OP_RLIMIT) raise_hard_limit(self->pid, step);
     if (step->op != OP_OOM_SCORE) continue;
     snprintf(path, sizeof path, "/proc/%d/oom_score_adj", self->pid);
     snprintf(value, sizeof value, "%lld", (long long)arg_number(step, 0));
@@ -128,12 +140,19 @@ static bool has_root(const struct plan *plan) {
   return false;
 }
 
-/* For a user namespace in a mount namespace of this process, so that nothing of it shows on the host. */
+/*
+ * For a user namespace in a mount namespace of this process, so that nothing of it shows on the host; it is left again,
+ * or what the host has mounted now would stay busy as long as the container lives.
+ */
 int open_outside(struct start *start) {
   const struct plan *plan = &start->self->plan;
   if (id_map(plan) == NULL || !has_root(plan)) return open_mounts(plan, &start->opened, EARLY_MAPPED);
+  AUTO_FD home = (int)checked(open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC));
+  if (home < 0) return home;
   if (unshare(CLONE_NEWNS) < 0 || syscall(SYS_mount, NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0) return -errno;
-  return open_mounts(plan, &start->opened, EARLY_ALL);
+  int error = open_mounts(plan, &start->opened, EARLY_ALL);
+  if (setns(home, CLONE_NEWNS) < 0 && !error) error = -errno;
+  return error;
 }
 
 static void close_outside(struct start *start) {
@@ -143,6 +162,7 @@ static void close_outside(struct start *start) {
 
 static void run_child(struct start *start, int sync) {
   struct supervisor *self = start->self;
+  close(start->peer); /* Or it would never hear that the supervisor has gone. */
   struct child child = {.plan = &self->plan, .sync = sync, .target = start->target, .into = start->into, .join_flags = start->join_flags,
                         .root = -1, .host_null = -1, .proc = -1, .proc_sys = -1, .empty = -1, .terminal = -1, .umask = 022};
   child.opened = start->opened;
@@ -178,25 +198,27 @@ static bool joins_user_namespace(const struct plan *plan) {
   return false;
 }
 
+/* What the one who clones in another's place has come to: in memory that is shared with it, and true even if it was killed. */
+struct outcome {
+  int pidfd; /* Of the child, in the descriptors that are shared too; written by the kernel. */
+  int error;
+};
+
 /*
  * What is cloned belongs to the user namespace of who clones. So that it is one which is joined, somebody goes there
- * before, and clones from there a child of this process. Descriptors are shared with it, the child's pidfd among them.
+ * before, and clones from there a child of this process.
  */
-static _Noreturn void clone_from_inside(struct start *start, struct clone_request *request, int sync, int answer) {
+static _Noreturn void clone_from_inside(struct start *start, struct clone_request *request, int sync, struct outcome *outcome) {
   const struct plan *plan = &start->self->plan;
-  int pidfd = -1;
-  long error = 0;
-  for (size_t i = 0; !error && i < plan->count; i++) {
-    start->step = &plan->steps[i];
-    if (start->step->op == OP_JOIN) error = join_namespace(start->step);
-  }
+  for (size_t i = 0; !outcome->error && i < plan->count; i++)
+    if (plan->steps[i].op == OP_JOIN) outcome->error = join_namespace(start->step = &plan->steps[i]);
   request->flags |= CLONE_PARENT;
   request->exit_signal = 0; /* It is that of this process. */
-  request->pidfd = (uintptr_t)&pidfd;
-  long pid = error ? error : checked(syscall(SYS_clone3, request, offsetof(struct clone_request, cgroup)));
+  request->pidfd = (uintptr_t)&outcome->pidfd;
+  if (outcome->error) _exit(1);
+  long pid = checked(syscall(SYS_clone3, request, offsetof(struct clone_request, cgroup)));
   if (pid == 0) run_child(start, sync);
-  int told = pid < 0 ? (int)pid : pidfd;
-  write_all(answer, &told, sizeof told);
+  if (pid < 0) outcome->error = (int)pid;
   _exit(0);
 }
 
@@ -213,30 +235,52 @@ static long pid_of(int pidfd) {
   return pid > 0 ? pid : -ESRCH;
 }
 
+/* Whoever is in a container's namespaces may be stopped there: it is not waited for without end, nor past the daemon's. */
+static int await_another(const struct start *start, pid_t another, int pidfd) {
+  struct pollfd polls[2] = {{pidfd, POLLIN, 0}, {start->self->control, 0, 0}};
+  int64_t deadline = milliseconds() + LONGEST_CLONE;
+  for (int64_t left; (left = deadline - milliseconds()) > 0 && !polls[0].revents && !polls[1].revents;)
+    if (poll(polls, 2, (int)left) < 0 && errno != EINTR) break;
+  int error = polls[0].revents ? 0 : polls[1].revents ? -ECANCELED : -ETIMEDOUT;
+  if (error) syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+  while (waitpid(another, NULL, __WALL) < 0 && errno == EINTR) {
+  }
+  return error;
+}
+
+/* A child that nobody will wait for. */
+static void end_child(int pidfd) {
+  siginfo_t ignored;
+  syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+  waitid((idtype_t)P_PIDFD, (id_t)pidfd, &ignored, WEXITED);
+  close(pidfd);
+}
+
 static long clone_by_another(struct start *start, struct clone_request *request, int sync, int *pidfd) {
-  int ends[2], told = -EPIPE;
-  if (pipe2(ends, O_CLOEXEC) < 0) return -errno;
+  struct outcome *outcome = mmap(NULL, sizeof *outcome, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (outcome == MAP_FAILED) return -errno;
+  *outcome = (struct outcome){.pidfd = -1};
   request->flags &= ~CLONE_INTO_CGROUP_FLAG; /* It may not do that from there; the child joins by itself. */
   start->into = NULL;
   start->has_joined = true;
-  pid_t between = (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
-  if (between == 0) clone_from_inside(start, request, sync, ends[1]);
-  if (between > 0) {
-    while (waitpid(between, NULL, __WALL) < 0 && errno == EINTR) {
-    }
-    if (poll(&(struct pollfd){ends[0], POLLIN, 0}, 1, 0) > 0 && read(ends[0], &told, sizeof told) != sizeof told) told = -EPIPE;
-  }
-  close(ends[0]);
-  close(ends[1]);
-  if (told < 0) return told;
-  *pidfd = told;
-  return pid_of(told);
+  AUTO_FD another = -1;
+  long pid = checked(syscall(SYS_clone, CLONE_FILES | CLONE_PIDFD_FLAG | SIGCHLD, 0, &another, 0, 0));
+  if (pid == 0) clone_from_inside(start, request, sync, outcome);
+  int error = pid < 0 ? (int)pid : await_another(start, (pid_t)pid, another);
+  if (!error) error = outcome->error;
+  *pidfd = outcome->pidfd;
+  munmap(outcome, sizeof *outcome);
+  if (*pidfd < 0) return error ? error : -ECHILD;
+  pid = error ? error : pid_of(*pidfd);
+  if (pid < 0) end_child(*pidfd);
+  return pid;
 }
 
 int clone_child(struct start *start) {
   struct supervisor *self = start->self;
   int pair[2], pidfd = -1;
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) return -errno;
+  start->peer = pair[0];
   AUTO_FD group = open_into_group(start);
   uint64_t late = start->clone_flags & ~(uint64_t)CLONE_NEWCGROUP;
   struct clone_request request = {.flags = late | CLONE_PIDFD_FLAG | (group >= 0 ? CLONE_INTO_CGROUP_FLAG : 0),

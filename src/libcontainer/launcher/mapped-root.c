@@ -76,13 +76,14 @@ static int place_parts(const struct parts *parts, int cover) {
  * container's root mounts it, with all that the host's may do.
  */
 static int mount_as_owner(const struct step *step) {
-  if (prctl(PR_SET_SECUREBITS, KEEP_CAPABILITIES, 0, 0, 0) < 0) return -errno;
+  int bits = prctl(PR_GET_SECUREBITS, 0, 0, 0, 0);
+  if (bits < 0 || prctl(PR_SET_SECUREBITS, bits | KEEP_CAPABILITIES, 0, 0, 0) < 0) return -errno;
   setfsgid(outside_of_root(arg_string(step, GIDS)));
   setfsuid(outside_of_root(arg_string(step, UIDS)));
   AUTO_FD root = mount_unmapped(step);
   setfsuid(0);
   setfsgid(0);
-  if (prctl(PR_SET_SECUREBITS, 0, 0, 0, 0) < 0) return -errno;
+  if (prctl(PR_SET_SECUREBITS, bits, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) return -errno;
   return take_fd(&root);
 }
 
@@ -108,9 +109,10 @@ static int mount_over_mapped(const struct step *step, int ids) {
 int mount_root(const struct step *step, const char **part) {
   const char *type = arg_string(step, 0), *uids = arg_string(step, UIDS);
   if (*uids == 0) return mount_unmapped(step);
-  *part = "idmap";
+  *part = "ids";
   AUTO_FD ids = open_id_map(uids, arg_string(step, GIDS));
   if (ids < 0) return ids;
+  *part = "idmap";
   if (strcmp(type, "overlay") == 0) return mount_over_mapped(step, ids);
   AUTO_FD root = mount_unmapped(step);
   if (root < 0) return root;

@@ -122,7 +122,7 @@ enum runtime_verb { VERB_CREATE = 1, VERB_START = 2, VERB_DELETE = 3, VERB_EXEC 
 #define INIT_PID_NAME "init.pid"
 
 #define MAX_GROUPS 256
-#define MAX_OPENED 256
+#define MAX_OPENED 1024
 #define MAX_LINKS_FOLLOWED 40
 
 /*
@@ -261,6 +261,7 @@ int view_main(int argc, char **argv);
 /* child.c */
 int child_main(struct child *child);
 int join_namespace(const struct step *step);
+int become_root(void);
 void await_grant(struct child *child, enum grant grant);
 int tell(int sync, const struct message *message, const int *fds, size_t count);
 
@@ -416,6 +417,7 @@ struct start {
   const struct step *into; /* The group that the clone itself puts the child into. */
   uint64_t clone_flags, join_flags;
   bool has_joined;
+  int peer; /* The supervisor's end of the socket between it and the child. */
   int target;
   int child_streams[3];
   struct opened opened;

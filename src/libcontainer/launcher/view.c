@@ -8,7 +8,6 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #define PLAN_FD 3
@@ -21,6 +20,7 @@ static int obey(struct child *child, const struct step *step) {
     case OP_IMAGE: return step_image(child, step);
     case OP_MASK: return step_mask(child, step);
     case OP_CAPABILITIES: return limit_capabilities(step);
+    case OP_ID_MAP: return 0;
     default: return -EPROTO;
   }
 }
@@ -46,26 +46,36 @@ static int confirm(const char *pid, const char *ticks) {
 }
 
 /*
- * What belongs to a container in a user namespace is, for the host's root, nobody's: the program is the container's
- * root then, with no more capabilities than it would have otherwise.
+ * What belongs to a container in a user namespace is, for the host's root, nobody's: the program is root in a namespace
+ * with the same ids then. In the container's own it would be at the mercy of who is root there.
  */
-static int enter_user_namespace(const struct child *child, const char *pid) {
-  char path[64];
-  struct stat own, other;
-  if (strcmp(pid, "0") == 0) return 0;
-  snprintf(path, sizeof path, "/proc/%s/ns/user", pid);
-  AUTO_FD there = (int)checked(open(path, O_RDONLY | O_CLOEXEC));
-  if (there < 0) return there;
-  if (fstat(there, &other) < 0 || stat("/proc/self/ns/user", &own) < 0) return -errno;
-  if (own.st_ino == other.st_ino) return 0;
-  if (setns(there, CLONE_NEWUSER) < 0) return -errno;
-  if (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0) return -errno;
-  if (syscall(SYS_setgroups, 0, NULL) < 0) return -errno;
-  for (size_t i = 0; i < child->plan->count; i++) {
-    int error = child->plan->steps[i].op == OP_CAPABILITIES ? limit_capabilities(&child->plan->steps[i]) : 0;
-    if (error) return error;
-  }
+static int enter_ids(const struct child *child, int ids) {
+  if (ids < 0) return 0;
+  if (setns(ids, CLONE_NEWUSER) < 0) return -errno;
+  int error = become_root();
+  for (size_t i = 0; !error && i < child->plan->count; i++)
+    if (child->plan->steps[i].op == OP_CAPABILITIES) error = limit_capabilities(&child->plan->steps[i]);
+  return error;
+}
+
+/* Before anything is mounted: who stands in another root may make no user namespace. -1 where none is wanted. */
+static int open_ids(const struct plan *plan, int *ids) {
+  const struct step *map = id_map(plan);
+  if (map == NULL) return 0;
+  int opened = open_id_map(arg_string(map, 0), arg_string(map, 1));
+  if (opened < 0) return opened;
+  *ids = opened;
   return 0;
+}
+
+/* By descriptor: the program's folders may be closed to whom it runs as. */
+static int run_as(const struct child *child, int ids, char **argv) {
+  AUTO_FD program = (int)checked(open(argv[0], O_PATH | O_CLOEXEC));
+  if (program < 0) return program;
+  int error = enter_ids(child, ids);
+  if (error) return error;
+  syscall(SYS_execveat, program, "", argv, environ, AT_EMPTY_PATH);
+  return -errno;
 }
 
 int view_main(int argc, char **argv) {
@@ -76,17 +86,17 @@ int view_main(int argc, char **argv) {
   if (argc < 4) return 2;
   int error = read_plan(PLAN_FD, &plan);
   close(PLAN_FD);
+  AUTO_FD ids = -1;
+  if (!error) error = open_ids(&plan, &ids);
   if (!error && unshare(CLONE_NEWNS) < 0) error = -errno;
   if (!error) error = build(&child);
   if (!error) error = confirm(argv[1], argv[2]);
   if (!error && fchdir(child.root) < 0) error = -errno;
-  AUTO_FD program = error ? -1 : open(argv[3], O_PATH | O_CLOEXEC);
-  if (!error && program < 0) error = -errno;
-  if (!error) error = enter_user_namespace(&child, argv[1]);
   if (!error) {
-    /* By descriptor: its folders may be closed to whom it runs as. */
-    syscall(SYS_execveat, program, "", argv + 3, environ, AT_EMPTY_PATH);
-    error = -errno;
+    error = run_as(&child, ids, argv + 3);
+    dprintf(2, "{\"kind\":\"internal\",\"message\":\"Cannot look at the container's file systems: %s cannot be run there: %s\"}\n",
+            argv[3], strerror(-error));
+    return 1;
   }
   /* The root of a process is there as long as the process is. */
   bool has_ended = error == -ESRCH || (error == -ENOENT && child.step != NULL && child.step->op == OP_ROOT && strcmp(argv[1], "0") != 0);

@@ -127,6 +127,13 @@ describe.skipIf(cannotRemap !== undefined)(`a user namespace for each container$
       };
       expect(await said("stat -c %u:%g /b; touch /b/f && echo open", { Mounts: [inside] })).toBe("0:0\nopen");
       await part.ask("DELETE", "/volumes/kept");
+      const matched = {
+        Type: "bind",
+        Source: base,
+        Target: "/b",
+        BindOptions: { IDMapping: { Source: "match-user", User: "5:6" } },
+      };
+      expect(await said("stat -c %u:%g /b", { Mounts: [matched] })).toBe("5:6");
     },
     PATIENCE,
   );

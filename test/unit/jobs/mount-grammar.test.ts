@@ -125,7 +125,7 @@ describe("the grammar of owners", () => {
       [{ onDisk: 0, seen: 100, size: 10 }],
     ],
     ["idmap=gids=5-6-7", everybody, [{ onDisk: 5, seen: 6, size: 7 }]],
-    ["idmap=uids=@5-6-7", [{ onDisk: 5, seen: 6, size: 7 }], everybody],
+    ["idmap=uids=@5-6-7", [{ onDisk: 5, seen: 6, size: 7, isInside: true }], everybody],
   ])("%s", (text, uids, gids) => {
     expect(parseOwners(text)).toEqual({ uids, gids });
   });
