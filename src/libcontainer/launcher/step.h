@@ -122,7 +122,7 @@ enum runtime_verb { VERB_CREATE = 1, VERB_START = 2, VERB_DELETE = 3, VERB_EXEC 
 #define INIT_PID_NAME "init.pid"
 
 #define MAX_GROUPS 256
-#define MAX_OPENED 1024
+#define MAX_OPENED 256
 #define MAX_LINKS_FOLLOWED 40
 
 /*
@@ -431,7 +431,7 @@ int obey_runtime_step(struct start *start, const struct step *step);
 int begin_by_runtime(struct start *start);
 void delete_by_runtime(struct supervisor *self);
 
-/* host.c, state.c */
+/* host.c, clone.c, state.c */
 int obey_host_step(struct start *start, const struct step *step);
 int clone_child(struct start *start);
 int open_outside(struct start *start);
