@@ -1,3 +1,4 @@
+import { EXEC_FIELD } from "#api";
 import { Demultiplexer, type Sink } from "./frames.ts";
 import type { Reply, Transport, Upgraded } from "./transport.ts";
 
@@ -14,8 +15,9 @@ export class Duplex implements Disposable {
 
   /** Passes all output on; returns when the daemon has ended the stream. */
   async output(sink: Sink): Promise<void> {
-    const frames = this.#isMultiplexed ? new Demultiplexer(sink) : undefined;
-    const { wire } = this.#upgraded;
+    const { wire, fields } = this.#upgraded;
+    const tellsExit = fields.has(EXEC_FIELD.toLowerCase());
+    const frames = this.#isMultiplexed ? new Demultiplexer(sink, { tellsExit }) : undefined;
     for (let bytes = await wire.read(); bytes !== undefined; bytes = await wire.read()) {
       if (frames === undefined) sink("stdout", bytes);
       else frames.push(bytes);

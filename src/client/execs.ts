@@ -9,8 +9,8 @@ export function createExec(transport: Transport, ref: string, body: ExecBody): P
   return transport.json("POST", `/containers/${segment(ref)}/exec`, { body });
 }
 
-/** How a call is refused that is not known. */
-const UNKNOWN: readonly FaultKind[] = ["not_found", "denied", "unsupported"];
+/** What Docker's calls would say as well. Whatever else is said may come from somebody who does not know this call. */
+const MEANT: readonly FaultKind[] = ["conflict", "unauthorized", "unavailable", "cancelled"];
 /** A daemon reads no longer body together with the request to hand the connection over; in characters of JSON. */
 const LONGEST_TOGETHER = 16 * 1024;
 
@@ -26,10 +26,14 @@ export async function runExec(
   if (body.Tty || JSON.stringify(body).length > LONGEST_TOGETHER) return undefined;
   try {
     const upgraded = await transport.upgrade(`/bunker/containers/${segment(ref)}/exec`, { body });
-    return { id: upgraded.fields.get(EXEC_FIELD.toLowerCase()) ?? "", upgraded };
+    const id = upgraded.fields.get(EXEC_FIELD.toLowerCase());
+    if (id !== undefined) return { id, upgraded };
+    // Somebody who answers everything alike.
+    upgraded.wire.close();
+    return undefined;
   } catch (thrown) {
     // A container that is not there looks the same: Docker's calls will say so.
-    if (thrown instanceof Fault && UNKNOWN.includes(thrown.kind)) return undefined;
+    if (thrown instanceof Fault && !MEANT.includes(thrown.kind)) return undefined;
     throw thrown;
   }
 }

@@ -6,6 +6,8 @@ export type Sink = (stream: Stream, bytes: Uint8Array) => void;
 
 const HEADER_BYTES = 8;
 const STDERR = 2;
+/** Of an exit code, and one more by which a longer one is known. */
+const LONGEST_EXIT = 4;
 /** The daemon reports a failure of the stream itself in a frame of this kind. */
 const SYSTEM_ERROR = 3;
 
@@ -21,9 +23,12 @@ export class Demultiplexer {
   #stream = 0;
   #error = "";
   #exit = "";
+  readonly #last: number;
 
-  constructor(sink: Sink) {
+  /** `tellsExit`: the last frame may be the exit code of a command. */
+  constructor(sink: Sink, { tellsExit = false }: { readonly tellsExit?: boolean } = {}) {
     this.#sink = sink;
+    this.#last = tellsExit ? EXIT_STREAM : SYSTEM_ERROR;
   }
 
   /** What the last frame told, where a command's exit code comes with its output. */
@@ -57,13 +62,14 @@ export class Demultiplexer {
     const view = new DataView(this.#header.buffer);
     this.#stream = view.getUint8(0);
     this.#remaining = view.getUint32(4);
-    if (this.#stream > EXIT_STREAM) throw new Fault("internal", `Unrecognized input header: ${this.#stream}`);
+    if (this.#stream > this.#last) throw new Fault("internal", `Unrecognized input header: ${this.#stream}`);
     return end;
   }
 
   #emit(content: Uint8Array): void {
     if (this.#stream === SYSTEM_ERROR) this.#error += new TextDecoder().decode(content);
-    else if (this.#stream === EXIT_STREAM) this.#exit += new TextDecoder().decode(content);
+    else if (this.#stream === EXIT_STREAM)
+      this.#exit = (this.#exit + new TextDecoder().decode(content)).slice(0, LONGEST_EXIT);
     else this.#sink(this.#stream === STDERR ? "stderr" : "stdout", content);
   }
 }

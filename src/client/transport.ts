@@ -136,7 +136,7 @@ export class Transport implements Disposable {
    */
   async upload(method: string, path: string, { stream, ...call }: Upload): Promise<Reply> {
     // What is sent once cannot be sent again in an older version: which one is spoken has to be known before.
-    if (!this.#isAnswered) await this.send("GET", "/_ping", call.signal && { signal: call.signal });
+    if (!this.#isAnswered) await this.#settleVersion(call);
     const wire = await Wire.open(this.address, this.#tls);
     this.#all.add(wire);
     const fields = { ...this.#headers, ...call.fields, "Transfer-Encoding": "chunked" };
@@ -167,6 +167,15 @@ export class Transport implements Disposable {
     const fault = await faultOf(reply);
     this.#drop(wire);
     throw fault;
+  }
+
+  /** A ping that somebody refuses, who stands between, tells nothing and forbids nothing. */
+  async #settleVersion({ signal }: Call): Promise<void> {
+    try {
+      await this.send("GET", "/_ping", signal && { signal });
+    } catch (thrown) {
+      if (!(thrown instanceof Fault) || ["unavailable", "cancelled"].includes(thrown.kind)) throw thrown;
+    }
   }
 
   /** Asks the daemon to hand the connection over. Source: Engine API, "stream hijacking". */

@@ -5,7 +5,6 @@
  */
 import { sentenceOf } from "#errors";
 import { createLog, type Log, selfCommand } from "#host";
-import { inheritedSockets } from "./activation.ts";
 import { boot, type Daemon } from "./boot.ts";
 import { readConfig } from "./config.ts";
 import { settleEnvironment } from "./environment.ts";
@@ -26,8 +25,7 @@ export async function runDaemon(words: readonly string[]): Promise<void> {
   }
   if (process.getuid?.() !== 0)
     throw new Error("Cannot start the daemon: containers need root; run it as root, for instance with sudo");
-  const sockets = inheritedSockets(process.env, process.pid).map(({ descriptor }) => descriptor);
-  settleEnvironment(selfCommand(["daemon", ...words]), sockets);
+  settleEnvironment(selfCommand(["daemon", ...words]));
   process.umask(0o022);
 
   const stop = nextSignal();

@@ -35,12 +35,12 @@ export const STORAGE_OPTIONS = z
   .default([]);
 
 function faultOf({ driver, name, value }: StorageOption): string | undefined {
-  const needless = `${driver}.${name}`;
-  if (Object.hasOwn(NEEDLESS, needless)) return `is not needed: ${NEEDLESS[needless]}`;
+  const asked = `${driver}.${name}`;
+  if (Object.hasOwn(NEEDLESS, asked)) return `is not needed: ${NEEDLESS[asked]}`;
   const known = Object.hasOwn(OPTIONS, driver) ? OPTIONS[driver] : undefined;
   if (known?.includes(name) !== true) {
     const all = Object.entries(OPTIONS).flatMap(([of, names]) => names.map((one) => `${of}.${one}`));
-    return `is no option of a storage driver; there are ${all.join(", ")}${didYouMean(needless, all)}`;
+    return `is no option of a storage driver; there are ${all.join(", ")}${didYouMean(asked, all)}`;
   }
   try {
     parseSize(value);

@@ -74,7 +74,7 @@ export function takeOverWebsocket(client: Duplex, stream: AttachedStream): Respo
 }
 
 function joined(client: Duplex, stream: AttachedStream, keys: readonly number[]): Response {
-  void join(client, stream, keys).catch(() => farewell(client));
+  void join(client, stream, keys).catch(() => leave(client, stream));
   return new Response(null);
 }
 

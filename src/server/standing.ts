@@ -62,9 +62,11 @@ export class StandingReplies {
 
   #read(head: string): Question | undefined {
     const known = this.#questions.get(head);
-    if (known !== undefined || this.#questions.has(head)) return known;
-    if (this.#questions.size >= HEADS) this.#questions.clear();
+    if (known !== undefined) return known;
     const question = questionOf(head);
+    // What is no question may hold what nobody else is to keep.
+    if (question === undefined) return undefined;
+    if (this.#questions.size >= HEADS) this.#questions.clear();
     this.#questions.set(head, question);
     return question;
   }

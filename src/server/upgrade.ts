@@ -45,7 +45,8 @@ export interface HijackableApp {
   isJudged?(): boolean;
 }
 
-/** What gives it away to whoever asks, in one call for Docker's two. */
+const ATTACHES = /\/attach\/*(?:\?|$)/;
+/** The call that gives its connection away where that is asked: a command's, in one for Docker's two. */
 const EXECUTED = /^\/+(?:v\d+\.\d+\/+)?bunker\/+containers\/+[^/?]+\/+exec\/*(?:\?|$)/;
 
 /** Whether a request of this method and target takes its connection over, asked or not. */
@@ -123,7 +124,7 @@ function replyHead(status: string, fields: HeaderFields): string {
  */
 async function readBody(incoming: IncomingMessage, socket: Socket, head: Buffer): Promise<Uint8Array> {
   const { "content-length": length, "transfer-encoding": coding } = incoming.headers;
-  const isChunked = coding !== undefined && !(incoming.url ?? "").includes("/attach");
+  const isChunked = coding !== undefined && !ATTACHES.test(incoming.url ?? "");
   const parse = isChunked ? parseChunked : (held: Buffer) => parseFixed(held, Number(length ?? 0));
   let held = head;
   let parsed = parse(held);

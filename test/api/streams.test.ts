@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { connect, type Socket } from "node:net";
+import { Fault } from "#errors";
 import type { Jobs } from "#jobs";
 import { Client, served } from "../fakes/served.ts";
 import { socketPair } from "../fakes/socket-pair.ts";
@@ -277,7 +278,19 @@ describe("a command created, started and attached in one call", () => {
     expect(await client.ended()).toEndWith("\x0bnot found\r\n\x04\0\0\0\0\0\0\x03127");
   });
 
+  test("that cannot be begun ends with 126, and its reason in the stream", async () => {
+    await using server = await served({
+      ...made,
+      "exec.start": () => {
+        throw new Fault("conflict", "it has ended");
+      },
+    });
+    const client = server.dial(request({}));
+    expect(await client.ended()).toEndWith("\x0eit has ended\r\n\x04\0\0\0\0\0\0\x03126");
+  });
+
   test.each([
+    ["keys that there are not", request({ DetachKeys: "ctrl-" }), "400"],
     ["whoever does not ask for the connection", request({}, ""), "404"],
     ["a terminal", request({ Tty: true }), "400"],
     ["no command", request({ Cmd: [] }), "400"],

@@ -75,9 +75,14 @@ export const exec = defineCli({
     attachment.followSize();
     const { isDetached } = await attachment.ended;
     if (isDetached) return 0;
-    return duplex.exitCode ?? (await inspectExec(session.daemon, id)).ExitCode ?? 0;
+    return duplex.exitCode ?? exitCodeOf(await inspectExec(session.daemon, id));
   },
 });
+
+/** One that neither runs nor has ended was never begun. Source: docker run reference, "Exit status". */
+function exitCodeOf({ ExitCode, Running }: { ExitCode: number | null; Running: boolean }): number {
+  return ExitCode ?? (Running ? 0 : 126);
+}
 
 /** As every daemon of Docker's API knows it. */
 async function startInTwo(

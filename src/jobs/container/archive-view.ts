@@ -41,7 +41,7 @@ export async function viewContainer(
   }: { readonly ref: string; readonly hasMounts: boolean; readonly signal: AbortSignal },
 ): Promise<Viewed> {
   const found = needs.containers.find(ref);
-  if (await isAlive(needs, found, signal)) return alive(found, hasMounts);
+  if (await isAlive(needs, found, signal)) return alive(needs.containers.find(found.id), hasMounts);
   await using undo = new AsyncDisposableStack();
   const held = undo.use(await needs.containers.hold(found.id, signal));
   const { container } = held;

@@ -2,6 +2,7 @@ import { type Context, Hono } from "hono";
 import { EXEC_FIELD, ExecCreateBody, ExecStartBody, ResizeQuery } from "#api";
 import { Fault, sentenceOf } from "#errors";
 import { takeOver } from "../attach-stream.ts";
+import { parseDetachKeys } from "../detach-keys.ts";
 import type { JobRunner, ServerEnv } from "../environment.ts";
 import { emptyResponse, jsonResponse } from "../json.ts";
 import { toConsoleSize, toExecInspect, toExecSpec } from "../translate/exec.ts";
@@ -34,7 +35,10 @@ export function execRoutes(engine: JobRunner): Hono<ServerEnv> {
         detachKeys,
         open: started.then(({ stream }) => stream),
         backlog: failureOf(started, false),
-        exit: started.then(({ exited }) => exited).then(({ code }) => code),
+        exit: started.then(
+          async ({ exited }) => (await exited).code,
+          () => NOT_STARTED,
+        ),
         fields: [[EXEC_FIELD, id]],
       });
     })
@@ -71,9 +75,14 @@ export function execRoutes(engine: JobRunner): Hono<ServerEnv> {
     });
 }
 
+/** The exit code of what could not be begun. Source: docker exec reference, as for `docker run`. */
+const NOT_STARTED = 126;
+
 async function wantedExec(c: Context<ServerEnv>) {
   const wanted = await requiredBody(c, ExecCreateBody);
   if ((wanted.Cmd ?? []).length === 0) throw new Fault("invalid", "No exec command specified");
+  // Refused before anything is begun.
+  parseDetachKeys(toExecSpec(wanted).detachKeys);
   return wanted;
 }
 

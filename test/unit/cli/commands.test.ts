@@ -136,9 +136,9 @@ describe("bunker inspect", () => {
 
 describe("bunker exec", () => {
   /** As another engine's daemon answers. */
-  function executing(exitCode: number, output: Uint8Array) {
+  function executing(exitCode: number | null, output: Uint8Array, unknown = 404) {
     return fakeDaemon(({ target, body }, connection) => {
-      if (target.startsWith("/bunker/")) connection.reply(404, { message: "page not found" });
+      if (target.startsWith("/bunker/")) connection.reply(unknown, { message: "no" });
       else if (target.endsWith("/exec")) connection.reply(201, { Id: "e1" });
       else if (target.endsWith("/json"))
         connection.reply(200, { ID: "e1", Running: false, ExitCode: exitCode });
@@ -150,6 +150,16 @@ describe("bunker exec", () => {
       }
     });
   }
+
+  test.each([404, 405, 403, 501])("goes by Docker's calls where %d is said to its own", async (status) => {
+    await using daemon = await executing(9, frame(2, "no"), status);
+    expect(await told(daemon.host, ["exec", "web", "ls"])).toEqual({ code: 9, out: "", err: "no" });
+  });
+
+  test("of what was never begun ends with 126", async () => {
+    await using daemon = await executing(null, frame(1, "it has ended"));
+    expect((await told(daemon.host, ["exec", "web", "ls"])).code).toBe(126);
+  });
 
   test("passes output and exit code on", async () => {
     await using daemon = await executing(9, frame(2, "no"));

@@ -7,7 +7,7 @@ test.each([
   [{}, OWN],
   [{ A: "1" }, { A: "1", ...OWN }],
   [
-    { A: "1", B: undefined, BUN_OPTIONS: "--inspect", NODE_OPTIONS: "-r x" },
+    { A: "1", BUN_OPTIONS: "--inspect", NODE_OPTIONS: "-r x" },
     { A: "1", ...OWN },
   ],
   [{ BUN_GC_TIMER_DISABLE: "0" }, OWN],
