@@ -85,7 +85,7 @@ function decodeFast(bytes: Buffer, start: number, end: number, writer: LogWriter
   return true;
 }
 
-/** The character of `\uXXXX` or of two of these as UTF-8: how many bytes it has, and how many it was written in. */
+/** The character of an escape by number (`\u0041`), or of two of these, as UTF-8: how many bytes it has, and how many it was written in. */
 function unescaped(
   bytes: Buffer,
   at: number,

@@ -1,12 +1,12 @@
 import { statSync } from "node:fs";
-import type { Container, MountPoint, OwnerRange } from "#container";
-import { DEFAULT_SHM_BYTES, defaultMounts, type IdMapping, type RuntimeMount } from "#libcontainer";
+import type { Container, MountPoint } from "#container";
+import { DEFAULT_SHM_BYTES, defaultMounts, type RuntimeMount } from "#libcontainer";
 import type { Sandbox } from "#network";
 import type { MountSpec } from "#oci";
 import { overlayMount } from "./overlays.ts";
 import { onePair } from "./owners.ts";
 import { parseSecurityOptions } from "./spec-security.ts";
-import type { UserNamespace } from "./user-namespace.ts";
+import { namespaceOf, type UserNamespace } from "./user-namespace.ts";
 
 /** Stay writable under a read-only root: they hold nothing of the image. */
 const ALWAYS_WRITABLE = ["/proc", "/dev", "/dev/pts", "/dev/shm", "/dev/mqueue"];
@@ -104,10 +104,6 @@ export function userMount(mount: MountPoint, trees: MountContext["trees"]): Runt
 function mappings({ source, owners, seenAs }: MountPoint): Partial<RuntimeMount> {
   const map = owners ?? (seenAs === undefined ? undefined : onePair(statSync(source), seenAs));
   if (map === undefined) return {};
-  const toMapping = ({ onDisk, seen, size }: OwnerRange): IdMapping => ({
-    containerId: onDisk,
-    hostId: seen,
-    size,
-  });
-  return { uidMappings: map.uids.map(toMapping), gidMappings: map.gids.map(toMapping) };
+  const { uids, gids } = namespaceOf(map);
+  return { uidMappings: uids, gidMappings: gids };
 }
