@@ -39,14 +39,18 @@ export const JSON_LOG: LogFormat = {
     return newline < 0 ? undefined : newline + 1;
   },
 
-  endsMessage(bytes, start, end) {
-    if (!startsWith(bytes, start, HEAD)) return parse(bytes, start, end)?.log.endsWith("\n") ?? false;
-    let isNewline = false;
-    for (let at = start + HEAD.length; at < end && bytes[at] !== QUOTE; at++) {
-      isNewline = bytes[at] === BACKSLASH && bytes[at + 1] === LETTER_N;
-      if (bytes[at] === BACKSLASH) at++;
-    }
-    return isNewline;
+  partOf(bytes, start, end) {
+    let isLast = false;
+    let at = start + HEAD.length;
+    if (startsWith(bytes, start, HEAD))
+      for (; at < end && bytes[at] !== QUOTE; at++) {
+        isLast = bytes[at] === BACKSLASH && bytes[at + 1] === LETTER_N;
+        if (bytes[at] === BACKSLASH) at++;
+      }
+    if (startsWith(bytes, at, AFTER))
+      return { stream: streamAt(bytes, at + AFTER.length), isLast, isFirst: false };
+    const { log = "", stream = STDOUT } = parse(bytes, start, end) ?? {};
+    return { stream, isLast: log.endsWith("\n"), isFirst: false };
   },
 
   decode(bytes, { start, end }, writer) {
@@ -81,9 +85,12 @@ function decodeFast(bytes: Buffer, start: number, end: number, writer: LogWriter
     }
   }
   if (!startsWith(bytes, at, AFTER)) return false;
-  writer.end(bytes[at + AFTER.length] === LETTER_E ? STDERR : STDOUT, to);
+  writer.end(streamAt(bytes, at + AFTER.length), to);
   return true;
 }
+
+/** Of `stderr` and `stdout` the letter after "std" is enough. */
+const streamAt = (bytes: Buffer, at: number): number => (bytes[at] === LETTER_E ? STDERR : STDOUT);
 
 /** The character of an escape by number (`\u0041`), or of two of these, as UTF-8: how many bytes it has, and how many it was written in. */
 function unescaped(

@@ -31,8 +31,9 @@ export const LOCAL_LOG: LogFormat = {
     return start < 0 ? undefined : start;
   },
 
-  endsMessage(bytes, start, end) {
-    return isWhole(readEntry(bytes, start + FRAME, end - FRAME));
+  partOf(bytes, start, end) {
+    const entry = readEntry(bytes, start + FRAME, end - FRAME);
+    return { stream: entry.stream, isLast: isWhole(entry), isFirst: !entry.isPart };
   },
 
   decode(bytes, { start, end }, writer) {

@@ -1,5 +1,5 @@
 import { blocksOf, type OpenLog } from "./files.ts";
-import type { LogFormat } from "./format.ts";
+import type { LogFormat, Part } from "./format.ts";
 
 const BLOCK = 64 * 1024;
 const EVERYTHING = { offset: 0, limit: Number.POSITIVE_INFINITY };
@@ -12,7 +12,8 @@ export interface Tail {
 
 /**
  * Where the last `count` messages of a log file begin, found in blocks from its end; of a packed one, by reading it
- * once. An entry that is not the last part of its message is a part of the next one's.
+ * once. An entry that is not the last part of its message is a part of the next one's of its stream. A message of
+ * the other stream that lies between the parts of one that is counted is told with them.
  */
 export async function tailOffset(file: OpenLog, count: number, format: LogFormat): Promise<Tail> {
   return file.isPacked ? await packedTail(file, count, format) : await plainTail(file, count, format);
@@ -20,9 +21,7 @@ export async function tailOffset(file: OpenLog, count: number, format: LogFormat
 
 async function plainTail({ handle }: OpenLog, count: number, format: LogFormat): Promise<Tail> {
   let { size: position } = await handle.stat();
-  let missing = count;
-  let start = position;
-  let isLast = true;
+  const found = new Counted(position, count);
   let rest = Buffer.alloc(0);
   while (position > 0) {
     const length = Math.min(BLOCK, position);
@@ -32,20 +31,45 @@ async function plainTail({ handle }: OpenLog, count: number, format: LogFormat):
     const text = Buffer.concat([block, rest]);
     let end = text.length;
     for (let from = entryBefore(text, end, position, format); from !== undefined; ) {
-      // The newest entry is a message also when it has no end yet.
-      if (isLast || format.endsMessage(text, from, end)) {
-        if (missing === 0) return { offset: start, missing };
-        missing -= 1;
-      }
-      isLast = false;
-      start = position + from;
+      if (found.isWhole(position + from)) return { offset: found.start, missing: 0 };
+      found.add(position + from, format.partOf(text, from, end));
       end = from;
       from = entryBefore(text, end, position, format);
     }
-    if (end > format.longest) return { offset: start, missing };
+    if (end > format.longest) return { offset: found.start, missing: found.missing };
     rest = text.subarray(0, end);
   }
-  return { offset: 0, missing };
+  // What stands before the first entry is none, and is told when all of the file is.
+  return { offset: found.missing > 0 ? 0 : found.start, missing: found.missing };
+}
+
+/** The newest messages, entry by entry from the end. */
+class Counted {
+  /** Where the oldest entry that belongs to them begins. */
+  start: number;
+  missing: number;
+  /** Of each stream that has been seen, whether its oldest message that is counted may have parts before. */
+  readonly #isOpen = new Map<number, boolean>();
+
+  constructor(end: number, count: number) {
+    this.start = end;
+    this.missing = count;
+  }
+
+  add(at: number, { stream, isLast, isFirst }: Part): void {
+    // The newest entry of a stream is a message also when it has no end yet.
+    const isMessage = isLast || !this.#isOpen.has(stream);
+    const isCounted = isMessage ? this.missing > 0 : this.#isOpen.get(stream) === true;
+    if (isCounted) this.start = at;
+    if (isCounted && isMessage) this.missing -= 1;
+    this.#isOpen.set(stream, isCounted && !isFirst);
+  }
+
+  /** Nothing at `at` or before is one of them. For the parts of a stream that says little only so much is searched. */
+  isWhole(at: number): boolean {
+    if (this.missing > 0) return false;
+    return this.start - at > BLOCK || ![...this.#isOpen.values()].includes(true);
+  }
 }
 
 function entryBefore(text: Buffer, end: number, position: number, format: LogFormat): number | undefined {
@@ -55,15 +79,19 @@ function entryBefore(text: Buffer, end: number, position: number, format: LogFor
 
 async function packedTail(file: OpenLog, count: number, format: LogFormat): Promise<Tail> {
   const starts: number[] = [];
+  /** Where the message of each stream begins whose last part has not come. */
+  const begun = new Map<number, number>();
   let rest: Buffer = Buffer.alloc(0);
   let offset = 0;
-  let isNew = true;
   for await (const block of blocksOf(file, EVERYTHING)) {
     const text = rest.length === 0 ? block : Buffer.concat([rest, block]);
     let at = 0;
     for (let end = format.next(text, at, text.length); end !== undefined; ) {
-      if (isNew) starts.push(offset + at);
-      isNew = format.endsMessage(text, at, end);
+      const { stream, isLast } = format.partOf(text, at, end);
+      const start = begun.get(stream) ?? offset + at;
+      if (isLast) starts.push(start);
+      if (isLast) begun.delete(stream);
+      else begun.set(stream, start);
       at = end;
       end = format.next(text, at, text.length);
     }
@@ -72,6 +100,9 @@ async function packedTail(file: OpenLog, count: number, format: LogFormat): Prom
     rest = text.subarray(at);
     if (rest.length > format.longest) break;
   }
+  starts.push(...begun.values());
   const missing = Math.max(count - starts.length, 0);
-  return { offset: count === 0 ? offset : (starts.at(-count) ?? 0), missing };
+  if (missing > 0) return { offset: 0, missing };
+  const first = starts.slice(starts.length - count).reduce((one, other) => Math.min(one, other), offset);
+  return { offset: first, missing };
 }

@@ -173,6 +173,34 @@ describe("the tail of a log", () => {
     expect(await read(path, { tail: 1 })).toEqual(["long-", "er-", "line\n"]);
   });
 
+  const crossed = [
+    line(1, "one\n"),
+    line(2, "long-"),
+    line(2, "err 1\n", "stderr"),
+    line(2, "er-"),
+    line(2, "err 2\n", "stderr"),
+    line(2, "line\n"),
+    line(3, "end\n"),
+  ].join("");
+  for (const [tail, first] of [
+    [1, "end\n"],
+    [2, "long-"],
+    [4, "long-"],
+    [5, "one\n"],
+  ] as const)
+    test(`of ${tail} has every part of a line that the other stream crosses`, async () => {
+      const plain = await read(await logged({ "": crossed }), { tail });
+      expect(plain[0]).toBe(first);
+      expect(plain.at(-1)).toBe("end\n");
+      expect(await read(await logged({ "": "", ".1.gz": packed(crossed, 1) }), { tail })).toEqual(plain);
+    });
+
+  test("looks only so far back for the parts of a message", async () => {
+    const lines = Array.from({ length: 5000 }, (_, index) => line(1, `${index}\n`)).join("");
+    const path = await logged({ "": line(1, "begun, ", "stderr") + lines + line(2, "ended\n", "stderr") });
+    expect(await read(path, { tail: 1 })).toEqual(["ended\n"]);
+  });
+
   test("counts a line without its end", async () => {
     const path = await logged({ "": line(1, "a\n") + line(2, "prompt> ") });
     expect(await read(path, { tail: 1 })).toEqual(["prompt> "]);
