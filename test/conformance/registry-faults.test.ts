@@ -348,7 +348,8 @@ describe.skipIf(!isRoot)(`faults of a registry${isRoot ? "" : " (skipped: needs 
     proxy.faults.length = 0;
     proxy.requests.length = 0;
     await using after = await FaultBench.open(folder.path);
-    expect(await after.partial()).toEqual([layer.replace(":", "-")]);
+    // What was on its way beside it when the pull failed may be there as well.
+    expect(await after.partial()).toContain(layer.replace(":", "-"));
     await after.run("pull", asked(proxy, "library/app:latest"));
     const resumed = proxy.requests.find(({ path }) => path.includes(layer));
     expect(resumed?.headers.range).toMatch(/^bytes=[1-9]\d*-$/);

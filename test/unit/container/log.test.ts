@@ -18,7 +18,7 @@ function at(second: number): bigint {
 const roots: AsyncDisposable[] = [];
 afterAll(() => Promise.all(roots.map((root) => root[Symbol.asyncDispose]())));
 
-async function logged(files: Readonly<Record<string, string>>) {
+async function logged(files: Readonly<Record<string, string | Uint8Array>>) {
   const root = await scratch();
   roots.push(root);
   const path = `${root.path}/x-json.log`;
