@@ -23,7 +23,8 @@ const mode = daemonWord();
 
 try {
   if (words[0] === "internal:archive") {
-    const { serveArchive } = await import("#archive");
+    // That half of the room alone: the daemon's would be a third of such a child's start.
+    const { serveArchive } = await import("./archive/serve.ts");
     await serveArchive(words.slice(1));
   } else if (words[0] === "internal:volume") {
     const { serveVolume } = await import("#volume");

@@ -47,3 +47,14 @@ test("every folder of src is a room of the plan", async () => {
   for await (const path of new Bun.Glob("*/**/*.ts").scan("src")) rooms.add(path.split("/")[0] ?? "");
   expect([...rooms].filter((room) => !ROOMS.includes(room))).toEqual([]);
 });
+
+test("a child of the archive room loads none of what its daemon's half needs", async () => {
+  const { metafile } = await Bun.build({
+    entrypoints: ["src/archive/serve.ts"],
+    target: "bun",
+    metafile: true,
+  });
+  const loaded = Object.keys(metafile?.inputs ?? {});
+  expect(loaded).toContain("src/archive/unpacker.ts");
+  expect(loaded.filter((path) => path.includes("node_modules"))).toEqual([]);
+});

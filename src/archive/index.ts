@@ -14,7 +14,6 @@ export type { PackStyle, Resource } from "./packer.ts";
 export { insidePath, keepEnd, namesContent, namesDirectory, splitPath } from "./paths.ts";
 export type { Placing } from "./placing.ts";
 export { TarReader } from "./reader.ts";
-export { serveArchive } from "./serve.ts";
 export { sync } from "./sync.ts";
 export { through } from "./through.ts";
 export { type UnpackRequest, type UnpackStyle, unpack } from "./unpack.ts";

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { writeSync } from "node:fs";
 import { beginWriteOut } from "#host";
 import type { Digest } from "#oci";
@@ -22,7 +21,7 @@ export async function writeArchiveInto(
   pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
   tell: (written: number) => void,
 ): Promise<Digest> {
-  const hash = createHash("sha256");
+  const hash = new Bun.CryptoHasher("sha256");
   let written = 0;
   let begun = 0;
   for await (const piece of pieces) {

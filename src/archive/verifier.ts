@@ -1,4 +1,3 @@
-import { createHash, type Hash } from "node:crypto";
 import { closeSync, constants, openSync, readlinkSync, readSync, type Stats } from "node:fs";
 import { getAttribute } from "#host";
 import { isBarred } from "./attributes.ts";
@@ -36,7 +35,9 @@ export class Verifier implements EntrySink {
   readonly #expected = new Map<ByteString, Expected>();
   readonly #differences: string[] = [];
   readonly #buffer = Buffer.allocUnsafeSlow(READ_BYTES);
-  #current: { readonly path: ByteString; readonly entry: Entry; readonly hash: Hash | undefined } | undefined;
+  #current:
+    | { readonly path: ByteString; readonly entry: Entry; readonly hash: Bun.CryptoHasher | undefined }
+    | undefined;
 
   begin(entry: Entry): void {
     const path = cleanPath(entry.path);
@@ -51,7 +52,7 @@ export class Verifier implements EntrySink {
     }
     if (entry.type !== "directory") this.#forgetBelow(path);
     const isPlain = entry.type === "file" && entry.segments === undefined;
-    this.#current = { path, entry, hash: isPlain ? createHash("sha256") : undefined };
+    this.#current = { path, entry, hash: isPlain ? new Bun.CryptoHasher("sha256") : undefined };
   }
 
   data(bytes: Uint8Array): void {
@@ -103,7 +104,7 @@ export class Verifier implements EntrySink {
 
   #compareData(path: ByteString, { digest }: Exclude<Expected, "nothing">): string | undefined {
     if (digest === undefined) return undefined;
-    const hash = createHash("sha256");
+    const hash = new Bun.CryptoHasher("sha256");
     try {
       const file = openSync(Buffer.from(path, "latin1"), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
       try {
