@@ -33,6 +33,8 @@ class Cargo {
 export class Downloads {
   readonly #content: Content;
   readonly #slots: Slots;
+  /** The runtime has no more threads for files than processors: those that wait for the disk leave none for what comes. */
+  readonly #disk = new Slots(1);
   readonly #flights = new Flights<void, Cargo>(() => new Cargo());
 
   constructor(content: Content, concurrency: number) {
@@ -99,6 +101,7 @@ export class Downloads {
     gauge.end();
     // The next may come while the disk writes.
     slot[Symbol.dispose]();
+    using _disk = await this.#disk.acquire(signal);
     await file.sync();
     await this.#content.publish(digest);
     report("downloaded", size, size);

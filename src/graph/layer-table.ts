@@ -75,10 +75,11 @@ export class LayerTable {
     return rows;
   }
 
-  add(row: LayerRow): void {
+  add(row: LayerRow, options: { readonly durable?: boolean } = {}): void {
     const { id, parent = null, diffId, blob = null, mediaType = null, size, unsyncedBoot = null } = row;
-    this.#database.transaction(() =>
-      this.#insert.run(id, parent, diffId, blob, mediaType, size, unsyncedBoot),
+    this.#database.transaction(
+      () => this.#insert.run(id, parent, diffId, blob, mediaType, size, unsyncedBoot),
+      options,
     );
   }
 

@@ -141,10 +141,10 @@ export class LayerStore implements Layers {
     return layer;
   }
 
-  /** From here on it is there. */
+  /** From here on it is there. A new one is rubbish until an image holds it, whose own record takes this along to the disk. */
   #record(row: LayerRow): void {
     const { table, missing } = this.#needs;
-    table.add(row);
+    table.add(row, { durable: table.find(row.id) !== undefined });
     missing.delete(row.id);
   }
 

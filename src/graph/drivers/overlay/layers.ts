@@ -71,7 +71,8 @@ class OverlayLayers implements GraphDriver {
     if (writable !== true) {
       await this.#mustBeNew(layer);
       await using empty = await this.#stage(parent, (path) => this.#form.fillEmpty(path));
-      return await empty.publish(layer);
+      await empty.publish(layer);
+      return await syncDirectory(this.#root);
     }
     const image = parent === undefined ? [] : await stackWith(this.#root, parent);
     const init = await this.#initLayer(parent, image);
@@ -135,7 +136,6 @@ class OverlayLayers implements GraphDriver {
       publish: async (layer) => {
         await this.#publish(staging, layer, parent);
         owned.move(); // It is the layer now.
-        await syncDirectory(this.#root);
       },
       [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
     };
