@@ -1,15 +1,15 @@
 import { Fault, sentenceOf } from "#errors";
 import { fs } from "./lazy-fs.ts";
+import { Outlet } from "./outlet.ts";
 
-/** Whoever reads our output has gone. The program ends quietly, as one that SIGPIPE ended. */
-export class ClosedPipe extends Error {
-  override readonly name = "ClosedPipe";
-}
+export { ClosedPipe } from "./outlet.ts";
 
 /** Where a command's text goes. Written directly: loading process.stdout costs more than the rest of a short command. */
 export interface Console {
   out(content: string | Uint8Array): void;
   err(content: string | Uint8Array): void;
+  /** Resolves when everything is where it goes. Throws as `out` and `err` do. */
+  settled(): Promise<void>;
   /** Whether descriptor 0, 1 or 2 is a terminal. */
   isTerminal(descriptor: 0 | 1 | 2): boolean;
   /** The next line of standard input, without its end; empty when there is none. Waits for it. */
@@ -25,9 +25,17 @@ const LINE_FEED = 10;
 const isTerminalMajor = (major: number) =>
   [4, 5, 166, 188, 204, 229].includes(major) || (major >= 136 && major <= 143);
 
+const [output, errors] = [new Outlet(1), new Outlet(2)];
+const bytesOf = (content: string | Uint8Array) =>
+  typeof content === "string" ? encoder.encode(content) : content;
+
 export const systemConsole: Console = {
-  out: (content) => writeAll(1, content),
-  err: (content) => writeAll(2, content),
+  out: (content) => output.write(bytesOf(content)),
+  err: (content) => errors.write(bytesOf(content)),
+  async settled() {
+    await output.settled();
+    await errors.settled();
+  },
   line: readLine,
   isTerminal(descriptor) {
     try {
@@ -38,23 +46,6 @@ export const systemConsole: Console = {
     }
   },
 };
-
-/** @throws ClosedPipe when nobody reads any more, Fault `internal` when the output cannot be kept (a full disk) */
-function writeAll(descriptor: number, content: string | Uint8Array): void {
-  const bytes = typeof content === "string" ? encoder.encode(content) : content;
-  let at = 0;
-  while (at < bytes.length) {
-    try {
-      at += fs().writeSync(descriptor, bytes, at, bytes.length - at);
-    } catch (thrown) {
-      const code = thrown instanceof Error && "code" in thrown ? thrown.code : "";
-      if (code === "EBADF") return; // Closed before we started: there is nobody to tell.
-      if (code === "EAGAIN") Bun.sleepSync(RETRY_MILLISECONDS);
-      else if (code === "EPIPE" || code === "EIO") throw new ClosedPipe("nobody reads the output");
-      else throw new Fault("internal", `Cannot write the output: ${sentenceOf(thrown)}`, { cause: thrown });
-    }
-  }
-}
 
 /** Byte by byte: what follows the line is not ours to take. */
 function readLine(): string {

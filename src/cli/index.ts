@@ -32,6 +32,7 @@ export async function runCli(
     if (flags.bool("version")) session.say(versionLine(program));
     else if (wantsHelp || rest.length === 0) await showHelp(session, []);
     else await dispatch(session, rest, words);
+    await console.settled();
     return session.exitCode;
   } catch (thrown) {
     return failure(thrown, { console, program });
