@@ -13,7 +13,7 @@ export class Duplex implements Disposable {
     this.#isMultiplexed = upgraded.isMultiplexed ?? !isTerminal;
   }
 
-  /** Passes all output on; returns when the daemon has ended the stream. */
+  /** Passes all output on; returns when the daemon has ended the stream, or told the exit code, which comes last. */
   async output(sink: Sink): Promise<void> {
     const { wire, fields } = this.#upgraded;
     const tellsExit = fields.has(EXEC_FIELD.toLowerCase());
@@ -21,8 +21,9 @@ export class Duplex implements Disposable {
     for (let bytes = await wire.read(); bytes !== undefined; bytes = await wire.read()) {
       if (frames === undefined) sink("stdout", bytes);
       else frames.push(bytes);
+      this.#exitCode = frames?.exitCode;
+      if (this.#exitCode !== undefined) return;
     }
-    this.#exitCode = frames?.exitCode;
   }
 
   /** Once the output has ended: what the command ended with, where the daemon says so in the stream. */

@@ -31,9 +31,10 @@ export class Demultiplexer {
     this.#last = tellsExit ? EXIT_STREAM : SYSTEM_ERROR;
   }
 
-  /** What the last frame told, where a command's exit code comes with its output. */
+  /** What the last frame told, where a command's exit code comes with its output; once all of that frame is here. */
   get exitCode(): number | undefined {
-    return /^\d{1,3}$/.test(this.#exit) ? Number(this.#exit) : undefined;
+    const isWhole = this.#stream === EXIT_STREAM && this.#remaining === 0;
+    return isWhole && /^\d{1,3}$/.test(this.#exit) ? Number(this.#exit) : undefined;
   }
 
   /** @throws Fault `internal` for an unknown stream, or with the daemon's sentence when it reports a failure */

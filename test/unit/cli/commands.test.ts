@@ -200,6 +200,14 @@ describe("bunker exec", () => {
     expect(JSON.parse(daemon.requests[0]?.body ?? "")).toMatchObject({ Cmd: ["ls"], Tty: false });
   });
 
+  test("ends with the exit code, though the daemon keeps the stream open", async () => {
+    await using daemon = await fakeDaemon((_, connection) => {
+      connection.upgrade("application/vnd.docker.multiplexed-stream\r\nBunker-Exec: e2");
+      connection.write(Buffer.concat([frame(1, "yes"), frame(4, "9")]));
+    });
+    expect(await told(daemon.host, ["exec", "web", "ls"])).toEqual({ code: 9, out: "yes", err: "" });
+  });
+
   test("asks for the exit code of a command whose stream broke off", async () => {
     await using daemon = await executingInOne(frame(1, "yes"));
     expect(await told(daemon.host, ["exec", "web", "ls"])).toEqual({ code: 4, out: "yes", err: "" });

@@ -89,6 +89,18 @@ describe("frames", () => {
     });
   });
 
+  test("tell an exit code once it is whole, however it arrives", () => {
+    inEverySplit(Buffer.concat([frame(1, "out"), frame(4, "127")]), (pieces) => {
+      const frames = new Demultiplexer(() => undefined, { tellsExit: true });
+      const told = pieces.map((piece) => {
+        frames.push(piece);
+        return frames.exitCode;
+      });
+      expect(new Set(told.slice(0, -1))).toEqual(new Set(told.length === 1 ? [] : [undefined]));
+      expect(told.at(-1)).toBe(127);
+    });
+  });
+
   test("of no known stream are refused", () => {
     expect(() => new Demultiplexer(() => undefined).push(frame(9, "x"))).toThrow(
       "Unrecognized input header: 9",
