@@ -1,8 +1,13 @@
 import { DEFAULT_HOST, type TransportOptions } from "#client";
 import { Fault } from "#errors";
 import type { ConfigFile } from "./config-file.ts";
-import { type AskedEndpoint, storedEndpoint } from "./contexts/endpoint.ts";
-import { ContextStore, DAEMON_ENDPOINT, DEFAULT_CONTEXT } from "./contexts/store.ts";
+import {
+  type AskedEndpoint,
+  ContextStore,
+  DAEMON_ENDPOINT,
+  DEFAULT_CONTEXT,
+  storedEndpoint,
+} from "./contexts/store.ts";
 import type { Flags } from "./flags.ts";
 import type { GLOBAL_FLAGS } from "./globals.ts";
 import { tlsFromFlags } from "./globals.ts";
@@ -89,10 +94,9 @@ export function defaultHost({ flags, env, program }: Omit<Asked, "config">): str
 
 /** HttpHeaders of the configuration, as far as they can be headers at all. */
 function headersOf(config: ConfigFile): Readonly<Record<string, string>> {
-  const pairs = Object.entries(config.table("HttpHeaders")).flatMap(([name, value]) =>
-    typeof value === "string" && /^[\w!#$%&'*+.^`|~-]+$/.test(name) && !/[\r\n\0]/.test(value)
-      ? [[name, value] as const]
-      : [],
-  );
-  return Object.fromEntries(pairs);
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(config.table("HttpHeaders")))
+    if (typeof value === "string" && /^[\w!#$%&'*+.^`|~-]+$/.test(name) && !/[\r\n\0]/.test(value))
+      headers[name] = value;
+  return headers;
 }

@@ -5,41 +5,52 @@ import type { Wire } from "./wire.ts";
 export async function* nothing(): AsyncGenerator<Uint8Array> {}
 
 /** Reads a body to its end; `release` learns whether the connection is fit for another call. */
-export async function* content(
+export function content(
   wire: Wire,
   framing: Exclude<ReturnType<typeof framingOf>, { kind: "none" }>,
-  release: (isWhole: boolean) => void,
+  release: Release,
 ): AsyncGenerator<Uint8Array> {
-  let isWhole = false;
-  try {
-    if (framing.kind === "chunked") yield* chunks(wire);
-    else yield* sized(wire, framing.kind === "sized" ? framing.bytes : Number.POSITIVE_INFINITY);
-    isWhole = true;
-  } finally {
-    release(isWhole);
-  }
+  return framing.kind === "chunked"
+    ? chunks(wire, release)
+    : sized(wire, { bytes: framing.kind === "sized" ? framing.bytes : Number.POSITIVE_INFINITY, release });
 }
 
-async function* sized(wire: Wire, bytes: number): AsyncGenerator<Uint8Array> {
+type Release = (isWhole: boolean) => void;
+
+async function* sized(
+  wire: Wire,
+  { bytes, release }: { readonly bytes: number; readonly release: Release },
+): AsyncGenerator<Uint8Array> {
   let remaining = bytes;
-  while (remaining > 0) {
-    const piece = await wire.read();
-    if (piece === undefined && bytes === Number.POSITIVE_INFINITY) return;
-    if (piece === undefined) throw cutShort();
-    if (piece.length > remaining) wire.unread(piece.subarray(remaining));
-    yield piece.subarray(0, remaining);
-    remaining -= Math.min(piece.length, remaining);
+  try {
+    while (remaining > 0) {
+      const piece = await wire.read();
+      if (piece === undefined && bytes === Number.POSITIVE_INFINITY) remaining = 0;
+      else if (piece === undefined) throw cutShort();
+      else {
+        if (piece.length > remaining) wire.unread(piece.subarray(remaining));
+        const content = piece.subarray(0, remaining);
+        remaining -= content.length;
+        yield content;
+      }
+    }
+  } finally {
+    release(remaining === 0);
   }
 }
 
-async function* chunks(wire: Wire): AsyncGenerator<Uint8Array> {
+async function* chunks(wire: Wire, release: Release): AsyncGenerator<Uint8Array> {
   const decoder = new ChunkDecoder();
-  while (!decoder.isDone) {
-    const piece = await wire.read();
-    if (piece === undefined) throw cutShort();
-    const pieces: Uint8Array[] = [];
-    wire.unread(decoder.push(piece, (content) => pieces.push(content)));
-    yield* pieces;
+  const pieces: Uint8Array[] = [];
+  try {
+    while (!decoder.isDone) {
+      const piece = await wire.read();
+      if (piece === undefined) throw cutShort();
+      wire.unread(decoder.push(piece, (content) => pieces.push(content)));
+      for (const content of pieces.splice(0)) yield content;
+    }
+  } finally {
+    release(decoder.isDone);
   }
 }
 

@@ -224,11 +224,8 @@ export class Transport implements Disposable {
     this.#all.delete(wire);
   }
 
-  #target(path: string, { query = {} }: Call): string {
-    const parts = Object.entries(query).flatMap(([name, value]) =>
-      (value === undefined ? [] : [value]).flat().map((one) => `${name}=${encodeURIComponent(String(one))}`),
-    );
-    return `/v${this.#apiVersion}${path}${parts.length > 0 ? `?${parts.join("&")}` : ""}`;
+  #target(path: string, { query }: Call): string {
+    return `/v${this.#apiVersion}${path}${query === undefined ? "" : queryText(query)}`;
   }
 
   async #exchange(wire: Wire, request: Uint8Array, { signal }: Call): Promise<Head | undefined> {
@@ -284,13 +281,22 @@ export class Transport implements Disposable {
   }
 }
 
+function queryText(query: Query): string {
+  const parts = Object.entries(query).flatMap(([name, value]) =>
+    (value === undefined ? [] : [value]).flat().map((one) => `${name}=${encodeURIComponent(String(one))}`),
+  );
+  return parts.length > 0 ? `?${parts.join("&")}` : "";
+}
+
 /** Fields that frame a request, or say whom it is for, are the transport's own. */
-const RESERVED = new Set(
-  "connection content-length content-type host transfer-encoding upgrade user-agent".split(" "),
+const RESERVED = "connection content-length content-type host transfer-encoding upgrade user-agent".split(
+  " ",
 );
 
 function withoutReserved(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => !RESERVED.has(name.toLowerCase())));
+  const kept: Record<string, string> = {};
+  for (const name in headers) if (!RESERVED.includes(name.toLowerCase())) kept[name] = headers[name] ?? "";
+  return kept;
 }
 
 function requestBytes(
@@ -308,8 +314,8 @@ function requestBytes(
     "User-Agent: bunker",
     ...(body === undefined ? [] : ["Content-Type: application/json"]),
     ...(isSized ? [`Content-Length: ${Buffer.byteLength(text)}`] : []),
-    ...Object.entries(fields).map(([name, value]) => `${name}: ${value}`),
   ];
+  for (const name in fields) lines.push(`${name}: ${fields[name]}`);
   return encoder.encode(`${lines.join("\r\n")}\r\n\r\n${text}`);
 }
 

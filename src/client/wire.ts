@@ -1,7 +1,7 @@
 import type { Socket } from "bun";
 import { Fault, sentenceOf } from "#errors";
 import type { Address } from "./address.ts";
-import { type Line, SshLine } from "./ssh.ts";
+import type { Line } from "./ssh.ts";
 
 /** Certificates for a daemon behind TLS, as PEM text. */
 export interface TlsKeys {
@@ -32,8 +32,10 @@ export class Wire {
   /** @throws Fault `unavailable` when nothing listens there, `denied` when it is not whom the certificates speak of */
   static async open(address: Address, tls?: TlsKeys): Promise<Wire> {
     const wire = new Wire();
-    if (address.kind === "ssh") wire.#socket = new SshLine(address, wire.#lineHandlers());
-    else if (address.kind === "tcp" && tls !== undefined) await wire.#openSecure(address, tls);
+    if (address.kind === "ssh") {
+      const { SshLine } = await import("./ssh.ts");
+      wire.#socket = new SshLine(address, wire.#lineHandlers());
+    } else if (address.kind === "tcp" && tls !== undefined) await wire.#openSecure(address, tls);
     else await wire.#openPlain(address);
     return wire;
   }

@@ -3,21 +3,16 @@ import { didYouMean, Fault, sentenceOf } from "#errors";
 import { csvFields } from "../create/values.ts";
 import { fs } from "../lazy-fs.ts";
 import {
+  type AskedEndpoint,
   type ContextStore,
   DAEMON_ENDPOINT,
   DEFAULT_CONTEXT,
-  type Endpoint,
-  type TlsMaterial,
+  storedEndpoint,
 } from "./store.ts";
 
 /** Keys of `--docker` that name a file, and what the file is called in the store. */
 const FILES: Readonly<Record<string, string>> = { ca: "ca.pem", cert: "cert.pem", key: "key.pem" };
 const KEYS = ["host", "from", "skip-tls-verify", ...Object.keys(FILES)];
-
-export interface AskedEndpoint {
-  readonly endpoint: Endpoint;
-  readonly tls: TlsMaterial;
-}
 
 /**
  * Reads `host=tcp://…,ca=FILE,cert=FILE,key=FILE,skip-tls-verify=true` or `from=CONTEXT`. Source: docker context create reference.
@@ -41,10 +36,6 @@ export function askedEndpoint(
     endpoint: { ...(host === "" ? {} : { Host: host }), SkipTLSVerify: skip },
     tls: files.length === 0 ? {} : { [DAEMON_ENDPOINT]: Object.fromEntries(files) },
   };
-}
-
-export function storedEndpoint(store: ContextStore, name: string): AskedEndpoint {
-  return { endpoint: store.read(name).Endpoints[DAEMON_ENDPOINT] ?? {}, tls: store.tls(name) };
 }
 
 function pairOf(text: string): readonly [string, string] {

@@ -28,6 +28,12 @@ export interface Context {
 /** By endpoint and file: `{ docker: { "ca.pem": … } }`. */
 export type TlsMaterial = Readonly<Record<string, Readonly<Record<string, Uint8Array>>>>;
 
+/** A context's way to its daemon. */
+export interface AskedEndpoint {
+  readonly endpoint: Endpoint;
+  readonly tls: TlsMaterial;
+}
+
 /**
  * Docker's own store of contexts, so that what docker wrote is known here and the other way round:
  * `contexts/meta/<sha256 of the name>/meta.json`, and `contexts/tls/<the same>/<endpoint>/*.pem` for the owner alone.
@@ -135,6 +141,11 @@ export class ContextStore {
     fs().rmSync(this.metaFolder(name), { recursive: true, force: true });
     fs().rmSync(this.tlsFolder(name), { recursive: true, force: true });
   }
+}
+
+/** @throws Fault `not_found`, `invalid` */
+export function storedEndpoint(store: ContextStore, name: string): AskedEndpoint {
+  return { endpoint: store.read(name).Endpoints[DAEMON_ENDPOINT] ?? {}, tls: store.tls(name) };
 }
 
 /** @throws Fault `invalid` for what cannot be the name of a new context */

@@ -1,13 +1,15 @@
 import { Fault } from "#errors";
 import { defineCli } from "../../command.ts";
 import { defaultHost } from "../../connection.ts";
-import { type AskedEndpoint, askedEndpoint, storedEndpoint } from "../../contexts/endpoint.ts";
+import { askedEndpoint } from "../../contexts/endpoint.ts";
 import {
+  type AskedEndpoint,
   type Context,
   ContextStore,
   checkContextName,
   DAEMON_ENDPOINT,
   DEFAULT_CONTEXT,
+  storedEndpoint,
 } from "../../contexts/store.ts";
 import { tlsFromFlags } from "../../globals.ts";
 import type { Session } from "../../session.ts";
