@@ -1,4 +1,5 @@
-import { mkdir, readdir, rename, rm } from "node:fs/promises";
+import { renameSync } from "node:fs";
+import { mkdir, readdir, rm } from "node:fs/promises";
 
 /** Deletes trees in the background: their names are free at once, and what a crash left is deleted at the next open. */
 export class Removals implements AsyncDisposable {
@@ -21,7 +22,7 @@ export class Removals implements AsyncDisposable {
   async remove(path: string, deleted: () => void = () => {}): Promise<void> {
     const aside = `${this.#directory}/${crypto.randomUUID()}`;
     try {
-      await rename(path, aside);
+      renameSync(path, aside);
     } catch (thrown) {
       if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return;
       throw thrown;

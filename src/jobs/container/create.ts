@@ -1,4 +1,5 @@
-import { mkdir, rm } from "node:fs/promises";
+import { mkdirSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import {
@@ -87,7 +88,7 @@ export const createContainer = (needs: Needs) =>
         ...(limitBytes !== undefined && { limitBytes }),
       });
       undo.defer(() => needs.graph.driver.remove(base.layer as LayerId));
-      await mkdir(base.directory, { recursive: true, mode: DIRECTORY_MODE });
+      mkdirSync(base.directory, { recursive: true, mode: DIRECTORY_MODE });
       undo.defer(() => rm(base.directory, { recursive: true, force: true }));
       undo.defer(() => needs.volumes.release(id));
       const mounts: MountPoint[] = [];

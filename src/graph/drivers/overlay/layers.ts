@@ -1,5 +1,5 @@
-import type { Stats } from "node:fs";
-import { chmod, chown, mkdir, readdir, rename, rm, symlink, unlink } from "node:fs/promises";
+import { chmodSync, chownSync, lstatSync, mkdirSync, rmSync, type Stats } from "node:fs";
+import { mkdir, readdir, rename, rm, symlink, unlink } from "node:fs/promises";
 import { packLayer } from "#archive";
 import { Fault } from "#errors";
 import { MS_RDONLY, syncDirectory } from "#host";
@@ -74,17 +74,19 @@ class OverlayLayers implements GraphDriver {
       await empty.publish(layer);
       return await syncDirectory(this.#root);
     }
-    const image = parent === undefined ? [] : await stackWith(this.#root, parent);
+    const image = parent === undefined ? [] : stackWith(this.#root, parent);
     const init = await this.#initLayer(parent, image);
     const path = this.#path(layer);
-    await mkdir(path, { mode: ROOT_MODE }).catch((thrown) => {
+    try {
+      mkdirSync(path, { mode: ROOT_MODE });
+    } catch (thrown) {
       throw taken(thrown, layer);
-    });
+    }
     await using undo = new AsyncDisposableStack();
     undo.defer(() => this.#drop(path));
     if (limitBytes !== undefined) limitLayer(path, limitBytes);
-    await this.#makeDiff(path, parent);
-    await mkdir(`${path}/work`, { mode: 0o700 });
+    this.#makeDiff(path, parent);
+    mkdirSync(`${path}/work`, { mode: 0o700 });
     await writeStack(path, [init, ...image]);
     undo.move();
   }
@@ -129,7 +131,7 @@ class OverlayLayers implements GraphDriver {
     await using undo = new AsyncDisposableStack();
     await mkdir(staging, { mode: ROOT_MODE });
     undo.defer(() => this.#removals.remove(staging));
-    await this.#makeDiff(staging, undefined);
+    this.#makeDiff(staging, undefined);
     await fill(staging);
     const owned = undo.move();
     return {
@@ -143,7 +145,7 @@ class OverlayLayers implements GraphDriver {
 
   /** The layer appears whole, with a name of its own. */
   async #publish(staging: string, layer: LayerId, parent: LayerId | undefined): Promise<void> {
-    const below = parent === undefined ? [] : await stackWith(this.#root, parent);
+    const below = parent === undefined ? [] : stackWith(this.#root, parent);
     await writeStack(staging, below);
     const link = `${this.#root}/${LINKS}/${shortName(layer)}`;
     await rm(link, { force: true });
@@ -155,9 +157,9 @@ class OverlayLayers implements GraphDriver {
 
   async view(layer: LayerId): Promise<MountSpec> {
     const name = directoryOf(layer);
-    const below = await stackBelow(this.#root, layer);
-    const isWritable = await exists(`${this.#root}/${name}/work`);
-    const stack = isWritable ? below : await stackWith(this.#root, layer);
+    const below = stackBelow(this.#root, layer);
+    const isWritable = exists(`${this.#root}/${name}/work`);
+    const stack = isWritable ? below : stackWith(this.#root, layer);
     this.#form.show(this.#root, stack);
     const shown = isWritable || stack.length > 1 ? stack : [...stack, EMPTY];
     if (this.#form.serve !== undefined) {
@@ -183,7 +185,7 @@ class OverlayLayers implements GraphDriver {
 
   async changes(layer: LayerId): Promise<readonly Change[]> {
     if (!(await this.has(layer))) throw missing("compare", layer);
-    const lowers = await resolveStack(this.#root, await this.#showBelow(layer));
+    const lowers = resolveStack(this.#root, this.#showBelow(layer));
     this.#showSelf(layer);
     return overlayChanges(`${this.#path(layer)}/diff`, lowers);
   }
@@ -205,7 +207,7 @@ class OverlayLayers implements GraphDriver {
     this.#form.hide(this.#path(layer));
     await this.#drop(this.#path(layer));
     this.#data.delete(layer);
-    await rm(`${this.#root}/${LINKS}/${shortName(layer)}`, { force: true });
+    rmSync(`${this.#root}/${LINKS}/${shortName(layer)}`, { force: true });
   }
 
   async list(): Promise<readonly LayerId[]> {
@@ -217,7 +219,7 @@ class OverlayLayers implements GraphDriver {
     const known = this.#data.get(layer);
     if (known !== undefined) return known;
     const path = this.#path(layer);
-    const lowers = await resolveStack(this.#root, await stackBelow(this.#root, layer));
+    const lowers = resolveStack(this.#root, stackBelow(this.#root, layer));
     const data = {
       ...(lowers.length === 0 ? {} : { LowerDir: lowers.join(":") }),
       MergedDir: `${path}/merged`,
@@ -259,19 +261,20 @@ class OverlayLayers implements GraphDriver {
     this.#form.show(this.#root, [`${directoryOf(layer)}/diff`]);
   }
 
-  async #showBelow(layer: LayerId): Promise<Stack> {
-    const stack = await stackBelow(this.#root, layer);
+  #showBelow(layer: LayerId): Stack {
+    const stack = stackBelow(this.#root, layer);
     this.#form.show(this.#root, stack);
     return stack;
   }
 
   /** The layer's own root is what the merged tree's root looks like, so it takes after its parent's. */
-  async #makeDiff(path: string, parent: LayerId | undefined): Promise<void> {
+  #makeDiff(path: string, parent: LayerId | undefined): void {
     if (parent !== undefined) this.#showSelf(parent);
-    const like = parent === undefined ? undefined : await lstatOrNothing(`${this.#path(parent)}/diff`);
-    await mkdir(`${path}/diff`, { mode: 0o755 });
-    await chown(`${path}/diff`, like?.uid ?? 0, like?.gid ?? 0);
-    await chmod(`${path}/diff`, (like?.mode ?? 0o755) & 0o7777);
+    const like =
+      parent === undefined ? undefined : lstatSync(`${this.#path(parent)}/diff`, { throwIfNoEntry: false });
+    mkdirSync(`${path}/diff`, { mode: 0o755 });
+    chownSync(`${path}/diff`, like?.uid ?? 0, like?.gid ?? 0);
+    chmodSync(`${path}/diff`, (like?.mode ?? 0o755) & 0o7777);
   }
 
   #initLayer(parent: LayerId | undefined, image: Stack): Promise<string> {
@@ -283,7 +286,7 @@ class OverlayLayers implements GraphDriver {
 
   async #makeInit(image: Stack): Promise<string> {
     this.#form.show(this.#root, image);
-    const layers = await resolveStack(this.#root, image);
+    const layers = resolveStack(this.#root, image);
     const looks = new Map<string, DirectoryLook>();
     for (const path of INIT_DIRECTORIES) {
       const look = lookOf(await topmost(layers, path));
@@ -291,7 +294,7 @@ class OverlayLayers implements GraphDriver {
     }
     const key = Bun.hash(JSON.stringify([...looks])).toString(16);
     const short = `${INIT}/${key}`;
-    if (!(await exists(`${this.#root}/${short}`))) await makeInitLayer(`${this.#root}/${short}`, looks);
+    if (!exists(`${this.#root}/${short}`)) await makeInitLayer(`${this.#root}/${short}`, looks);
     return short;
   }
 }
@@ -325,7 +328,7 @@ async function sweep(root: string, removals: Removals): Promise<void> {
   for (const name of await readdir(`${root}/${INIT}`))
     if (name.includes(".")) await removals.remove(`${root}/${INIT}/${name}`);
   for (const link of await readdir(`${root}/${LINKS}`))
-    if (!(await exists(`${root}/${LINKS}/${link}/.`))) await unlink(`${root}/${LINKS}/${link}`);
+    if (!exists(`${root}/${LINKS}/${link}/.`)) await unlink(`${root}/${LINKS}/${link}`);
 }
 
 export async function openLayers(root: string, form: LayerForm): Promise<GraphDriver> {
