@@ -68,6 +68,9 @@ export const AttachQuery = z.object({
   stdout: QueryFlag,
   stderr: QueryFlag,
 });
+
+/** Of POST /bunker/containers/{id}/run: of an attach and of a wait. */
+export const RunQuery = AttachQuery.extend({ condition: QueryText });
 export const LogsQuery = z.object({
   follow: QueryFlag,
   stdout: QueryFlag,

@@ -1,12 +1,15 @@
-import { EXEC_FIELD } from "#api";
+import { EXEC_FIELD, RUN_FIELD } from "#api";
 import { Demultiplexer, type Sink } from "./frames.ts";
 import type { Reply, Transport, Upgraded } from "./transport.ts";
+
+const TELLS_EXIT = [EXEC_FIELD, RUN_FIELD].map((name) => name.toLowerCase());
 
 /** A handed-over connection: input one way, output (in frames, or raw from a terminal) the other way. */
 export class Duplex implements Disposable {
   readonly #upgraded: Upgraded;
   readonly #isMultiplexed: boolean;
   #exitCode: number | undefined;
+  #failure: string | undefined;
 
   constructor(upgraded: Upgraded, isTerminal: boolean) {
     this.#upgraded = upgraded;
@@ -16,7 +19,7 @@ export class Duplex implements Disposable {
   /** Passes all output on; returns when the daemon has ended the stream, or told the exit code, which comes last. */
   async output(sink: Sink): Promise<void> {
     const { wire, fields } = this.#upgraded;
-    const tellsExit = fields.has(EXEC_FIELD.toLowerCase());
+    const tellsExit = TELLS_EXIT.some((name) => fields.has(name));
     const frames = this.#isMultiplexed ? new Demultiplexer(sink, { tellsExit }) : undefined;
     for (let bytes = await wire.read(); bytes !== undefined; bytes = await wire.read()) {
       if (frames === undefined) sink("stdout", bytes);
@@ -24,11 +27,17 @@ export class Duplex implements Disposable {
       this.#exitCode = frames?.exitCode;
       if (this.#exitCode !== undefined) return;
     }
+    this.#failure = frames?.failure;
   }
 
   /** Once the output has ended: what the command ended with, where the daemon says so in the stream. */
   get exitCode(): number | undefined {
     return this.#exitCode;
+  }
+
+  /** Once the output has ended: why the container could not be started, where the daemon says that in the stream. */
+  get failure(): string | undefined {
+    return this.#failure;
   }
 
   /** Sends all input and then the end of input, while output goes on. Ends quietly when the daemon stops listening. */

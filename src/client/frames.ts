@@ -1,4 +1,4 @@
-import { EXIT_STREAM } from "#api";
+import { ERROR_STREAM, EXIT_STREAM } from "#api";
 import { Fault } from "#errors";
 
 export type Stream = "stdout" | "stderr";
@@ -8,8 +8,6 @@ const HEADER_BYTES = 8;
 const STDERR = 2;
 /** Of an exit code, and one more by which a longer one is known. */
 const LONGEST_EXIT = 4;
-/** The daemon reports a failure of the stream itself in a frame of this kind. */
-const SYSTEM_ERROR = 3;
 
 /**
  * Takes Docker's multiplexed stream apart: a header of eight bytes (stream, three zeros, length in big-endian) before each
@@ -25,10 +23,15 @@ export class Demultiplexer {
   #exit = "";
   readonly #last: number;
 
-  /** `tellsExit`: the last frame may be the exit code of a command. */
+  /** `tellsExit`: the last frame may be an exit code, or why there is none. */
   constructor(sink: Sink, { tellsExit = false }: { readonly tellsExit?: boolean } = {}) {
     this.#sink = sink;
-    this.#last = tellsExit ? EXIT_STREAM : SYSTEM_ERROR;
+    this.#last = tellsExit ? EXIT_STREAM : ERROR_STREAM;
+  }
+
+  /** Why there is no exit code, where that comes with the output. */
+  get failure(): string | undefined {
+    return this.#error === "" ? undefined : this.#error;
   }
 
   /** What the last frame told, where a command's exit code comes with its output; once all of that frame is here. */
@@ -37,7 +40,7 @@ export class Demultiplexer {
     return isWhole && /^\d{1,3}$/.test(this.#exit) ? Number(this.#exit) : undefined;
   }
 
-  /** @throws Fault `internal` for an unknown stream, or with the daemon's sentence when it reports a failure */
+  /** @throws Fault `internal` for an unknown stream, or with the daemon's sentence when it reports a failure of the stream */
   push(bytes: Uint8Array): void {
     let at = 0;
     while (at < bytes.length) {
@@ -49,7 +52,7 @@ export class Demultiplexer {
       this.#emit(bytes.subarray(at, end));
       this.#remaining -= end - at;
       at = end;
-      if (this.#remaining === 0 && this.#stream === SYSTEM_ERROR)
+      if (this.#remaining === 0 && this.#stream === ERROR_STREAM && this.#last === ERROR_STREAM)
         throw new Fault("internal", `error from daemon in stream: ${this.#error}`);
     }
   }
@@ -68,7 +71,7 @@ export class Demultiplexer {
   }
 
   #emit(content: Uint8Array): void {
-    if (this.#stream === SYSTEM_ERROR) this.#error += new TextDecoder().decode(content);
+    if (this.#stream === ERROR_STREAM) this.#error += new TextDecoder().decode(content);
     else if (this.#stream === EXIT_STREAM)
       this.#exit = (this.#exit + new TextDecoder().decode(content)).slice(0, LONGEST_EXIT);
     else this.#sink(this.#stream === STDERR ? "stderr" : "stdout", content);

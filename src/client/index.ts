@@ -38,6 +38,7 @@ export type { Sink, Stream } from "./frames.ts";
 export * from "./images.ts";
 export { linesOf, valuesOf } from "./lines.ts";
 export * from "./networks.ts";
+export { runContainer } from "./runs.ts";
 export * from "./store.ts";
 export * from "./system.ts";
 export { API_VERSION, type Reply, Transport, type TransportOptions, type Upgraded } from "./transport.ts";

@@ -4,7 +4,6 @@ import type { Context } from "hono";
 import { isAtLeast } from "#api";
 import { DetachFilter, parseDetachKeys } from "./detach-keys.ts";
 import type { ServerEnv } from "./environment.ts";
-import { frame } from "./translate/log.ts";
 import { Unframed } from "./unframed.ts";
 import type { HeaderFields } from "./upgrade.ts";
 
@@ -26,8 +25,8 @@ export interface AttachedStream {
   readonly cancel?: () => void;
   /** Where there is nothing to tell the outputs apart by. */
   readonly isUnframed?: boolean;
-  /** The exit code, to be told in a last frame once all output is out. */
-  readonly exit?: Promise<number>;
+  /** The last frame, which goes out once all output is out. */
+  readonly last?: Promise<Uint8Array>;
   /** Of the head of the reply, besides its usual ones. */
   readonly fields?: HeaderFields;
 }
@@ -44,7 +43,7 @@ export function streamType(version: string, tty: boolean): string {
 export function takeOver(c: Context<ServerEnv>, stream: AttachedStream): Response {
   // Whoever reads the stream learns of it; until then nobody may be listening.
   stream.open?.catch(() => undefined);
-  stream.exit?.catch(() => undefined);
+  stream.last?.catch(() => undefined);
   const keys = parseDetachKeys(stream.detachKeys);
   const asked = streamType(c.get("version"), stream.tty);
   const client = takenFrom(c, asked, stream.fields);
@@ -99,11 +98,10 @@ async function join(client: Duplex, stream: AttachedStream, keys: readonly numbe
   else client.pipe(process);
 }
 
-/** After the last output: with the exit code where it is waited for. */
-async function leave(client: Duplex, { exit }: AttachedStream): Promise<void> {
-  const code = await exit?.catch(() => undefined);
-  if (code !== undefined && !client.writableEnded && !client.destroyed)
-    client.write(frame("exit", new TextEncoder().encode(String(code))));
+/** After the last output: with the frame that is waited for. */
+async function leave(client: Duplex, { last }: AttachedStream): Promise<void> {
+  const bytes = await last?.catch(() => undefined);
+  if (bytes !== undefined && !client.writableEnded && !client.destroyed) client.write(bytes);
   farewell(client);
 }
 

@@ -46,8 +46,8 @@ export interface HijackableApp {
 }
 
 const ATTACHES = /\/attach\/*(?:\?|$)/;
-/** The call that gives its connection away where that is asked: a command's, in one for Docker's two. */
-const EXECUTED = /^\/+(?:v\d+\.\d+\/+)?bunker\/+containers\/+[^/?]+\/+exec\/*(?:\?|$)/;
+/** The calls that give their connection away where that is asked: each is one for several of Docker's. */
+const IN_ONE = /^\/+(?:v\d+\.\d+\/+)?bunker\/+containers\/+[^/?]+\/+(?:exec|run)\/*(?:\?|$)/;
 
 /** Whether a request of this method and target takes its connection over, asked or not. */
 export function mayHijack(method: string | undefined, target: string | undefined): boolean {
@@ -57,7 +57,7 @@ export function mayHijack(method: string | undefined, target: string | undefined
 /** Whether it may when it asks. */
 export function mayUpgrade(method: string | undefined, target: string | undefined): boolean {
   if (method === "GET") return WEBSOCKET.test(target ?? "");
-  return mayHijack(method, target) || (method === "POST" && EXECUTED.test(target ?? ""));
+  return mayHijack(method, target) || (method === "POST" && IN_ONE.test(target ?? ""));
 }
 
 /**

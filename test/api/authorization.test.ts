@@ -29,19 +29,22 @@ test.each([
   expect(asked.map(({ RequestUri }) => RequestUri)).toEqual([seen]);
 });
 
-test("where somebody decides over each call, a command is begun by Docker's two and by no other", async () => {
-  const allows = { async request() {}, async reply() {} };
-  const inner = createApp({ engine: fakeEngine({}), facts: FACTS });
-  const take = () => {
-    throw new Error("The connection was given away");
-  };
-  const hijack = { gone: new AbortController().signal, protocol: "tcp", take };
-  const ask = async (app: typeof inner) => {
-    const body = JSON.stringify({ Cmd: [] });
-    const headers = { "Content-Type": "application/json" };
-    const target = "http://d/bunker/containers/c/exec";
-    return (await app.fetch(new Request(target, { method: "POST", headers, body }), { hijack })).status;
-  };
-  expect(await ask(authorized(inner, () => allows))).toBe(404);
-  expect(await ask(inner)).toBe(400);
-});
+test.each(["exec", "run?condition=x"])(
+  "where somebody decides over each call, %s in one call is not known",
+  async (call) => {
+    const allows = { async request() {}, async reply() {} };
+    const inner = createApp({ engine: fakeEngine({}), facts: FACTS });
+    const take = () => {
+      throw new Error("The connection was given away");
+    };
+    const hijack = { gone: new AbortController().signal, protocol: "tcp", take };
+    const ask = async (app: typeof inner) => {
+      const body = JSON.stringify({ Cmd: [] });
+      const headers = { "Content-Type": "application/json" };
+      const target = `http://d/bunker/containers/c/${call}`;
+      return (await app.fetch(new Request(target, { method: "POST", headers, body }), { hijack })).status;
+    };
+    expect(await ask(authorized(inner, () => allows))).toBe(404);
+    expect(await ask(inner)).toBe(400);
+  },
+);

@@ -1,4 +1,13 @@
-import { armWait, attachContainer, type CreateBody, Duplex, startContainer, type WaitReply } from "#client";
+import {
+  armWait,
+  attachContainer,
+  type CreateBody,
+  Duplex,
+  runContainer,
+  startContainer,
+  type Upgraded,
+  type WaitReply,
+} from "#client";
 import { Fault } from "#errors";
 import { Attachment } from "../attachment.ts";
 import { CommandFailure, defineCli, USAGE_EXIT } from "../command.ts";
@@ -72,6 +81,15 @@ async function start(session: Session, id: string): Promise<void> {
   }
 }
 
+interface Foreground {
+  readonly id: string;
+  readonly isTerminal: boolean;
+  readonly takesInput: boolean;
+  readonly keys: readonly number[];
+  readonly proxiesSignals: boolean;
+  readonly condition: "next-exit" | "removed";
+}
+
 /** A container in the foreground: attached and waited for before it starts, so that no byte and no exit code is missed. */
 async function inForeground(
   session: Session,
@@ -89,37 +107,73 @@ async function inForeground(
     typedKeys: string;
   },
 ): Promise<number> {
-  const isTerminal = body.Tty === true;
-  const [upgraded, { exit }] = await asRunFailure(() =>
-    Promise.all([
-      attachContainer(session.daemon, id, {
-        stdin: body.AttachStdin === true,
-        stdout: body.AttachStdout === true,
-        stderr: body.AttachStderr === true,
-        ...(typedKeys === "" ? {} : { detachKeys: typedKeys }),
-      }),
-      armWait(session.daemon, id, flags.bool("rm") ? "removed" : "next-exit"),
-    ]),
-  );
-  exit.catch(() => undefined); // Looked at below; it may fail before that.
-  using attachment = new Attachment(session, new Duplex(upgraded, isTerminal), {
+  const asked: Foreground = {
     id,
-    isTerminal,
+    isTerminal: body.Tty === true,
     takesInput: body.AttachStdin === true,
     keys,
     proxiesSignals: flags.bool("sig-proxy"),
-  });
+    condition: flags.bool("rm") ? "removed" : "next-exit",
+  };
+  const streams = {
+    stdin: asked.takesInput,
+    stdout: body.AttachStdout === true,
+    stderr: body.AttachStderr === true,
+  };
+  const { condition } = asked;
+  const upgraded = asked.isTerminal
+    ? undefined
+    : await asRunFailure(() => runContainer(session.daemon, id, { ...streams, condition }));
+  if (upgraded !== undefined) return inOneCall(session, upgraded, asked);
+  return inThreeCalls(session, asked, { ...streams, ...(typedKeys === "" ? {} : { detachKeys: typedKeys }) });
+}
+
+async function inOneCall(session: Session, upgraded: Upgraded, asked: Foreground): Promise<number> {
+  const duplex = new Duplex(upgraded, false);
+  using attachment = new Attachment(session, duplex, asked);
+  await attachment.forwardInput();
+  await attachment.ended;
+  if (duplex.failure === undefined)
+    return (
+      duplex.exitCode ??
+      exitCode(session, await (await armWait(session.daemon, asked.id, "not-running")).exit)
+    );
+  if (asked.condition === "removed") await removal(armWait(session.daemon, asked.id, "removed"));
+  const message = `Error response from daemon: ${duplex.failure}`;
+  throw new CommandFailure(startExitCode(message), message);
+}
+
+/** As every daemon of Docker's API knows it. */
+async function inThreeCalls(
+  session: Session,
+  asked: Foreground,
+  streams: Parameters<typeof attachContainer>[2],
+): Promise<number> {
+  const { id, isTerminal, condition } = asked;
+  const [upgraded, armed] = await asRunFailure(() =>
+    Promise.all([attachContainer(session.daemon, id, streams), armWait(session.daemon, id, condition)]),
+  );
+  armed.exit.catch(() => undefined); // Looked at below; it may fail before that.
+  using attachment = new Attachment(session, new Duplex(upgraded, isTerminal), asked);
   await attachment.forwardInput();
   try {
     await start(session, id);
   } catch (thrown) {
     attachment[Symbol.dispose](); // A daemon may not remove a container while somebody is attached.
-    if (flags.bool("rm")) await Promise.race([exit.catch(() => undefined), patience()]);
+    if (condition === "removed") await removal(armed);
     throw thrown;
   }
   attachment.followSize();
   const { isDetached } = await attachment.ended;
-  return isDetached ? 0 : exitCode(session, await exit);
+  return isDetached ? 0 : exitCode(session, await armed.exit);
+}
+
+/** Of a container that did not start: over when it is gone, or when waiting has no more point. */
+async function removal(
+  armed: Awaited<ReturnType<typeof armWait>> | ReturnType<typeof armWait>,
+): Promise<void> {
+  const gone = (async () => (await armed).exit)().catch(() => undefined);
+  await Promise.race([gone, patience()]);
 }
 
 function exitCode(session: Session, { StatusCode, Error: failure }: WaitReply): number {

@@ -6,7 +6,7 @@ import { parseDetachKeys } from "../detach-keys.ts";
 import type { JobRunner, ServerEnv } from "../environment.ts";
 import { emptyResponse, jsonResponse } from "../json.ts";
 import { toConsoleSize, toExecInspect, toExecSpec } from "../translate/exec.ts";
-import { frame } from "../translate/log.ts";
+import { exitFrame, frame } from "../translate/log.ts";
 import { body, named, query, requiredBody } from "../validate.ts";
 
 export function execRoutes(engine: JobRunner): Hono<ServerEnv> {
@@ -35,9 +35,9 @@ export function execRoutes(engine: JobRunner): Hono<ServerEnv> {
         detachKeys,
         open: started.then(({ stream }) => stream),
         backlog: failureOf(started, false),
-        exit: started.then(
-          async ({ exited }) => (await exited).code,
-          () => NOT_STARTED,
+        last: started.then(
+          async ({ exited }) => exitFrame((await exited).code),
+          () => exitFrame(NOT_STARTED),
         ),
         fields: [[EXEC_FIELD, id]],
       });

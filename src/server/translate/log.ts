@@ -1,6 +1,6 @@
-import { EXIT_STREAM } from "#api";
+import { ERROR_STREAM, EXIT_STREAM } from "#api";
 
-const STREAM_NUMBER = { stdout: 1, stderr: 2, exit: EXIT_STREAM } as const;
+const STREAM_NUMBER = { stdout: 1, stderr: 2, error: ERROR_STREAM, exit: EXIT_STREAM } as const;
 
 /**
  * Docker's frame: stream number, three zeros, big-endian length, bytes.
@@ -12,6 +12,11 @@ export function frame(stream: keyof typeof STREAM_NUMBER, bytes: Uint8Array): Ui
   new DataView(framed.buffer).setUint32(4, bytes.length);
   framed.set(bytes, 8);
   return framed;
+}
+
+/** The last frame of what has ended. */
+export function exitFrame(code: number): Uint8Array {
+  return frame("exit", new TextEncoder().encode(String(code)));
 }
 
 /** Nanoseconds since the epoch, always with nine decimals, so that lines align. */

@@ -52,7 +52,18 @@ function container({
       for (const part of output) attached?.write(part);
       attached?.end();
       finish(waiting, exit);
-    }
+    } else connection.reply(404, { message: "page not found" });
+  });
+}
+
+/** As bunker's own daemon runs it: output, and how it ended or why it could not begin, unless the stream broke off. */
+function containerInOne(output: readonly Uint8Array[]) {
+  return fakeDaemon(({ target }: FakeRequest, connection: FakeConnection) => {
+    if (target.startsWith("/containers/create")) return connection.reply(201, { Id: ID, Warnings: [] });
+    if (target.includes("/wait")) return connection.reply(200, { StatusCode: 4 });
+    connection.upgrade("application/vnd.docker.multiplexed-stream\r\nBunker-Run: 1");
+    for (const part of output) connection.write(part);
+    connection.end();
   });
 }
 
@@ -72,14 +83,52 @@ describe("bunker run", () => {
     });
     const result = await told(daemon.host, ["run", "--rm", "img", "sh"]);
     expect(result).toEqual({ code: 3, out: "out more", err: "WARNING: no swap\nerr" });
-    const [create, first, second, start] = verbs(daemon);
-    expect(create).toBe("create");
+    const [create, inOne, first, second, start] = verbs(daemon);
+    expect([create, inOne]).toEqual([
+      "create",
+      "/bunker/containers/ID/run?condition=removed&stdout=1&stderr=1",
+    ]);
     expect([first, second].sort()).toEqual([
       "ID/attach?stream=1&stdout=1&stderr=1",
       "ID/wait?condition=removed",
     ]);
     expect(start).toBe("ID/start");
-    expect(daemon.requests).toHaveLength(4);
+    expect(daemon.requests).toHaveLength(5);
+  });
+
+  test("is attached, waited for and started in one call where the daemon knows that", async () => {
+    await using daemon = await containerInOne([frame(1, "out"), frame(2, "err"), frame(4, "3")]);
+    const result = await told(daemon.host, ["run", "--rm", "img", "sh"]);
+    expect(result).toEqual({ code: 3, out: "out", err: "err" });
+    expect(verbs(daemon)).toEqual([
+      "create",
+      "/bunker/containers/ID/run?condition=removed&stdout=1&stderr=1",
+    ]);
+  });
+
+  test("with a terminal is begun by Docker's three calls at once", async () => {
+    await using daemon = await container({ output: [frame(1, "out")], exit: { StatusCode: 3 } });
+    expect(await told(daemon.host, ["run", "-t", "img"])).toMatchObject({ code: 3, out: "out" });
+    expect(verbs(daemon).filter((verb) => verb.includes("bunker"))).toEqual([]);
+  });
+
+  test("says why it could not be started in one call", async () => {
+    const failure = 'exec: "x": executable file not found in $PATH';
+    await using daemon = await containerInOne([frame(3, failure)]);
+    expect(await told(daemon.host, ["run", "img", "x"])).toEqual({
+      code: 127,
+      out: "",
+      err: `bunker: Error response from daemon: ${failure}\n\nRun 'bunker run --help' for more information\n`,
+    });
+    expect(daemon.requests).toHaveLength(2);
+    await told(daemon.host, ["run", "--rm", "img", "x"]);
+    expect(verbs(daemon).at(-1)).toBe("ID/wait?condition=removed");
+  });
+
+  test("asks for the exit code of a container whose stream broke off", async () => {
+    await using daemon = await containerInOne([frame(1, "yes")]);
+    expect(await told(daemon.host, ["run", "img"])).toEqual({ code: 4, out: "yes", err: "" });
+    expect(verbs(daemon).at(-1)).toBe("ID/wait?condition=not-running");
   });
 
   test("without --rm waits for the next exit", async () => {
