@@ -9,14 +9,13 @@ import {
   getAttributeOf,
   listAttributesOf,
   must,
-  SEEK_DATA,
-  SEEK_HOLE,
   seek,
   setAttributeOf,
   type TimeSpec,
   truncate,
 } from "#host";
 import { isBarred } from "./attributes.ts";
+import { nextData } from "./data-ranges.ts";
 import type { ByteString } from "./entry.ts";
 import { cString, textOf } from "./names.ts";
 
@@ -36,12 +35,10 @@ export function copyData({ source, target, path }: Twins, size: number): void {
   if (size === 0 || cloneFile(source, target) >= 0) return;
   must(truncate(target, size), () => `set the size of ${textOf(path)}`);
   for (let at = 0; at < size; ) {
-    const start = seek(source, at, SEEK_DATA);
-    if (failedWith(start, "ENXIO")) return;
-    must(start, () => `read ${textOf(path)}`);
-    const end = must(seek(source, start, SEEK_HOLE), () => `read ${textOf(path)}`);
-    copyRange({ source, target, path }, start, Math.min(end, size));
-    at = end;
+    const data = nextData(source, at, { what: () => `read ${textOf(path)}` });
+    if (data === undefined) return;
+    copyRange({ source, target, path }, data.start, Math.min(data.end, size));
+    at = data.end;
   }
 }
 

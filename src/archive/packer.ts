@@ -14,11 +14,9 @@ import {
   must,
   openAt,
   readAt,
-  SEEK_DATA,
-  SEEK_HOLE,
-  seek,
 } from "#host";
 import { isBarred } from "./attributes.ts";
+import { nextData } from "./data-ranges.ts";
 import type { ByteString, Entry, EntryType, Segment } from "./entry.ts";
 import { Gathered } from "./gathered.ts";
 import { baseOf, byteString, cString, parentOf, textOf } from "./names.ts";
@@ -236,19 +234,10 @@ function openUnlessGone(path: ByteString, { isLive }: Packing): number | undefin
 function segmentsOf(descriptor: number, { path, size }: Entry): readonly Segment[] {
   const segments: Segment[] = [];
   for (let at = 0; at < size; ) {
-    const offset = seek(descriptor, at, SEEK_DATA);
-    if (failedWith(offset, "ENXIO")) break;
-    const end = seek(
-      descriptor,
-      must(offset, () => `read ${textOf(path)}`),
-      SEEK_HOLE,
-    );
-    at = Math.min(
-      must(end, () => `read ${textOf(path)}`),
-      size,
-    );
-    if (offset >= size) break;
-    segments.push({ offset, length: at - offset });
+    const data = nextData(descriptor, at, { what: () => `read ${textOf(path)}` });
+    if (data === undefined || data.start >= size) break;
+    at = Math.min(data.end, size);
+    segments.push({ offset: data.start, length: at - data.start });
   }
   return segments;
 }
