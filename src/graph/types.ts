@@ -19,7 +19,7 @@ export interface Image {
   readonly arrivedAt: number;
 }
 
-/** A layer to be had: `open` streams the compressed blob from an offset on. */
+/** A layer to be had: `open` streams the compressed blob from an offset on, in pieces that are the taker's from then on. */
 export interface LayerSource {
   readonly descriptor: Descriptor;
   readonly diffId: Digest;

@@ -52,6 +52,28 @@ for (const kind of [overlay2, vfs]) {
       expect([requests, phases]).toEqual([[0], ["exists"]]);
     });
 
+    test("a piece that was written is let go of at once, but for one with neighbours in its memory", async () => {
+      await using scene = await open(kind);
+      const { source } = layerFrom(tarOf(noisyFiles(20)));
+      const whole: Uint8Array[] = [];
+      const part: Uint8Array[] = [];
+      const given = async function* () {
+        for await (const piece of source.open(0, never())) {
+          const isWhole = whole.length <= part.length;
+          const memory = new ArrayBuffer(piece.length + (isWhole ? 0 : 1));
+          const copy = new Uint8Array(memory, 0, piece.length);
+          copy.set(piece);
+          (isWhole ? whole : part).push(copy);
+          yield copy;
+        }
+      };
+      const layer = await scene.graph.layers.obtain({ ...source, open: given }, quiet());
+      expect(scene.graph.layers.has(layer)).toBe(true);
+      expect([whole.length > 1, part.length > 1]).toEqual([true, true]);
+      expect(whole.every(({ byteLength }) => byteLength === 0)).toBe(true);
+      expect(part.every(({ byteLength }) => byteLength > 0)).toBe(true);
+    });
+
     test("one blob in several layers is downloaded once", async () => {
       await using scene = await open(kind);
       const { source, requests } = layerOf("twice");
