@@ -1,14 +1,11 @@
 import { Fault } from "#errors";
-import { type Account, parseAccount, parseSubordinateIds, readAccounts } from "#host";
+import { type Account, MOST_ID_RANGES, parseAccount, parseSubordinateIds, readAccounts } from "#host";
 import type { UserNamespace } from "#jobs";
 
 /** Who `default` stands for. Source: Docker's documentation, "Isolate containers with a user namespace". */
 const DEFAULT_ACCOUNT = "dockremap";
 /** Ids that images use: 0 to 65535. */
 const USUAL_SIZE = 65_536;
-
-/** Source: user_namespaces(7), "no more than 340 lines". */
-const MOST_RANGES = 340;
 
 /** Files of the host's in which users, groups and their subordinate ids are. */
 export type AccountFiles = Readonly<Record<"passwd" | "group" | "subuid" | "subgid", string>>;
@@ -76,8 +73,8 @@ function mapped(
   if (mappings.some(({ hostId }) => hostId === 0))
     throw refuse("the host's own root, from whom containers are to be apart");
   if (mappings.some(({ hostId }, at) => hostId < endOf(mappings[at - 1]))) throw refuse("the same ids twice");
-  if (mappings.length > MOST_RANGES)
-    throw refuse(`more than ${MOST_RANGES} ranges, and the kernel takes no more`);
+  if (mappings.length > MOST_ID_RANGES)
+    throw refuse(`more than ${MOST_ID_RANGES} ranges, and the kernel takes no more`);
   if (mappings.length > 0) return mappings;
   throw new Fault(
     "invalid",

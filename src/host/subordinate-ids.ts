@@ -12,8 +12,10 @@ export interface Account {
   readonly id: number;
 }
 
-/** Nobody has a number beyond this: it stands for none. */
-const LAST_ID = 0xffff_fffe;
+/** The last number that a user or a group may have; the one beyond it stands for none. */
+export const LAST_ID = 0xffff_fffe;
+/** So many ranges one mapping may have. Source: user_namespaces(7), "no more than 340 lines". */
+export const MOST_ID_RANGES = 340;
 
 /** By its name or its number. Undefined where there is none. Source: passwd(5) and group(5), whose first and third fields are alike. */
 export function parseAccount(text: string, wanted: string): Account | undefined {

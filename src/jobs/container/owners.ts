@@ -1,11 +1,9 @@
 import type { OwnerMap, OwnerRange } from "#container";
 import { Fault } from "#errors";
+import { LAST_ID, MOST_ID_RANGES } from "#host";
 
-/** Everybody, as they are. The last id stands for none. */
-const EVERYBODY: readonly OwnerRange[] = [{ onDisk: 0, seen: 0, size: 0xffff_ffff }];
-/** Source: user_namespaces(7), "no more than 340 lines". */
-const MOST_RANGES = 340;
-const LAST_ID = 0xffff_fffe;
+/** Everybody, as they are. */
+const EVERYBODY: readonly OwnerRange[] = [{ onDisk: 0, seen: 0, size: LAST_ID + 1 }];
 
 /**
  * `idmap=uids=1000-0-1#5-6-7;gids=100-0-1`: owners on disk from the first number on are seen as those from the
@@ -35,8 +33,8 @@ function parseRange(text: string, range: string): OwnerRange {
 /** Ranges that the kernel would take: within bounds, and none over another. Throws `invalid`. */
 export function checkOwners(owners: OwnerMap): OwnerMap {
   for (const ranges of [owners.uids, owners.gids]) {
-    if (ranges.length === 0 || ranges.length > MOST_RANGES)
-      throw badOwners("", `between one and ${MOST_RANGES} ranges of users and of groups are needed`);
+    if (ranges.length === 0 || ranges.length > MOST_ID_RANGES)
+      throw badOwners("", `between one and ${MOST_ID_RANGES} ranges of users and of groups are needed`);
     for (const side of ["onDisk", "seen"] as const) checkSide(ranges, side);
   }
   return owners;
