@@ -1,6 +1,6 @@
 /**
- * The stream number, in Docker's framing, of the last frame of what was run by POST /bunker/containers/{id}/exec or /run:
- * its content is the exit code in decimal digits. Docker's own streams are 0 to 3.
+ * The stream number, in Docker's framing, of the last frame of what was run by POST /bunker/containers/{id}/exec or
+ * /bunker/containers/run: its content is the exit code in decimal digits. Docker's own streams are 0 to 3.
  */
 export const EXIT_STREAM = 4;
 
@@ -12,3 +12,5 @@ export const EXEC_FIELD = "Bunker-Exec";
 
 /** And the one that names such a container. */
 export const RUN_FIELD = "Bunker-Run";
+/** What Docker's create would warn of: a list as JSON, percent-encoded. Absent when there is nothing. */
+export const WARNINGS_FIELD = "Bunker-Warnings";

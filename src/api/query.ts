@@ -69,8 +69,8 @@ export const AttachQuery = z.object({
   stderr: QueryFlag,
 });
 
-/** Of POST /bunker/containers/{id}/run: of an attach and of a wait. */
-export const RunQuery = AttachQuery.extend({ condition: QueryText });
+/** Of POST /bunker/containers/run: of a create and of a wait. */
+export const RunQuery = CreateQuery.extend({ condition: QueryText });
 export const LogsQuery = z.object({
   follow: QueryFlag,
   stdout: QueryFlag,

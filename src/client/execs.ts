@@ -1,6 +1,7 @@
 import { EXEC_FIELD } from "#api";
 import { Fault, type FaultKind } from "#errors";
 import { segment } from "./filters.ts";
+import { isShortBody } from "./together.ts";
 import type { Transport, Upgraded } from "./transport.ts";
 import type { ExecBody } from "./types.ts";
 
@@ -11,8 +12,6 @@ export function createExec(transport: Transport, ref: string, body: ExecBody): P
 
 /** What Docker's calls would say as well. Whatever else is said may come from somebody who does not know this call. */
 const MEANT: readonly FaultKind[] = ["conflict", "unauthorized", "unavailable", "cancelled"];
-/** A daemon reads no longer body together with the request to hand the connection over; in characters of JSON. */
-const LONGEST_TOGETHER = 16 * 1024;
 
 /**
  * Creates, starts and attaches a command without a terminal in one call; its exit code comes with its output. Undefined
@@ -23,7 +22,7 @@ export async function runExec(
   ref: string,
   body: ExecBody,
 ): Promise<{ readonly id: string; readonly upgraded: Upgraded } | undefined> {
-  if (body.Tty || JSON.stringify(body).length > LONGEST_TOGETHER) return undefined;
+  if (body.Tty || !isShortBody(body)) return undefined;
   try {
     const upgraded = await transport.upgrade(`/bunker/containers/${segment(ref)}/exec`, { body });
     const id = upgraded.fields.get(EXEC_FIELD.toLowerCase());

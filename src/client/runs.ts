@@ -1,32 +1,29 @@
-import { RUN_FIELD } from "#api";
+import { RUN_FIELD, WARNINGS_FIELD } from "#api";
 import { Fault, type FaultKind } from "#errors";
-import type { AttachQuery } from "./containers.ts";
-import { segment } from "./filters.ts";
+import type { CreateBody } from "./bodies.ts";
+import { isShortBody } from "./together.ts";
 import type { Transport, Upgraded } from "./transport.ts";
+import type { Created } from "./types.ts";
 
 /** The connection has gone: whether anything has begun is not known. */
 const LOST: readonly FaultKind[] = ["unavailable", "cancelled"];
 
 /**
- * Attaches to a container without a terminal, starts it and waits for it in one call: its exit code, or why it could not be
- * started, comes with its output. Undefined, and nothing has begun, where that is not to be had: with another engine's
- * daemon, or where somebody between watches over calls he knows.
+ * Creates a container without a terminal, attaches to it, starts it and waits for it in one call: its exit code, or why it
+ * could not be started, comes with its output. Undefined, and no container is there, where that is not to be had: with another
+ * engine's daemon, where somebody between watches over calls he knows, or where the container cannot be created; Docker's
+ * calls will then say why.
  */
 export async function runContainer(
   transport: Transport,
-  id: string,
-  { condition, ...streams }: AttachQuery & { readonly condition: "next-exit" | "removed" },
-): Promise<Upgraded | undefined> {
-  const { stdin, stdout, stderr } = streams;
-  const query = {
-    condition,
-    stdin: stdin ? 1 : undefined,
-    stdout: stdout ? 1 : undefined,
-    stderr: stderr ? 1 : undefined,
-  };
+  body: CreateBody,
+  query: { readonly name?: string; readonly platform?: string; readonly condition: "next-exit" | "removed" },
+): Promise<{ readonly created: Created; readonly upgraded: Upgraded } | undefined> {
+  if (body.Tty || !isShortBody(body)) return undefined;
   try {
-    const upgraded = await transport.upgrade(`/bunker/containers/${segment(id)}/run`, { query });
-    if (upgraded.fields.has(RUN_FIELD.toLowerCase())) return upgraded;
+    const upgraded = await transport.upgrade("/bunker/containers/run", { body, query });
+    const id = upgraded.fields.get(RUN_FIELD.toLowerCase());
+    if (id !== undefined) return { created: { Id: id, Warnings: warningsIn(upgraded) }, upgraded };
     // Somebody who answers everything alike.
     upgraded.wire.close();
     return undefined;
@@ -34,4 +31,9 @@ export async function runContainer(
     if (thrown instanceof Fault && !LOST.includes(thrown.kind)) return undefined;
     throw thrown;
   }
+}
+
+function warningsIn({ fields }: Upgraded): string[] {
+  const told = fields.get(WARNINGS_FIELD.toLowerCase());
+  return told === undefined ? [] : JSON.parse(decodeURIComponent(told));
 }

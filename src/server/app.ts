@@ -12,6 +12,7 @@ import { imageRoutes } from "./routes/images.ts";
 import { jobRoutes } from "./routes/jobs.ts";
 import { networkRoutes } from "./routes/networks.ts";
 import { registryRoutes } from "./routes/registry.ts";
+import { runRoutes } from "./routes/run.ts";
 import { storeRoutes } from "./routes/store.ts";
 import { streamRoutes } from "./routes/streams.ts";
 import { systemRoutes } from "./routes/system.ts";
@@ -50,6 +51,7 @@ export function createApp({ engine, facts }: AppNeeds): App {
     systemRoutes(engine, facts),
     jobRoutes(engine),
     containerRoutes(engine, details),
+    runRoutes(engine),
     streamRoutes(engine),
     archiveRoutes(engine),
     execRoutes(engine),

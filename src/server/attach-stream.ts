@@ -89,7 +89,7 @@ async function join(client: Duplex, stream: AttachedStream, keys: readonly numbe
   process.on("error", () => process.destroy());
   client.once("close", () => process.destroy());
   // What an end leaves in the pipe goes out before; a connection that breaks has no end.
-  process.once("close", () => process.readableEnded || farewell(client));
+  process.once("close", () => process.readableEnded || void leave(client, stream));
   const output = stream.isUnframed && !stream.tty ? process.pipe(new Unframed()) : process;
   output.pipe(client, { end: false });
   output.once("end", () => void leave(client, stream));

@@ -47,7 +47,7 @@ export interface HijackableApp {
 
 const ATTACHES = /\/attach\/*(?:\?|$)/;
 /** The calls that give their connection away where that is asked: each is one for several of Docker's. */
-const IN_ONE = /^\/+(?:v\d+\.\d+\/+)?bunker\/+containers\/+[^/?]+\/+(?:exec|run)\/*(?:\?|$)/;
+const IN_ONE = /^\/+(?:v\d+\.\d+\/+)?bunker\/+containers\/+(?:[^/?]+\/+exec|run)\/*(?:\?|$)/;
 
 /** Whether a request of this method and target takes its connection over, asked or not. */
 export function mayHijack(method: string | undefined, target: string | undefined): boolean {

@@ -29,7 +29,7 @@ test.each([
   expect(asked.map(({ RequestUri }) => RequestUri)).toEqual([seen]);
 });
 
-test.each(["exec", "run?condition=x"])(
+test.each(["c/exec", "run?condition=x"])(
   "where somebody decides over each call, %s in one call is not known",
   async (call) => {
     const allows = { async request() {}, async reply() {} };
@@ -41,7 +41,7 @@ test.each(["exec", "run?condition=x"])(
     const ask = async (app: typeof inner) => {
       const body = JSON.stringify({ Cmd: [] });
       const headers = { "Content-Type": "application/json" };
-      const target = `http://d/bunker/containers/c/${call}`;
+      const target = `http://d/bunker/containers/${call}`;
       return (await app.fetch(new Request(target, { method: "POST", headers, body }), { hijack })).status;
     };
     expect(await ask(authorized(inner, () => allows))).toBe(404);

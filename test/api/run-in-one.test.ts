@@ -5,17 +5,23 @@ import type { Jobs } from "#jobs";
 import { Client, served } from "../fakes/served.ts";
 import { socketPair } from "../fakes/socket-pair.ts";
 
-const CALL = "/v1.50/bunker/containers/c/run?stdin=1&stdout=1&stderr=1&condition=removed";
+const CALL = "/v1.50/bunker/containers/run?name=box&condition=removed";
+const BODY = { Image: "img", AttachStdin: true, AttachStdout: true, AttachStderr: true, OpenStdin: true };
 const UPGRADE = "Connection: Upgrade\r\nUpgrade: tcp\r\n";
-const post = (target: string, headers = UPGRADE) => `POST ${target} HTTP/1.1\r\nHost: d\r\n${headers}\r\n`;
+const post = (target: string, { body = BODY as object, headers = UPGRADE } = {}) => {
+  const text = JSON.stringify(body);
+  const fields = `Content-Type: application/json\r\nContent-Length: ${text.length}\r\n${headers}`;
+  return `POST ${target} HTTP/1.1\r\nHost: d\r\n${fields}\r\n${text}`;
+};
 
 /** Jobs of one container whose program is the far end of a pair of sockets. */
-async function container({ tty = false, start = () => ({ changed: true }) }: Partial<Made> = {}) {
+async function container({ start = () => ({ changed: true }) }: Partial<Made> = {}) {
   const pair = await socketPair();
   const over = Promise.withResolvers<{ code: number }>();
   const forgotten = Promise.withResolvers<string>();
   const jobs = {
-    "container.attach": () => ({ tty, open: Promise.resolve(pair.near), cancel: () => undefined }),
+    "container.create": () => ({ id: "c1", warnings: ["no swap"] }),
+    "container.attach": () => ({ tty: false, open: Promise.resolve(pair.near), cancel: () => undefined }),
     "container.wait": () => ({ result: over.promise, cancel: () => forgotten.resolve("the wait") }),
     "container.start": start,
   };
@@ -23,7 +29,6 @@ async function container({ tty = false, start = () => ({ changed: true }) }: Par
 }
 
 interface Made {
-  readonly tty: boolean;
   readonly start: () => Jobs["container.start"]["output"];
 }
 
@@ -31,22 +36,25 @@ function next(socket: Socket): Promise<string> {
   return new Promise((resolve) => socket.once("data", (chunk: Buffer) => resolve(chunk.toString())));
 }
 
-describe("a container attached, waited for and started in one call", () => {
+describe("a container created, attached, waited for and started in one call", () => {
   test("takes input, and tells its exit code after the last of its output and when it is gone", async () => {
     const { pair, jobs, over } = await container();
     await using _pair = pair;
     await using server = await served(jobs);
     const client = server.dial(`${post(CALL)}input`);
     expect(await next(pair.far)).toBe("input");
-    expect(await client.until("\r\n\r\n")).toMatch(/^HTTP\/1\.1 101 .*\r\nBunker-Run: 1\r\n/s);
+    expect(await client.until("\r\n\r\n")).toMatch(
+      /^HTTP\/1\.1 101 .*\r\nBunker-Run: c1\r\nBunker-Warnings: %5B%22no%20swap%22%5D\r\n/s,
+    );
     pair.far.end("\x01\0\0\0\0\0\0\x03out");
     await client.until("out");
     over.resolve({ code: 7 });
     expect(await client.ended()).toEndWith("\x01\0\0\0\0\0\0\x03out\x04\0\0\0\0\0\0\x017");
     expect(server.engine.calls.map(({ name, input }) => [name, input])).toMatchObject([
-      ["container.attach", { ref: "c", stdin: true, stdout: true, stderr: true, stream: true, logs: false }],
-      ["container.wait", { ref: "c", condition: "removed" }],
-      ["container.start", { ref: "c" }],
+      ["container.create", { name: "box", spec: { image: "img" } }],
+      ["container.attach", { ref: "c1", stdin: true, stdout: true, stderr: true, stream: true, logs: false }],
+      ["container.wait", { ref: "c1", condition: "removed" }],
+      ["container.start", { ref: "c1" }],
     ]);
   });
 
@@ -67,6 +75,19 @@ describe("a container attached, waited for and started in one call", () => {
     expect(await client.ended()).toEndWith("\r\n\r\n\x03\0\0\0\0\0\0\x0cno such file");
   });
 
+  test("that was let in already, and could then not be started, says why as well", async () => {
+    const { promise: failed, reject } = Promise.withResolvers<{ changed: boolean }>();
+    const { jobs, pair } = await container();
+    await using _pair = pair;
+    await using server = await served({ ...jobs, "container.start": () => failed });
+    const client = server.dial(post(CALL));
+    pair.far.write("\x01\0\0\0\0\0\0\x03out");
+    await client.until("out");
+    pair.near.destroy();
+    reject(new Fault("invalid", "no such file"));
+    expect(await client.ended()).toEndWith("out\x03\0\0\0\0\0\0\x0cno such file");
+  });
+
   test("is no more waited for when its client has gone", async () => {
     const { pair, jobs, forgotten } = await container();
     await using _pair = pair;
@@ -80,8 +101,8 @@ describe("a container attached, waited for and started in one call", () => {
 
   test.each([
     ["an unknown condition", post(CALL.replace("removed", "sometime")), "400"],
-    ["keys that there are not", post(`${CALL}&detachKeys=nonsense`), "400"],
-    ["whoever does not ask for the connection", post(CALL, "Content-Length: 0\r\n"), "404"],
+    ["a terminal", post(CALL, { body: { ...BODY, Tty: true } }), "400"],
+    ["whoever does not ask for the connection", post(CALL, { headers: "" }), "404"],
   ])("is not for %s", async (_title, text, status) => {
     const { pair, jobs } = await container();
     await using _pair = pair;
@@ -91,12 +112,15 @@ describe("a container attached, waited for and started in one call", () => {
     expect(server.engine.calls).toEqual([]);
   });
 
-  test("is not for a terminal", async () => {
-    const { pair, jobs } = await container({ tty: true });
+  test("that cannot be created is answered as Docker's create is", async () => {
+    const { pair, jobs } = await container();
     await using _pair = pair;
-    await using server = await served(jobs);
+    const create = () => {
+      throw new Fault("not_found", "No such image: img:latest");
+    };
+    await using server = await served({ ...jobs, "container.create": create });
     const client = server.dial(post(CALL));
-    expect(await client.until("}\n")).toStartWith("HTTP/1.1 400 ");
-    expect(server.engine.calls.map(({ name }) => name)).toEqual(["container.attach"]);
+    expect(await client.until("}\n")).toStartWith("HTTP/1.1 404 ");
+    expect(server.engine.calls.map(({ name }) => name)).toEqual(["container.create"]);
   });
 });

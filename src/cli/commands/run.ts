@@ -2,6 +2,7 @@ import {
   armWait,
   attachContainer,
   type CreateBody,
+  createContainer,
   Duplex,
   runContainer,
   startContainer,
@@ -12,7 +13,7 @@ import { Fault } from "#errors";
 import { Attachment } from "../attachment.ts";
 import { CommandFailure, defineCli, USAGE_EXIT } from "../command.ts";
 import { createBody, withoutStreams } from "../create/body.ts";
-import { createFromImage } from "../create/container.ts";
+import { type Create, createFromImage } from "../create/container.ts";
 import { CREATE_FLAGS } from "../create/flags.ts";
 import type { Flags } from "../flags.ts";
 import { asRunFailure, startExitCode } from "../outcome.ts";
@@ -54,8 +55,8 @@ export const run = defineCli({
     const keys = keysOf(typedKeys);
     if (keys === undefined)
       throw new CommandFailure(USAGE_EXIT, `invalid detach keys (${typedKeys}) provided`);
+    if (!flags.bool("detach")) return inForeground(session, { body, flags, keys, typedKeys });
     const id = await asRunFailure(() => createFromImage(session, { flags, body }));
-    if (!flags.bool("detach")) return inForeground(session, { id, body, flags, keys, typedKeys });
     await start(session, id);
     session.say(id);
     return 0;
@@ -94,38 +95,43 @@ interface Foreground {
 async function inForeground(
   session: Session,
   {
-    id,
     body,
     flags,
     keys,
     typedKeys,
   }: {
-    id: string;
     body: CreateBody;
     flags: Flags<typeof RUN_FLAGS>;
     keys: readonly number[];
     typedKeys: string;
   },
 ): Promise<number> {
+  const condition = flags.bool("rm") ? "removed" : "next-exit";
+  let upgraded: Upgraded | undefined;
+  const create: Create = async (...[wanted, names]) => {
+    const ran = await runContainer(session.daemon, wanted, { ...names, condition });
+    upgraded = ran?.upgraded;
+    return ran?.created ?? createContainer(session.daemon, wanted, names);
+  };
+  // The file for the id is to be there before the program runs.
+  const isInOne = !flags.has("cidfile");
+  const id = await asRunFailure(() => createFromImage(session, { flags, body, ...(isInOne && { create }) }));
   const asked: Foreground = {
     id,
     isTerminal: body.Tty === true,
     takesInput: body.AttachStdin === true,
     keys,
     proxiesSignals: flags.bool("sig-proxy"),
-    condition: flags.bool("rm") ? "removed" : "next-exit",
+    condition,
   };
+  if (upgraded !== undefined) return inOneCall(session, upgraded, asked);
   const streams = {
     stdin: asked.takesInput,
     stdout: body.AttachStdout === true,
     stderr: body.AttachStderr === true,
+    ...(typedKeys === "" ? {} : { detachKeys: typedKeys }),
   };
-  const { condition } = asked;
-  const upgraded = asked.isTerminal
-    ? undefined
-    : await asRunFailure(() => runContainer(session.daemon, id, { ...streams, condition }));
-  if (upgraded !== undefined) return inOneCall(session, upgraded, asked);
-  return inThreeCalls(session, asked, { ...streams, ...(typedKeys === "" ? {} : { detachKeys: typedKeys }) });
+  return inThreeCalls(session, asked, streams);
 }
 
 async function inOneCall(session: Session, upgraded: Upgraded, asked: Foreground): Promise<number> {

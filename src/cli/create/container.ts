@@ -1,4 +1,4 @@
-import { type CreateBody, createContainer } from "#client";
+import { type CreateBody, type Created, createContainer } from "#client";
 import { didYouMean, Fault } from "#errors";
 import type { Flags } from "../flags.ts";
 import { fs } from "../lazy-fs.ts";
@@ -17,6 +17,9 @@ export function checkPull(flags: Flags<CreateFlags>): void {
     );
 }
 
+/** By which call a container is made. */
+export type Create = (body: CreateBody, names: { name?: string; platform?: string }) => Promise<Created>;
+
 /**
  * Creates the container, pulling its image when the daemon lacks it (progress goes where errors go), and writes the file for
  * its id. No question is asked before: in the usual case this is one call.
@@ -24,7 +27,11 @@ export function checkPull(flags: Flags<CreateFlags>): void {
  */
 export async function createFromImage(
   session: Session,
-  { flags, body: asked }: { flags: Flags<CreateFlags>; body: CreateBody },
+  {
+    flags,
+    body: asked,
+    create = (...words) => createContainer(session.daemon, ...words),
+  }: { flags: Flags<CreateFlags>; body: CreateBody; create?: Create },
 ): Promise<string> {
   const body = await toldOfProxies(session, asked);
   checkPull(flags);
@@ -47,11 +54,11 @@ export async function createFromImage(
     });
   };
   if (pull === "always") await fetch();
-  const created = await createContainer(session.daemon, body, names).catch(async (thrown: unknown) => {
+  const created = await create(body, names).catch(async (thrown: unknown) => {
     if (pull !== "missing" || !isMissingImage(thrown)) throw thrown;
     if (!flags.bool("quiet")) session.complain(`Unable to find image '${withTag(body.Image)}' locally`);
     await fetch();
-    return createContainer(session.daemon, body, names);
+    return create(body, names);
   });
   if (flags.has("kernel-memory"))
     session.complain(

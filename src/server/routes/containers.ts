@@ -1,4 +1,5 @@
 import { Hono } from "hono";
+import type { z } from "zod";
 import {
   ContainerCreateBody,
   CreateQuery,
@@ -32,13 +33,10 @@ export function containerRoutes(engine: JobRunner, details: ContainerDetails): H
   changes(routes, engine);
   return routes
     .post("/containers/create", async (c) => {
-      const { name, platform } = query(c, CreateQuery);
+      const names = query(c, CreateQuery);
       const wanted = await requiredBody(c, ContainerCreateBody);
-      const spec = toContainerSpec(wanted, { version: c.get("version"), platform });
-      const input = { spec, ...(name !== undefined && name !== "" && { name }) };
-      const { id, warnings } = await engine.run("container.create", input);
-      const all = [...createWarnings(wanted, c.get("version")), ...warnings];
-      return jsonResponse({ Id: id, Warnings: all }, 201);
+      const { id, warnings } = await createFrom(engine, wanted, { ...names, version: c.get("version") });
+      return jsonResponse({ Id: id, Warnings: warnings }, 201);
     })
     .get("/containers/json", async (c) => {
       const { all, limit = 0, size, since, before, filters } = query(c, ListQuery);
@@ -71,6 +69,18 @@ export function containerRoutes(engine: JobRunner, details: ContainerDetails): H
       const { deleted, reclaimedBytes } = await engine.run("container.prune", { filters });
       return jsonResponse({ ContainersDeleted: deleted, SpaceReclaimed: reclaimedBytes });
     });
+}
+
+/** As a client asks for it in this version of the API. */
+export async function createFrom(
+  engine: JobRunner,
+  wanted: z.output<typeof ContainerCreateBody>,
+  { name, platform, version }: z.output<typeof CreateQuery> & { readonly version: string },
+): Promise<{ readonly id: string; readonly warnings: readonly string[] }> {
+  const spec = toContainerSpec(wanted, { version, platform });
+  const input = { spec, ...(name !== undefined && name !== "" && { name }) };
+  const { id, warnings } = await engine.run("container.create", input);
+  return { id, warnings: [...createWarnings(wanted, version), ...warnings] };
 }
 
 /** None of these hears of a client that goes away: what was begun is brought to its end. */

@@ -1,16 +1,14 @@
 import type { Socket } from "node:net";
 import { Hono } from "hono";
 import type { z } from "zod";
-import { AttachQuery, isAtLeast, LogsQuery, RUN_FIELD, RunQuery, StatsQuery, WaitQuery } from "#api";
+import { AttachQuery, isAtLeast, LogsQuery, StatsQuery, WaitQuery } from "#api";
 import { Fault } from "#errors";
 import type { Jobs } from "#jobs";
 import { type AttachedStream, streamType, takeOver, takeOverWebsocket } from "../attach-stream.ts";
 import { parseDetachKeys } from "../detach-keys.ts";
 import { clientGone, type JobRunner, type ServerEnv } from "../environment.ts";
 import { toJson } from "../json.ts";
-import { problemOf } from "../problem.ts";
 import { streamResponse } from "../stream.ts";
-import { exitFrame, frame } from "../translate/log.ts";
 import { toContainerStats } from "../translate/stats.ts";
 import { named, query } from "../validate.ts";
 import { websocketOf } from "../websocket.ts";
@@ -27,15 +25,6 @@ export function streamRoutes(engine: JobRunner): Hono<ServerEnv> {
     .post("/containers/:id/attach", async (c) => {
       const asked = query(c, AttachQuery);
       return takeOver(c, await attach(engine, named(c, "id"), asked));
-    })
-    .post("/bunker/containers/:id/run", async (c) => {
-      // Whoever is asked about each call, or stands between, knows Docker's three: all of them are then needed.
-      if (c.env.hijack?.protocol === undefined || c.env.isJudged) return c.notFound();
-      const { condition, ...asked } = query(c, RunQuery);
-      return takeOver(
-        c,
-        await attachAndStart(engine, named(c, "id"), { condition, asked, gone: c.env.hijack.gone }),
-      );
     })
     .get("/containers/:id/attach/ws", async (c) => {
       const asked = query(c, AttachQuery);
@@ -74,7 +63,7 @@ export function streamRoutes(engine: JobRunner): Hono<ServerEnv> {
     });
 }
 
-async function attach(
+export async function attach(
   engine: JobRunner,
   ref: string,
   { detachKeys, ...wanted }: z.output<typeof AttachQuery>,
@@ -91,46 +80,8 @@ async function attach(
   };
 }
 
-/**
- * Docker's attach, wait and start in one. What comes before the start throws, and nothing has happened; that the container
- * could not be started stands in the last frame, for the head of the reply is out by then.
- */
-async function attachAndStart(
-  engine: JobRunner,
-  ref: string,
-  {
-    condition,
-    asked,
-    gone,
-  }: {
-    readonly condition: string | undefined;
-    readonly asked: z.output<typeof AttachQuery>;
-    readonly gone: AbortSignal;
-  },
-): Promise<AttachedStream> {
-  const until = toCondition(condition || "next-exit");
-  const attached = await attach(engine, ref, { ...asked, stream: true, logs: false });
-  const { cancel = () => {} } = attached;
-  try {
-    if (attached.tty)
-      throw new Fault("invalid", "Cannot run a terminal in one call: attach to the container, then start it");
-    const wait = await engine.run("container.wait", { ref, condition: until });
-    gone.addEventListener("abort", wait.cancel, { once: true });
-    const started = engine.run("container.start", { ref });
-    // Who could not be started lets nobody in.
-    started.catch(cancel);
-    const last = started.then(
-      async () => exitFrame((await wait.result).code),
-      (thrown) => frame("error", new TextEncoder().encode(problemOf(thrown).message)),
-    );
-    return { ...attached, last, fields: [[RUN_FIELD, "1"]] };
-  } catch (thrown) {
-    cancel();
-    throw thrown;
-  }
-}
-
-function toCondition(text: string): (typeof CONDITIONS)[number] {
+/** Throws `invalid`. */
+export function toCondition(text: string): (typeof CONDITIONS)[number] {
   const known = CONDITIONS.find((name) => name === text);
   if (known === undefined) throw new Fault("invalid", `Invalid condition: "${text.slice(0, 100)}"`);
   return known;

@@ -57,11 +57,10 @@ function container({
 }
 
 /** As bunker's own daemon runs it: output, and how it ended or why it could not begin, unless the stream broke off. */
-function containerInOne(output: readonly Uint8Array[]) {
+function containerInOne(output: readonly Uint8Array[], warned = "") {
   return fakeDaemon(({ target }: FakeRequest, connection: FakeConnection) => {
-    if (target.startsWith("/containers/create")) return connection.reply(201, { Id: ID, Warnings: [] });
     if (target.includes("/wait")) return connection.reply(200, { StatusCode: 4 });
-    connection.upgrade("application/vnd.docker.multiplexed-stream\r\nBunker-Run: 1");
+    connection.upgrade(`application/vnd.docker.multiplexed-stream\r\nBunker-Run: ${ID}${warned}`);
     for (const part of output) connection.write(part);
     connection.end();
   });
@@ -83,11 +82,8 @@ describe("bunker run", () => {
     });
     const result = await told(daemon.host, ["run", "--rm", "img", "sh"]);
     expect(result).toEqual({ code: 3, out: "out more", err: "WARNING: no swap\nerr" });
-    const [create, inOne, first, second, start] = verbs(daemon);
-    expect([create, inOne]).toEqual([
-      "create",
-      "/bunker/containers/ID/run?condition=removed&stdout=1&stderr=1",
-    ]);
+    const [inOne, create, first, second, start] = verbs(daemon);
+    expect([inOne, create]).toEqual(["/bunker/containers/run?condition=removed", "create"]);
     expect([first, second].sort()).toEqual([
       "ID/attach?stream=1&stdout=1&stderr=1",
       "ID/wait?condition=removed",
@@ -97,18 +93,25 @@ describe("bunker run", () => {
   });
 
   test("is attached, waited for and started in one call where the daemon knows that", async () => {
-    await using daemon = await containerInOne([frame(1, "out"), frame(2, "err"), frame(4, "3")]);
+    await using daemon = await containerInOne(
+      [frame(1, "out"), frame(2, "err"), frame(4, "3")],
+      `\r\nBunker-Warnings: ${encodeURIComponent('["no swap"]')}`,
+    );
     const result = await told(daemon.host, ["run", "--rm", "img", "sh"]);
-    expect(result).toEqual({ code: 3, out: "out", err: "err" });
-    expect(verbs(daemon)).toEqual([
-      "create",
-      "/bunker/containers/ID/run?condition=removed&stdout=1&stderr=1",
-    ]);
+    expect(result).toEqual({ code: 3, out: "out", err: "WARNING: no swap\nerr" });
+    expect(verbs(daemon)).toEqual(["/bunker/containers/run?condition=removed"]);
+    expect(JSON.parse(daemon.requests[0]?.body ?? "")).toMatchObject({ Image: "img", Cmd: ["sh"] });
   });
 
-  test("with a terminal is begun by Docker's three calls at once", async () => {
+  test.each([
+    ["with a terminal", ["-t"]],
+    ["with a long environment", ["-e", `A=${"x".repeat(20_000)}`]],
+    ["with a file for its id", ["--cidfile", "ID"]],
+  ])("%s is begun by Docker's calls at once", async (_title, [flag = "", value]) => {
+    await using folder = await scratch();
+    const words = value === undefined ? [flag] : [flag, value.replace("ID", `${folder.path}/id`)];
     await using daemon = await container({ output: [frame(1, "out")], exit: { StatusCode: 3 } });
-    expect(await told(daemon.host, ["run", "-t", "img"])).toMatchObject({ code: 3, out: "out" });
+    expect(await told(daemon.host, ["run", ...words, "img"])).toMatchObject({ code: 3, out: "out" });
     expect(verbs(daemon).filter((verb) => verb.includes("bunker"))).toEqual([]);
   });
 
@@ -120,7 +123,7 @@ describe("bunker run", () => {
       out: "",
       err: `bunker: Error response from daemon: ${failure}\n\nRun 'bunker run --help' for more information\n`,
     });
-    expect(daemon.requests).toHaveLength(2);
+    expect(daemon.requests).toHaveLength(1);
     await told(daemon.host, ["run", "--rm", "img", "x"]);
     expect(verbs(daemon).at(-1)).toBe("ID/wait?condition=removed");
   });
@@ -156,7 +159,7 @@ describe("bunker run", () => {
   test("with --pull never does not pull, with --pull always pulls first", async () => {
     await using without = await container({ missing: 1 });
     expect(await told(without.host, ["run", "--pull", "never", "img"])).toMatchObject({ code: 125 });
-    expect(verbs(without)).toEqual(["create"]);
+    expect(verbs(without)).toEqual(["/bunker/containers/run?condition=next-exit", "create"]);
     await using always = await container();
     await told(always.host, ["run", "-q", "-d", "--pull=always", "img:2"]);
     expect(verbs(always)[0]).toBe("/images/create?fromImage=img&tag=2");
