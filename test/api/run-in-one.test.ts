@@ -80,10 +80,11 @@ describe("a container created, attached, waited for and started in one call", ()
     const { jobs, pair } = await container();
     await using _pair = pair;
     await using server = await served({ ...jobs, "container.start": () => failed });
-    const client = server.dial(post(CALL));
+    const client = server.dial(`${post(CALL)}never read`);
     pair.far.write("\x01\0\0\0\0\0\0\x03out");
     await client.until("out");
-    pair.near.destroy();
+    // What was sent to it and not read makes the kernel break the connection.
+    pair.far.destroy();
     reject(new Fault("invalid", "no such file"));
     expect(await client.ended()).toEndWith("out\x03\0\0\0\0\0\0\x0cno such file");
   });
