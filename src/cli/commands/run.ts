@@ -139,14 +139,20 @@ async function inOneCall(session: Session, upgraded: Upgraded, asked: Foreground
   using attachment = new Attachment(session, duplex, asked);
   await attachment.forwardInput();
   await attachment.ended;
-  if (duplex.failure === undefined)
-    return (
-      duplex.exitCode ??
-      exitCode(session, await (await armWait(session.daemon, asked.id, "not-running")).exit)
-    );
+  if (duplex.failure === undefined) return duplex.exitCode ?? codeAfterwards(session, asked.id);
   if (asked.condition === "removed") await removal(armWait(session.daemon, asked.id, "removed"));
   const message = `Error response from daemon: ${duplex.failure}`;
   throw new CommandFailure(startExitCode(message), message);
+}
+
+/** Of a container whose stream broke off. */
+async function codeAfterwards(session: Session, id: string): Promise<number> {
+  try {
+    return exitCode(session, await (await armWait(session.daemon, id, "not-running")).exit);
+  } catch (thrown) {
+    if (!(thrown instanceof Fault)) throw thrown;
+    return exitCode(session, { StatusCode: USAGE_EXIT, Error: { Message: thrown.message } });
+  }
 }
 
 /** As every daemon of Docker's API knows it. */

@@ -134,6 +134,18 @@ describe("bunker run", () => {
     expect(verbs(daemon).at(-1)).toBe("ID/wait?condition=not-running");
   });
 
+  test("says that it cannot know the exit code of one that is gone by then", async () => {
+    await using daemon = await fakeDaemon(({ target }, connection) => {
+      if (target.includes("/wait")) return connection.reply(404, { message: `No such container: ${ID}` });
+      connection.upgrade(`application/vnd.docker.multiplexed-stream\r\nBunker-Run: ${ID}`);
+      connection.end();
+    });
+    expect(await told(daemon.host, ["run", "--rm", "img"])).toMatchObject({
+      code: 125,
+      err: `Error waiting for container: Error response from daemon: No such container: ${ID}\n`,
+    });
+  });
+
   test("without --rm waits for the next exit", async () => {
     await using daemon = await container();
     await told(daemon.host, ["run", "img"]);
