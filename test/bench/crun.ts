@@ -2,7 +2,7 @@ import { cp, mkdir, rm, symlink } from "node:fs/promises";
 import { run } from "../fixtures/daemon.ts";
 
 /** `crun run` of busybox's true in new namespaces, network included: about the least that a container costs. */
-export async function bareCrun(directory: string): Promise<(() => Promise<void>) | undefined> {
+export async function bareCrun(directory: string, state: string): Promise<(() => Promise<void>) | undefined> {
   const crun = Bun.which("crun");
   if (crun === null) return undefined;
   await rm(directory, { recursive: true, force: true });
@@ -20,7 +20,7 @@ export async function bareCrun(directory: string): Promise<(() => Promise<void>)
     const { code, stderr } = await run([
       crun,
       "--root",
-      `${directory}/state`,
+      state,
       "--cgroup-manager=cgroupfs",
       "run",
       "--bundle",

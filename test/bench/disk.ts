@@ -5,7 +5,7 @@ import { run } from "../fixtures/daemon.ts";
 const BYTES = 8 * 1024 ** 3;
 
 /**
- * A new journaled ext4 at `<path>`, from a file beside it. Each engine gets one of its own: an old file system is
+ * A new journaled ext4 at `<path>`, from a file beside it, and in it `run`, which is a tmpfs as a host's /run is. Each engine gets one of its own: an old file system is
  * slow where much has been deleted, and the one who comes last would pay for those before.
  */
 export async function freshDisk(path: string): Promise<AsyncDisposable> {
@@ -18,6 +18,8 @@ export async function freshDisk(path: string): Promise<AsyncDisposable> {
   await mkdir(path, { recursive: true });
   await must("mount", "-o", "loop", image, path);
   undo.defer(() => must("umount", "--lazy", path));
+  await mkdir(`${path}/run`);
+  await must("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", `${path}/run`);
   return undo.move();
 }
 

@@ -40,6 +40,7 @@ export async function bunker(
     args: ["--registry-mirror", registry, "--log-level", "error", ...flags],
     comparesHost: false,
     directory,
+    execRoot: `${directory}/run/bunker`,
   });
   return {
     name: "bunker",
@@ -66,7 +67,7 @@ export async function docker(
     "--data-root",
     `${root}/data`,
     "--exec-root",
-    `${root}/exec`,
+    `${root}/run/docker`,
     "-p",
     `${root}/pid`,
     "--registry-mirror",
@@ -111,7 +112,7 @@ export async function podman(root: string): Promise<Contestant | undefined> {
     "--root",
     `${root}/data`,
     "--runroot",
-    `${root}/run`,
+    `${root}/run/podman`,
     "--cgroup-manager",
     "cgroupfs",
     "--events-backend",

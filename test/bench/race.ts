@@ -47,7 +47,7 @@ async function main(): Promise<void> {
   const registry = undo.use(
     await startRegistry({ "library/busybox": await busyboxImage(), "library/layered": await layeredImage() }),
   );
-  for (const name of ["bunker", "docker", "podman"]) undo.use(await freshDisk(`${root}/${name}`));
+  for (const name of ["bunker", "docker", "podman", "crun"]) undo.use(await freshDisk(`${root}/${name}`));
   undo.defer(() => endStrays(root));
   const engines: Contestant[] = [undo.use(await bunker(registry.url, `${root}/bunker`))];
   for (const engine of [await docker(registry.url, `${root}/docker`), await podman(`${root}/podman`)])
@@ -59,7 +59,7 @@ async function main(): Promise<void> {
   const reference = (engine: Contestant) => imageOf(registry.host, engine, "layered");
   const image = await layeredImage();
   const sections: Record<string, () => Promise<Row[]>> = {
-    start: async () => latency(engines, await bareCrun(`${root}/crun`), ROUNDS),
+    start: async () => latency(engines, await bareCrun(`${root}/crun/bundle`, `${root}/crun/run`), ROUNDS),
     network: () => apart(engines, root),
     many: () => throughput(engines, 100),
     api: () => api(engines, 3),
