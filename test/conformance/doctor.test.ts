@@ -229,7 +229,7 @@ function sourceOf(archive: Buffer, parent: LayerId | undefined): LayerSource {
     diffId: sha256(archive),
     ...(parent !== undefined && { parent }),
     async *open(offset) {
-      yield blob.subarray(offset);
+      yield Buffer.from(blob.subarray(offset)); // The taker does with it what it likes.
     },
   };
 }

@@ -328,7 +328,7 @@ function layerFrom(blob: Buffer): Layer {
     diffId: sha256(isCompressed ? Bun.gunzipSync(new Uint8Array(blob)) : blob),
     async *open(offset) {
       requests.push(offset);
-      for (let at = offset; at < blob.length; at += PIECE) yield blob.subarray(at, at + PIECE);
+      for (let at = offset; at < blob.length; at += PIECE) yield Buffer.from(blob.subarray(at, at + PIECE));
     },
   };
   return { source, blob, requests };
