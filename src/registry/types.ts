@@ -58,7 +58,7 @@ export interface RegistryClient extends RegistryPusher {
     descriptor: Descriptor,
     options: { readonly limit: number; readonly signal: AbortSignal },
   ): Promise<Uint8Array>;
-  /** A blob's bytes from an offset on. Rides out dropped connections by Range; throws when it cannot. */
+  /** A blob's bytes from an offset on, in pieces that are the caller's. Rides out dropped connections by Range; throws when it cannot. */
   stream(
     reference: Reference,
     descriptor: Descriptor,

@@ -64,7 +64,7 @@ function embeddedClient(load: () => Promise<DemoImage>): Omit<RegistryClient, ke
       return { root: manifest, manifest, manifestBytes, config, layers: [layer] };
     },
     async *stream(_, { digest }, { offset }) {
-      yield (await blob(digest)).subarray(offset);
+      yield new Uint8Array((await blob(digest)).subarray(offset));
     },
   };
 }
