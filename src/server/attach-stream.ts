@@ -86,6 +86,8 @@ async function join(client: Duplex, stream: AttachedStream, keys: readonly numbe
   if (process === undefined) return leave(client, stream);
   client.off("close", cancel);
   if (client.destroyed) return void process.destroy();
+  // It may have broken before anybody listened, and would say nothing more.
+  if (process.destroyed) return leave(client, stream);
   process.on("error", () => process.destroy());
   client.once("close", () => process.destroy());
   // What an end leaves in the pipe goes out before; a connection that breaks has no end.
