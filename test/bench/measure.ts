@@ -23,12 +23,16 @@ export interface Timed {
   after?(): Promise<void>;
 }
 
+/** What an engine and the kernel tidy up after a container has gone is to be over before the next is timed. Milliseconds. */
+const SETTLING = 150;
+
 /** Times the contestants in turn, round by round, so that a machine that drifts drifts for all. Medians in milliseconds. */
 export async function race(contestants: readonly Timed[], rounds: number): Promise<Record<string, number>> {
   const times: Record<string, number[]> = {};
   for (let round = -1; round < rounds; round++) {
     for (const contestant of contestants) {
       await contestant.before?.();
+      await Bun.sleep(SETTLING);
       const started = performance.now();
       await contestant.run();
       const elapsed = performance.now() - started;
