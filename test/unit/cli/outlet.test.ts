@@ -84,7 +84,7 @@ describe("what is written", () => {
     const outlet = new Outlet(writer);
     outlet.write(bytes("first"));
     expect(() => {
-      for (let count = 0; count < 3; count++) outlet.write(new Uint8Array(1 << 19));
+      for (let count = 0; count < 3; count++) outlet.write(new Uint8Array(8 << 20));
     }).toThrow("nobody reads it");
     closeSync(reader);
     expect(outlet.settled()).rejects.toBeInstanceOf(ClosedPipe);
