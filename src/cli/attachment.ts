@@ -33,8 +33,9 @@ export class Attachment implements Disposable {
     this.#duplex = duplex;
     this.#stack.use(duplex);
     const { console } = session;
-    const output = duplex.output((stream, bytes) =>
-      stream === "stdout" ? console.out(bytes) : console.err(bytes),
+    const output = duplex.output(
+      (stream, bytes) => (stream === "stdout" ? console.out(bytes) : console.err(bytes)),
+      console.busy,
     );
     this.ended = output.then(() => ({ isDetached: this.#isDetached }));
     this.ended.catch(() => undefined); // Whoever awaits it later learns of a failure; until then it is not unhandled.

@@ -8,6 +8,8 @@ export { ClosedPipe } from "./outlet.ts";
 export interface Console {
   out(content: string | Uint8Array): void;
   err(content: string | Uint8Array): void;
+  /** While something waits for its reader: whoever has more is to wait as well. Rejects as `out` and `err` throw. */
+  busy(): Promise<void> | undefined;
   /** Resolves when everything is where it goes. Throws as `out` and `err` do. */
   settled(): Promise<void>;
   /** Whether descriptor 0, 1 or 2 is a terminal. */
@@ -32,6 +34,7 @@ const bytesOf = (content: string | Uint8Array) =>
 export const systemConsole: Console = {
   out: (content) => output.write(bytesOf(content)),
   err: (content) => errors.write(bytesOf(content)),
+  busy: () => output.busy ?? errors.busy,
   async settled() {
     await output.settled();
     await errors.settled();

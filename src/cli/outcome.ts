@@ -21,3 +21,6 @@ export async function asRunFailure<T>(act: () => T | Promise<T>, exitCode = () =
     throw cause;
   }
 }
+
+/** Where a stream that tells the exit code last has ended without it. */
+export const BROKEN_OFF = "The connection to the daemon broke off: some of the output may be lost";

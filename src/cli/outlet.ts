@@ -36,6 +36,11 @@ export class Outlet {
     this.#isUsed = true;
   }
 
+  /** While something waits for its reader: whoever has more to write is to wait as well. Rejects as `write` throws. */
+  get busy(): Promise<void> | undefined {
+    return this.#held;
+  }
+
   /** Resolves when everything is written, throws as `write`. */
   async settled(): Promise<void> {
     await this.#held;
@@ -74,12 +79,21 @@ export class Outlet {
         "Cannot write the output: nobody reads it, and its pipe may not be waited for",
       );
     const copy = bytes.slice();
-    this.#holdUntil((this.#held ?? Promise.resolve()).then(() => this.#writeWaiting(copy)));
+    const before = this.#held ?? Promise.resolve();
+    this.#holdUntil(
+      before.then(() => {
+        this.#writeWaiting(copy);
+        this.#heldBytes -= copy.length;
+      }),
+    );
   }
 
   #holdUntil(written: Promise<void>): void {
-    this.#held = written;
-    written.catch(() => undefined); // Told by settled().
+    const held = written.then(() => {
+      if (this.#held === held) this.#held = undefined;
+    });
+    this.#held = held;
+    held.catch(() => undefined); // Told by settled().
   }
 
   #writeWaiting(bytes: Uint8Array): void {

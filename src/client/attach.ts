@@ -1,5 +1,5 @@
 import { EXEC_FIELD, RUN_FIELD } from "#api";
-import { Demultiplexer, type Sink } from "./frames.ts";
+import { type Busy, Demultiplexer, type Sink } from "./frames.ts";
 import type { Reply, Transport, Upgraded } from "./transport.ts";
 
 const TELLS_EXIT = [EXEC_FIELD, RUN_FIELD].map((name) => name.toLowerCase());
@@ -17,13 +17,15 @@ export class Duplex implements Disposable {
   }
 
   /** Passes all output on; returns when the daemon has ended the stream, or told the exit code, which comes last. */
-  async output(sink: Sink): Promise<void> {
+  async output(sink: Sink, busy?: Busy): Promise<void> {
     const { wire, fields } = this.#upgraded;
     const tellsExit = TELLS_EXIT.some((name) => fields.has(name));
     const frames = this.#isMultiplexed ? new Demultiplexer(sink, { tellsExit }) : undefined;
     for (let bytes = await wire.read(); bytes !== undefined; bytes = await wire.read()) {
       if (frames === undefined) sink("stdout", bytes);
       else frames.push(bytes);
+      const waiting = busy?.();
+      if (waiting !== undefined) await waiting;
       this.#exitCode = frames?.exitCode;
       if (this.#exitCode !== undefined) return;
     }
@@ -65,11 +67,14 @@ export class Duplex implements Disposable {
 export async function passOutput(
   { body, isMultiplexed }: Pick<Reply, "body" | "isMultiplexed">,
   sink: Sink,
+  busy?: Busy,
 ): Promise<void> {
   const frames = isMultiplexed ? new Demultiplexer(sink) : undefined;
   for await (const bytes of body) {
     if (frames === undefined) sink("stdout", bytes);
     else frames.push(bytes);
+    const waiting = busy?.();
+    if (waiting !== undefined) await waiting;
   }
 }
 

@@ -11,7 +11,7 @@ export function createExec(transport: Transport, ref: string, body: ExecBody): P
 }
 
 /** What Docker's calls would say as well. Whatever else is said may come from somebody who does not know this call. */
-const MEANT: readonly FaultKind[] = ["conflict", "unauthorized", "unavailable", "cancelled"];
+const MEANT: readonly FaultKind[] = ["conflict", "unauthorized", "unavailable", "cancelled", "internal"];
 
 /**
  * Creates, starts and attaches a command without a terminal in one call; its exit code comes with its output. Undefined

@@ -3,6 +3,8 @@ import { Fault } from "#errors";
 
 export type Stream = "stdout" | "stderr";
 export type Sink = (stream: Stream, bytes: Uint8Array) => void;
+/** While a sink has more than it can take; undefined as long as it can. */
+export type Busy = () => Promise<void> | undefined;
 
 const HEADER_BYTES = 8;
 const STDERR = 2;

@@ -5,8 +5,8 @@ import { isShortBody } from "./together.ts";
 import type { Transport, Upgraded } from "./transport.ts";
 import type { Created } from "./types.ts";
 
-/** The connection has gone: whether anything has begun is not known. */
-const LOST: readonly FaultKind[] = ["unavailable", "cancelled"];
+/** The connection has gone, or somebody between gave up: whether anything has begun is not known. */
+const LOST: readonly FaultKind[] = ["unavailable", "cancelled", "internal"];
 
 /**
  * Creates a container without a terminal, attaches to it, starts it and waits for it in one call: its exit code, or why it
@@ -35,5 +35,9 @@ export async function runContainer(
 
 function warningsIn({ fields }: Upgraded): string[] {
   const told = fields.get(WARNINGS_FIELD.toLowerCase());
-  return told === undefined ? [] : JSON.parse(decodeURIComponent(told));
+  try {
+    return told === undefined ? [] : JSON.parse(decodeURIComponent(told));
+  } catch {
+    return []; // The container runs by now.
+  }
 }

@@ -135,9 +135,14 @@ function farewell(client: Duplex): void {
 }
 
 function closeOnceEnded(client: Duplex, close: () => void): void {
-  const timer = setTimeout(() => client.destroy(), LINGER);
-  timer.unref();
-  client.once("close", () => clearTimeout(timer));
+  const linger = () => {
+    const timer = setTimeout(() => client.destroy(), LINGER);
+    timer.unref();
+    client.once("close", () => clearTimeout(timer));
+  };
+  // A reader may take his time over the output.
+  if (client.writableFinished) linger();
+  else client.once("finish", linger);
   client.once("end", close);
   client.resume();
 }

@@ -102,6 +102,7 @@ describe("a container created, attached, waited for and started in one call", ()
 
   test.each([
     ["an unknown condition", post(CALL.replace("removed", "sometime")), "400"],
+    ["a condition that a new container is in", post(CALL.replace("removed", "not-running")), "400"],
     ["a terminal", post(CALL, { body: { ...BODY, Tty: true } }), "400"],
     ["whoever does not ask for the connection", post(CALL, { headers: "" }), "404"],
   ])("is not for %s", async (_title, text, status) => {

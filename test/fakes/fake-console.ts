@@ -39,6 +39,7 @@ export async function told(
     err(content) {
       err += text(content);
     },
+    busy: () => undefined,
     settled: async () => undefined,
     isTerminal: (descriptor) => terminals.includes(descriptor),
     line: () => lines.shift() ?? "",

@@ -12,10 +12,11 @@ import {
 } from "#client";
 import { Fault } from "#errors";
 import { Attachment } from "../attachment.ts";
-import { defineCli } from "../command.ts";
+import { defineCli, USAGE_EXIT } from "../command.ts";
 import { checkEnv } from "../create/checks.ts";
 import { environment } from "../create/environment.ts";
 import type { Flags } from "../flags.ts";
+import { BROKEN_OFF } from "../outcome.ts";
 import type { Session } from "../session.ts";
 import { askedKeys, DETACH_KEYS_FLAG, detachKeys, terminalSize } from "../terminal.ts";
 
@@ -59,9 +60,9 @@ export const exec = defineCli({
       await startExecDetached(session.daemon, Id);
       return 0;
     }
+    const inOne = await runExec(session.daemon, name, body);
     const { id, upgraded } =
-      (await runExec(session.daemon, name, body)) ??
-      (await startInTwo(session.daemon, name, { body, isTerminal, ...consoleSize }));
+      inOne ?? (await startInTwo(session.daemon, name, { body, isTerminal, ...consoleSize }));
     const duplex = new Duplex(upgraded, isTerminal);
     using attachment = new Attachment(session, duplex, {
       id,
@@ -75,7 +76,10 @@ export const exec = defineCli({
     attachment.followSize();
     const { isDetached } = await attachment.ended;
     if (isDetached) return 0;
-    return duplex.exitCode ?? exitCodeOf(await inspectExec(session.daemon, id));
+    if (duplex.exitCode !== undefined) return duplex.exitCode;
+    if (inOne !== undefined) session.complain(BROKEN_OFF);
+    const code = exitCodeOf(await inspectExec(session.daemon, id));
+    return inOne === undefined ? code : code || USAGE_EXIT;
   },
 });
 

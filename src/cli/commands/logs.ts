@@ -46,8 +46,10 @@ export const logs = defineCli({
       ...(until === undefined ? {} : { until: timestampOf(until, { now, flag: "until" }) }),
     });
     const isMultiplexed = reply.isMultiplexed ?? !(await inspectContainer(session.daemon, name)).Config.Tty;
-    await passOutput({ body: reply.body, isMultiplexed }, (stream, bytes) =>
-      stream === "stdout" ? console.out(bytes) : console.err(bytes),
+    await passOutput(
+      { body: reply.body, isMultiplexed },
+      (stream, bytes) => (stream === "stdout" ? console.out(bytes) : console.err(bytes)),
+      console.busy,
     );
     return 0;
   },

@@ -15,8 +15,9 @@ import { CommandFailure, defineCli, USAGE_EXIT } from "../command.ts";
 import { createBody, withoutStreams } from "../create/body.ts";
 import { type Create, createFromImage } from "../create/container.ts";
 import { CREATE_FLAGS } from "../create/flags.ts";
+import { EarlySignals } from "../early-signals.ts";
 import type { Flags } from "../flags.ts";
-import { asRunFailure, startExitCode } from "../outcome.ts";
+import { asRunFailure, BROKEN_OFF, startExitCode } from "../outcome.ts";
 import type { Session } from "../session.ts";
 import { askedKeys, DETACH_KEYS_FLAG, keysOf, terminalSize } from "../terminal.ts";
 
@@ -108,9 +109,12 @@ async function inForeground(
 ): Promise<number> {
   const condition = flags.bool("rm") ? "removed" : "next-exit";
   let upgraded: Upgraded | undefined;
+  using early = new EarlySignals();
   const create: Create = async (...[wanted, names]) => {
+    if (flags.bool("sig-proxy")) early.keep();
     const ran = await runContainer(session.daemon, wanted, { ...names, condition });
     upgraded = ran?.upgraded;
+    if (ran === undefined) early.obey();
     return ran?.created ?? createContainer(session.daemon, wanted, names);
   };
   // The file for the id is to be there before the program runs.
@@ -124,7 +128,7 @@ async function inForeground(
     proxiesSignals: flags.bool("sig-proxy"),
     condition,
   };
-  if (upgraded !== undefined) return inOneCall(session, upgraded, asked);
+  if (upgraded !== undefined) return inOneCall(session, { ...asked, upgraded, early });
   const streams = {
     stdin: asked.takesInput,
     stdout: body.AttachStdout === true,
@@ -134,9 +138,13 @@ async function inForeground(
   return inThreeCalls(session, asked, streams);
 }
 
-async function inOneCall(session: Session, upgraded: Upgraded, asked: Foreground): Promise<number> {
+async function inOneCall(
+  session: Session,
+  { upgraded, early, ...asked }: Foreground & { readonly upgraded: Upgraded; readonly early: EarlySignals },
+): Promise<number> {
   const duplex = new Duplex(upgraded, false);
   using attachment = new Attachment(session, duplex, asked);
+  void early.handOver(session, asked.id).catch(() => undefined);
   await attachment.forwardInput();
   await attachment.ended;
   if (duplex.failure === undefined) return duplex.exitCode ?? codeAfterwards(session, asked.id);
@@ -145,10 +153,11 @@ async function inOneCall(session: Session, upgraded: Upgraded, asked: Foreground
   throw new CommandFailure(startExitCode(message), message);
 }
 
-/** Of a container whose stream broke off. */
+/** Of a container whose stream broke off: what it said may be lost, and that is no success. */
 async function codeAfterwards(session: Session, id: string): Promise<number> {
+  session.complain(BROKEN_OFF);
   try {
-    return exitCode(session, await (await armWait(session.daemon, id, "not-running")).exit);
+    return exitCode(session, await (await armWait(session.daemon, id, "not-running")).exit) || USAGE_EXIT;
   } catch (thrown) {
     if (!(thrown instanceof Fault)) throw thrown;
     return exitCode(session, { StatusCode: USAGE_EXIT, Error: { Message: thrown.message } });

@@ -77,10 +77,16 @@ function entryBefore(text: Buffer, end: number, position: number, format: LogFor
   return format.previous(text, end) ?? (position === 0 && format.isLine ? 0 : undefined);
 }
 
+/** A message, by where its first part begins and its newest one does. */
+interface Span {
+  readonly start: number;
+  readonly newest: number;
+}
+
 async function packedTail(file: OpenLog, count: number, format: LogFormat): Promise<Tail> {
-  const starts: number[] = [];
-  /** Where the message of each stream begins whose last part has not come. */
-  const begun = new Map<number, number>();
+  const whole: Span[] = [];
+  /** The message of each stream whose last part has not come. */
+  const begun = new Map<number, Span>();
   let rest: Buffer = Buffer.alloc(0);
   let offset = 0;
   for await (const block of blocksOf(file, EVERYTHING)) {
@@ -88,21 +94,22 @@ async function packedTail(file: OpenLog, count: number, format: LogFormat): Prom
     let at = 0;
     for (let end = format.next(text, at, text.length); end !== undefined; ) {
       const { stream, isLast } = format.partOf(text, at, end);
-      const start = begun.get(stream) ?? offset + at;
-      if (isLast) starts.push(start);
+      const newest = offset + at;
+      const span = { start: begun.get(stream)?.start ?? newest, newest };
+      if (isLast) whole.push(span);
       if (isLast) begun.delete(stream);
-      else begun.set(stream, start);
+      else begun.set(stream, span);
       at = end;
       end = format.next(text, at, text.length);
     }
-    if (starts.length > 2 * count + BLOCK) starts.splice(0, starts.length - count);
+    if (whole.length > 2 * count + BLOCK) whole.splice(0, whole.length - count);
     offset += at;
     rest = text.subarray(at);
     if (rest.length > format.longest) break;
   }
-  starts.push(...begun.values());
-  const missing = Math.max(count - starts.length, 0);
+  const all = [...whole, ...begun.values()].sort((one, other) => one.newest - other.newest);
+  const missing = Math.max(count - all.length, 0);
   if (missing > 0) return { offset: 0, missing };
-  const first = starts.slice(starts.length - count).reduce((one, other) => Math.min(one, other), offset);
+  const first = all.slice(all.length - count).reduce((least, { start }) => Math.min(least, start), offset);
   return { offset: first, missing };
 }

@@ -26,6 +26,11 @@ export function runRoutes(engine: JobRunner): Hono<ServerEnv> {
 async function run(c: Context<ServerEnv>, engine: JobRunner, gone: AbortSignal): Promise<AttachedStream> {
   const { condition: text, ...names } = query(c, RunQuery);
   const condition = toCondition(text || "next-exit");
+  if (condition === "not-running")
+    throw new Fault(
+      "invalid",
+      "Cannot run a container until it does not run: it does not when it is created",
+    );
   const wanted = await requiredBody(c, ContainerCreateBody);
   if (wanted.Tty)
     throw new Fault(
@@ -43,6 +48,11 @@ async function run(c: Context<ServerEnv>, engine: JobRunner, gone: AbortSignal):
   });
   const wait = await engine.run("container.wait", { ref, condition });
   gone.addEventListener("abort", wait.cancel, { once: true });
+  if (gone.aborted) {
+    attached.cancel?.();
+    wait.cancel();
+    throw new Fault("cancelled", "Nobody waits for the container any more: it is created, and not started");
+  }
   const started = engine.run("container.start", { ref });
   // Who could not be started lets nobody in.
   started.catch(attached.cancel ?? (() => {}));

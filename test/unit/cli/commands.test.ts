@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { ClosedPipe } from "../../../src/cli/console.ts";
+import { BROKEN_OFF } from "../../../src/cli/outcome.ts";
 import { told } from "../../fakes/fake-console.ts";
 import { type FakeConnection, type FakeRequest, fakeDaemon, frame } from "../../fakes/fake-daemon.ts";
 
@@ -210,7 +211,8 @@ describe("bunker exec", () => {
 
   test("asks for the exit code of a command whose stream broke off", async () => {
     await using daemon = await executingInOne(frame(1, "yes"));
-    expect(await told(daemon.host, ["exec", "web", "ls"])).toEqual({ code: 4, out: "yes", err: "" });
+    const err = `${BROKEN_OFF}\n`;
+    expect(await told(daemon.host, ["exec", "web", "ls"])).toEqual({ code: 4, out: "yes", err });
     expect(daemon.requests.at(-1)?.target).toBe("/exec/e2/json");
   });
 

@@ -30,6 +30,7 @@ async function inFolder(folder: string, words: readonly string[], env: Record<st
     err(content: string | Uint8Array) {
       err += add(content);
     },
+    busy: () => undefined,
     settled: async () => undefined,
     isTerminal: () => false,
     line: () => "",

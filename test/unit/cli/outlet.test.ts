@@ -77,6 +77,24 @@ describe("what is written", () => {
     for (const descriptor of [reader, writer]) closeSync(descriptor);
   });
 
+  test("makes whoever has more wait while its reader is late, and then no more", async () => {
+    await using folder = await scratch();
+    const { reader, writer } = await pipe(folder.path);
+    fill(writer);
+    const outlet = new Outlet(writer);
+    expect(outlet.busy).toBeUndefined();
+    outlet.write(bytes("first "));
+    const busy = outlet.busy;
+    expect(busy).toBeInstanceOf(Promise);
+    outlet.write(bytes("second"));
+    const said = drained(reader).length;
+    await outlet.settled();
+    expect(said).toBeGreaterThan(4096);
+    expect(drained(reader)).toBe("first second");
+    expect(outlet.busy).toBeUndefined();
+    for (const descriptor of [reader, writer]) closeSync(descriptor);
+  });
+
   test("is not kept without end for a reader who does not read", async () => {
     await using folder = await scratch();
     const { reader, writer } = await pipe(folder.path);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { ClosedPipe } from "../../../src/cli/console.ts";
-import { startExitCode } from "../../../src/cli/outcome.ts";
+import { BROKEN_OFF, startExitCode } from "../../../src/cli/outcome.ts";
 import { keysOf, watchKeys } from "../../../src/cli/terminal.ts";
 import { told } from "../../fakes/fake-console.ts";
 import { type FakeConnection, type FakeRequest, fakeDaemon, frame } from "../../fakes/fake-daemon.ts";
@@ -130,9 +130,20 @@ describe("bunker run", () => {
 
   test("asks for the exit code of a container whose stream broke off", async () => {
     await using daemon = await containerInOne([frame(1, "yes")]);
-    expect(await told(daemon.host, ["run", "img"])).toEqual({ code: 4, out: "yes", err: "" });
+    expect(await told(daemon.host, ["run", "img"])).toEqual({ code: 4, out: "yes", err: `${BROKEN_OFF}\n` });
     expect(verbs(daemon).at(-1)).toBe("ID/wait?condition=not-running");
   });
+
+  test.each([500, 502, 504])(
+    "does not run it again after a %d, of which nobody knows what was done",
+    async (status) => {
+      await using daemon = await fakeDaemon((_request, connection) =>
+        connection.reply(status, { message: "late" }),
+      );
+      expect(await told(daemon.host, ["run", "img"])).toMatchObject({ code: 125 });
+      expect(daemon.requests).toHaveLength(1);
+    },
+  );
 
   test("says that it cannot know the exit code of one that is gone by then", async () => {
     await using daemon = await fakeDaemon(({ target }, connection) => {
@@ -142,7 +153,7 @@ describe("bunker run", () => {
     });
     expect(await told(daemon.host, ["run", "--rm", "img"])).toMatchObject({
       code: 125,
-      err: `Error waiting for container: Error response from daemon: No such container: ${ID}\n`,
+      err: `${BROKEN_OFF}\nError waiting for container: Error response from daemon: No such container: ${ID}\n`,
     });
   });
 

@@ -195,6 +195,19 @@ describe("the tail of a log", () => {
       expect(await read(await logged({ "": "", ".1.gz": packed(crossed, 1) }), { tail })).toEqual(plain);
     });
 
+  test.each([1, 2, 3])("of %d is the same packed and not where messages have no end yet", async (tail) => {
+    const text = [
+      line(1, "one\n"),
+      line(2, "begun-"),
+      line(2, "err 1\n", "stderr"),
+      line(3, "err 2", "stderr"),
+      line(3, "err 2\n", "stderr"),
+    ].join("");
+    const plain = await read(await logged({ "": text }), { tail });
+    expect(plain.length).toBe([2, 3, 4][tail - 1] ?? 0);
+    expect(await read(await logged({ "": "", ".1.gz": packed(text, 1) }), { tail })).toEqual(plain);
+  });
+
   test("looks only so far back for the parts of a message", async () => {
     const lines = Array.from({ length: 5000 }, (_, index) => line(1, `${index}\n`)).join("");
     const path = await logged({ "": line(1, "begun, ", "stderr") + lines + line(2, "ended\n", "stderr") });
