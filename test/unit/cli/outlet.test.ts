@@ -87,10 +87,9 @@ describe("what is written", () => {
     const busy = outlet.busy;
     expect(busy).toBeInstanceOf(Promise);
     outlet.write(bytes("second"));
-    const said = drained(reader).length;
+    const before = drained(reader);
     await outlet.settled();
-    expect(said).toBeGreaterThan(4096);
-    expect(drained(reader)).toBe("first second");
+    expect(before + drained(reader)).toMatch(/^\.+first second$/);
     expect(outlet.busy).toBeUndefined();
     for (const descriptor of [reader, writer]) closeSync(descriptor);
   });
