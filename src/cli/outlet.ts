@@ -7,7 +7,7 @@ export class ClosedPipe extends Error {
 }
 
 /** A pipe takes so many bytes whole or not at all. Source: pipe(7), PIPE_BUF. */
-const WHOLE_BYTES = 4096;
+const WHOLE_BYTES = 64 * 1024;
 /** Kept for a reader who does not read. */
 const HELD_BYTES = 16 << 20;
 const RETRY_MILLISECONDS = 2;

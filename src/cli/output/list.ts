@@ -48,6 +48,8 @@ export function renderList<Row>(
 }
 
 function renderTable<Row>(rows: readonly Row[], columns: Columns<Row>, source: string): string {
+  const plain = plainTable(rows, columns, source);
+  if (plain !== undefined) return `${alignTabs(plain.join("\n"))}\n`;
   return withTemplate(
     source,
     (template) => {
@@ -58,6 +60,35 @@ function renderTable<Row>(rows: readonly Row[], columns: Columns<Row>, source: s
     },
     LIST_WORDS,
   );
+}
+
+/** Columns and tabs, as in every table that nobody has formatted. */
+const PLAIN = /^\{\{\.\w+\}\}(?:\t\{\{\.\w+\}\})*$/;
+
+/** What the template would make of such a table, without it; undefined where only the template knows. */
+function plainTable<Row>(
+  rows: readonly Row[],
+  columns: Columns<Row>,
+  source: string,
+): readonly string[] | undefined {
+  if (!PLAIN.test(source)) return undefined;
+  const chosen: Column<Row>[] = [];
+  for (const [, name = ""] of source.matchAll(/\.(\w+)/g)) {
+    const column = Object.hasOwn(columns, name) ? columns[name] : undefined;
+    if (column === undefined) return undefined;
+    chosen.push(column);
+  }
+  const lines = [chosen.map(({ heading }) => heading).join("\t")];
+  for (const row of rows) {
+    const cells: string[] = [];
+    for (const column of chosen) {
+      const value = column.value(row);
+      if (typeof value !== "string") return undefined;
+      cells.push(cleanCell(value));
+    }
+    lines.push(cells.join("\t"));
+  }
+  return lines;
 }
 
 function headingOf<Row>(template: Template, columns: Columns<Row>): string {
