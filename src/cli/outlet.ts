@@ -6,8 +6,11 @@ export class ClosedPipe extends Error {
   override readonly name = "ClosedPipe";
 }
 
-/** A pipe takes so many bytes whole or not at all. Source: pipe(7), PIPE_BUF. */
-const WHOLE_BYTES = 64 * 1024;
+/**
+ * A pipe takes so many bytes whole or not at all, and Bun's call, which begins again with all of them where a part was
+ * taken, must not be given more. Source: pipe(7), PIPE_BUF.
+ */
+const WHOLE_BYTES = 4096;
 /** Kept for a reader who does not read. */
 const HELD_BYTES = 16 << 20;
 const RETRY_MILLISECONDS = 2;

@@ -20,7 +20,7 @@ export function runRoutes(engine: JobRunner): Hono<ServerEnv> {
 }
 
 /**
- * What comes before the start throws, and no container is there that was not. That it could not be started stands in the
+ * What comes before the start throws; a container that was created by then stays, as after Docker's own create. That it could not be started stands in the
  * last frame, for the head of the reply is out by then.
  */
 async function run(c: Context<ServerEnv>, engine: JobRunner, gone: AbortSignal): Promise<AttachedStream> {
